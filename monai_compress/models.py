@@ -1,0 +1,173 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""Save and load trained models: safetensors weights and a JSON configuration, nothing that unpickles.
+
+A model is a folder::
+
+    config.json          the architecture and how images are prepared for it
+    model.safetensors    the weights; their metadata repeat the architecture and hold the hash of the weights
+
+The weights are replaced atomically and carry the architecture they fit, so that a folder whose two files stem from
+different runs is noticed when it is loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from .errors import ModelMismatch, ModelNotFound
+from .files import write_atomic
+from .networks import AutoEncoder, build_network, network_config
+
+CONFIG_NAME = "config.json"
+WEIGHTS_NAME = "model.safetensors"
+FORMAT = "monai_compress model 1"
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How images become the tensors that a model was trained on; the arguments of ``slice_transforms``.
+
+    Args:
+        size: rows and columns of the tensor.
+        window: lowest and highest HU, mapped to 0 and 1.
+        fit: ``"pad"`` or ``"crop"``, what happens to slices that are not of that shape.
+    """
+
+    size: tuple[int, int] = (256, 256)
+    window: tuple[float, float] = (-1024.0, 3071.0)
+    fit: str = "pad"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained network and what it needs to be used.
+
+    Args:
+        network: the network, in evaluation mode.
+        preprocessing: how its input is made.
+        training: what is known of its training, free form.
+        weights_hash: SHA-256 of the weights, see ``hash_weights``.
+    """
+
+    network: AutoEncoder
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    training: dict[str, Any] = field(default_factory=dict)
+    weights_hash: str = ""
+
+
+def hash_weights(state: dict[str, Tensor]) -> str:
+    """SHA-256 over names, types, shapes and values, in the order of names: a model's identity.
+
+    >>> hash_weights({"a": torch.zeros(2)}) == hash_weights({"a": torch.zeros(2)})
+    True
+    """
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        tensor = state[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def save_model(
+    folder: str | Path,
+    network: AutoEncoder,
+    preprocessing: Preprocessing | None = None,
+    training: dict[str, Any] | None = None,
+) -> str:
+    """Write a model into ``folder``; an older one there is replaced only once the new one is whole.
+
+    Returns:
+        The hash of the weights.
+
+    Raises:
+        OutputError: the folder cannot be written; what it held is untouched.
+        ModelMismatch: the network is not one of this package's architectures.
+    """
+    folder = Path(folder)
+    config = network_config(network)
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    weights_hash = hash_weights(state)
+    metadata = {"format": "pt", "network": json.dumps(config, sort_keys=True), "weights_hash": weights_hash}
+    document = {
+        "format": FORMAT,
+        "network": config,
+        "preprocessing": asdict(preprocessing or Preprocessing()),
+        "training": training or {},
+    }
+    write_atomic(folder / WEIGHTS_NAME, save(state, metadata=metadata))
+    write_atomic(folder / CONFIG_NAME, json.dumps(document, indent=2) + "\n")
+    return weights_hash
+
+
+def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Model:
+    """The model of a folder, in evaluation mode.
+
+    Args:
+        folder: a model's folder, a training run's folder that holds one, or a path of one of its two files.
+        device: where the network goes.
+
+    Raises:
+        ModelNotFound: there is no model.
+        ModelMismatch: the files are damaged, of another version, or do not belong together.
+    """
+    folder = _find(Path(folder))
+    config_path, weights_path = folder / CONFIG_NAME, folder / WEIGHTS_NAME
+    try:
+        document = json.loads(config_path.read_text())
+    except (OSError, ValueError) as error:
+        raise ModelMismatch(f"{config_path} cannot be read ({error}); train the model again") from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise ModelMismatch(f"{config_path} is no configuration of this version: expected format {FORMAT!r}")
+    try:
+        preprocessing = _preprocessing(document["preprocessing"])
+        config = document["network"]
+        training = dict(document["training"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelMismatch(f"{config_path} lacks or garbles {error}") from error
+    network = build_network(config)
+    metadata, state = _read_weights(weights_path)
+    if metadata.get("network") != json.dumps(network_config(network), sort_keys=True):
+        raise ModelMismatch(f"{weights_path} was saved for another architecture than {CONFIG_NAME} beside it names")
+    if (weights_hash := hash_weights(state)) != metadata.get("weights_hash"):
+        raise ModelMismatch(f"{weights_path} is damaged: its weights do not have the hash that it states")
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise ModelMismatch(f"{weights_path} does not fit its architecture: {error}") from error
+    return Model(network.eval().to(device), preprocessing, training, weights_hash)
+
+
+def _find(path: Path) -> Path:
+    if path.name in (CONFIG_NAME, WEIGHTS_NAME):
+        path = path.parent
+    for folder in (path, path / "model"):
+        if (folder / CONFIG_NAME).is_file() and (folder / WEIGHTS_NAME).is_file():
+            return folder
+    raise ModelNotFound(
+        f"no model in {path}: a model is a folder with {CONFIG_NAME} and {WEIGHTS_NAME}; "
+        "'monai-compress train' makes one"
+    )
+
+
+def _preprocessing(stored: dict[str, Any]) -> Preprocessing:
+    (rows, columns), (low, high), fit = stored["size"], stored["window"], stored["fit"]
+    return Preprocessing((int(rows), int(columns)), (float(low), float(high)), str(fit))
+
+
+def _read_weights(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise ModelMismatch(f"{path} is damaged or no safetensors file ({error})") from error

@@ -1,0 +1,24 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""Networks: an image of [0, 1] to latents and back.
+
+Where to go next: ``base.py`` holds what every autoencoder here promises, ``autoencoder.py`` the convolutional one
+(and the preset ``classic``), ``block_transform.py`` the one that starts from a block cosine transform (preset
+``compact``), ``presets.py`` builds them by name.
+"""
+
+from __future__ import annotations
+
+from .autoencoder import ConvAutoEncoder
+from .base import AutoEncoder
+from .block_transform import BlockTransformAutoEncoder
+from .presets import PRESETS, build_network, network_config
+
+__all__ = [
+    "PRESETS",
+    "AutoEncoder",
+    "BlockTransformAutoEncoder",
+    "ConvAutoEncoder",
+    "build_network",
+    "network_config",
+]
