@@ -1,0 +1,180 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""What a training run leaves on the disk, after every epoch and whole at any moment.
+
+::
+
+    RUN/model/          the best weights so far, see monai_compress.models
+    RUN/last.pt         all that the run needs to go on: weights, Adam, schedule, history
+    RUN/history.csv     one row for each epoch
+    RUN/tensorboard/    the same for TensorBoard
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from tensorboardX import SummaryWriter
+from torch.optim import Optimizer
+
+from ..errors import TrainingError
+from ..files import write_atomic
+from ..models import Preprocessing, save_model
+from ..networks import AutoEncoder
+from .config import FREE_ON_RESUME, TrainingConfig
+
+LAST_NAME = "last.pt"
+HISTORY_NAME = "history.csv"
+FORMAT = "monai_compress run 1"
+
+Row = dict[str, float]
+
+
+class RunState:
+    """The run so far: its history, and all that it needs to go on.
+
+    Args:
+        folder: of the run.
+        config: its settings.
+        preprocessing: stored with the model.
+        data_hash: of the data set, so that a run is not resumed on another one.
+        network, optimizer, scheduler: what is saved and restored.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        config: TrainingConfig,
+        preprocessing: Preprocessing,
+        data_hash: str,
+        network: AutoEncoder,
+        optimizer: Optimizer,
+        scheduler: Any,
+    ) -> None:
+        self.folder = folder
+        self.config = config
+        self.preprocessing = preprocessing
+        self.data_hash = data_hash
+        self.network = network
+        self.optimizer = optimizer
+        self.scheduler = scheduler
+        self.history: list[Row] = []
+        self._writer: SummaryWriter | None = None
+
+    @property
+    def epoch(self) -> int:
+        """Epochs done."""
+        return len(self.history)
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch of the highest validation PSNR, the first of equals; 0 before the first."""
+        return int(max(self.history, key=lambda row: row["val_psnr_db"])["epoch"]) if self.history else 0
+
+    @property
+    def stalled(self) -> bool:
+        """Whether early stopping is due."""
+        patience = self.config.early_stopping
+        return bool(patience) and self.epoch - self.best_epoch >= patience
+
+    def record(self, row: Row) -> None:
+        """Add an epoch to the history."""
+        self.history.append(row)
+
+    def write(self) -> None:
+        """Write down the epoch just recorded: the best model first, then the state that refers to it."""
+        row = self.history[-1]
+        if self.best_epoch == self.epoch:
+            training = {"best_epoch": self.epoch, "settings": asdict(self.config), "metrics": row}
+            save_model(self.folder / "model", self.network, self.preprocessing, training)
+        self.save()
+        write_atomic(self.folder / HISTORY_NAME, history_csv(self.history))
+        if self._writer is None:
+            # what a run cut short wrote of an epoch that is now repeated is dropped from the curve
+            self._writer = SummaryWriter(str(self.folder / "tensorboard"), purge_step=self.epoch)
+        for name, value in row.items():
+            if name != "epoch":
+                self._writer.add_scalar(name, value, self.epoch)
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Close TensorBoard's file."""
+        if self._writer is not None:
+            self._writer.close()
+
+    def save(self) -> None:
+        """Replace ``last.pt`` by the present state."""
+        buffer = io.BytesIO()
+        state = {
+            "format": FORMAT,
+            "config": asdict(self.config),
+            "data_hash": self.data_hash,
+            "history": self.history,
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": self.scheduler.state_dict() if self.scheduler else None,
+        }
+        torch.save(state, buffer)
+        write_atomic(self.folder / LAST_NAME, buffer.getvalue())
+
+    def load(self) -> None:
+        """Go back to what ``last.pt`` holds.
+
+        Raises:
+            TrainingError: it is missing, damaged, or of a run with other settings or data.
+        """
+        path = self.folder / LAST_NAME
+        try:
+            # weights_only: a checkpoint is data, it must not be able to run code
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        except FileNotFoundError as error:
+            raise TrainingError(f"nothing to resume: there is no {path}; start without --resume") from error
+        except Exception as error:  # torch names no common class for what a damaged file raises
+            raise TrainingError(f"{path} is damaged and cannot be resumed ({error}); start a new run") from error
+        if not isinstance(state, dict) or state.get("format") != FORMAT:
+            raise TrainingError(f"{path} is no state of this version: expected format {FORMAT!r}")
+        self._check_same_run(state)
+        try:
+            self.network.load_state_dict(state["network"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            if self.scheduler:
+                self.scheduler.load_state_dict(state["scheduler"])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise TrainingError(f"{path} does not fit the network or the optimizer: {error}") from error
+        self.history = state["history"]
+
+    def _check_same_run(self, state: dict[str, Any]) -> None:
+        free = set(FREE_ON_RESUME)
+        if self.config.scheduler in ("plateau", "constant"):
+            free.add("epochs")  # their curves do not depend on where the run ends
+        new, old = asdict(self.config), state["config"]
+        changed = [
+            f"{name} was {old.get(name)!r}, now {new[name]!r}"
+            for name in new
+            if name not in free and old.get(name) != new[name]
+        ]
+        if changed:
+            raise TrainingError(f"cannot resume {self.folder} with other settings: {'; '.join(changed)}")
+        if state["data_hash"] != self.data_hash:
+            raise TrainingError(
+                f"cannot resume {self.folder}: the data or its split are not those that it was started on"
+            )
+
+
+def history_csv(history: list[Row]) -> str:
+    """The history as CSV, one line for each epoch.
+
+    >>> print(history_csv([{"epoch": 1, "train_loss": 0.25}]), end="")
+    epoch,train_loss
+    1,0.25
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(history[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    return text.getvalue()

@@ -1,0 +1,311 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""The training run: MONAI's supervised trainer and evaluator, with the image as its own label."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from ignite.engine import Engine, Events
+from ignite.metrics import Average
+from monai.data import DataLoader
+from monai.engines import SupervisedEvaluator, SupervisedTrainer
+from monai.handlers import LrScheduleHandler, ValidationHandler
+from monai.inferers import SimpleInferer
+from monai.transforms import Randomizable
+from monai.utils import set_determinism
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer, lr_scheduler
+from torch.utils.data import DistributedSampler
+
+from ..data import Datasets
+from ..errors import TrainingError
+from ..losses import ReconstructionLoss
+from ..metrics import psnr, ssim
+from ..models import Model, Preprocessing, load_model
+from ..networks import build_network
+from .config import TrainingConfig, choose_device
+from .run_state import RunState
+
+Progress = Callable[[int, int, float], None]
+"""Called after each step with steps done, steps in all, and the loss."""
+
+PSNR_CEILING_DB = 100.0
+"""A slice that comes back exactly has no finite PSNR; counted as this, it cannot make the mean infinite."""
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a run ends with.
+
+    Args:
+        model: the best weights by validation PSNR.
+        history: one row for each epoch, as in ``history.csv``.
+        best_epoch: the epoch of the model.
+        folder: of the run.
+    """
+
+    model: Model
+    history: list[dict[str, float]]
+    best_epoch: int
+    folder: Path
+
+
+class AutocastInferer(SimpleInferer):
+    """Runs the network in bfloat16 where autocast allows, on any device; bfloat16 needs no loss scaling."""
+
+    def __call__(self, inputs: Tensor, network: Callable[..., Tensor], *args: Any, **kwargs: Any) -> Tensor:
+        with torch.autocast(inputs.device.type, dtype=torch.bfloat16):
+            return super().__call__(inputs, network, *args, **kwargs)
+
+
+class EpochSeeds:
+    """Seeds order and augmentation by (seed, epoch), so that a resumed run continues the very same curve."""
+
+    def __init__(self, seed: int, augmentation: Any) -> None:
+        self.seed = seed
+        self.epoch = 0
+        self.augmentation = augmentation
+
+    def attach(self, trainer: Engine) -> None:
+        """Seed anew whenever an epoch of ``trainer`` starts."""
+        trainer.add_event_handler(Events.EPOCH_STARTED, self)
+
+    def __call__(self, trainer: Engine) -> None:
+        self.epoch = trainer.state.epoch
+        self.seed_augmentation(0)
+
+    def seed_augmentation(self, worker: int) -> None:
+        """Seed the random transforms of this process; ``worker`` 0 is the main process."""
+        if isinstance(self.augmentation, Randomizable):
+            state = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch * 1_009 + worker)
+            self.augmentation.set_random_state(seed=int(torch.randint(2**31, (), generator=state)))
+
+
+class EpochMeter:
+    """Measures each epoch, tells how far the run is, and stops it at the first loss that is not finite.
+
+    Args:
+        steps: of the whole run.
+        progress: told after each step.
+    """
+
+    def __init__(self, steps: int, progress: Progress | None) -> None:
+        self.steps = steps
+        self.progress = progress
+
+    def attach(self, trainer: Engine) -> None:
+        """Follow ``trainer``; attach before the validation, whose time then does not count as training."""
+        trainer.add_event_handler(Events.EPOCH_STARTED, self._start)
+        trainer.add_event_handler(Events.ITERATION_COMPLETED, self._step)
+        trainer.add_event_handler(Events.EPOCH_COMPLETED, self._end)
+
+    def means(self) -> tuple[float, float]:
+        """Mean training loss by slice, and slices trained on in a second."""
+        return self._loss_sum / self._slices, self._slices / self._training_s
+
+    def seconds(self) -> float:
+        """Since the epoch started."""
+        return time.perf_counter() - self._started
+
+    def _start(self) -> None:
+        self._started, self._slices, self._loss_sum = time.perf_counter(), 0, 0.0
+
+    def _step(self, trainer: Engine) -> None:
+        output: Any = trainer.state.output
+        loss, slices = output["loss"].item(), len(output["image"])
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"the loss is {loss} in epoch {trainer.state.epoch}: training diverged; use a lower learning rate. "
+                "The best weights so far are kept"
+            )
+        self._slices += slices
+        self._loss_sum += slices * loss
+        if self.progress is not None:
+            self.progress(trainer.state.iteration, self.steps, loss)
+
+    def _end(self) -> None:
+        self._training_s = self.seconds()
+
+
+def autoencoder_batch(
+    batch: dict[str, Tensor], device: torch.device, non_blocking: bool, **_: Any
+) -> tuple[Tensor, Tensor]:
+    """Image and label of a batch, which for an autoencoder are the same."""
+    image = batch["image"].to(device, non_blocking=non_blocking)
+    return image, image
+
+
+def train(
+    datasets: Datasets,
+    folder: str | Path,
+    config: TrainingConfig | None = None,
+    *,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> TrainingResult:
+    """Train an autoencoder and keep its best weights.
+
+    Ctrl-C and every error leave the state of the last whole epoch behind; ``resume=True`` goes on from there and gives
+    the curve that an undisturbed run gives.
+
+    Args:
+        datasets: of ``build_datasets``; ``train`` and ``val`` are used.
+        folder: of the run, made when missing. See ``run_state`` for what it will hold.
+        config: settings, by default those of the classic autoencoder.
+        resume: go on with the run in ``folder``.
+        progress: called after each step with steps done, steps in all, and the loss.
+
+    Returns:
+        The best model, the history and the folder.
+
+    Raises:
+        TrainingError: the loss is no longer finite, or the run cannot be resumed.
+        OutputError: the folder cannot be written.
+        ValueError: no such device.
+    """
+    config = config or TrainingConfig()
+    folder = Path(folder)
+    device = choose_device(config.device)
+    set_determinism(seed=config.seed)
+    network = build_network(config.network).to(device)
+    if network.spatial_dims != 2:
+        raise ValueError(f"the data set holds slices, and this network takes {network.spatial_dims}D images")
+    optimizer = Adam(network.parameters(), lr=config.learning_rate)
+    seeds = EpochSeeds(config.seed, getattr(datasets.train, "transform", None))
+    loader = _training_loader(datasets, config, seeds, device)
+    scheduler = _scheduler(config, optimizer, len(loader))
+    preprocessing = Preprocessing(datasets.size, datasets.window, datasets.fit)
+    state = RunState(folder, config, preprocessing, datasets.manifest["data_hash"], network, optimizer, scheduler)
+    if resume:
+        state.load()
+    else:
+        state.save()  # so that a run cut short in its first epoch can be resumed too, and a full disk shows at once
+    loss = ReconstructionLoss(config.loss, network.spatial_dims)
+    inferer = AutocastInferer() if config.amp else SimpleInferer()
+    validator = _validator(datasets, config, network, loss, inferer, device)
+    trainer = SupervisedTrainer(
+        device=device,
+        max_epochs=config.epochs,
+        train_data_loader=loader,
+        network=network,
+        optimizer=optimizer,
+        loss_function=loss,
+        prepare_batch=autoencoder_batch,
+        inferer=inferer,
+        train_handlers=[seeds],
+        decollate=False,
+    )
+    _silence(trainer, validator)
+    # the order of these is the order in which they run: measure, validate, record, step the schedule, write it down
+    meter = EpochMeter(config.epochs * len(loader), progress)
+    meter.attach(trainer)
+    ValidationHandler(1, validator).attach(trainer)
+
+    @trainer.on(Events.EPOCH_COMPLETED)
+    def record() -> None:
+        train_loss, slices_per_s = meter.means()
+        state.record(
+            {
+                "epoch": trainer.state.epoch,
+                "train_loss": train_loss,
+                **{name: float(value) for name, value in validator.state.metrics.items()},
+                "lr": float(optimizer.param_groups[0]["lr"]),
+                "seconds": meter.seconds(),
+                "slices_per_s": slices_per_s,
+            }
+        )
+
+    if scheduler is not None:
+        _attach_scheduler(trainer, config, scheduler, validator)
+
+    @trainer.on(Events.EPOCH_COMPLETED)
+    def write() -> None:
+        state.write()
+        if state.stalled:
+            trainer.terminate()
+
+    trainer.state.epoch, trainer.state.iteration = state.epoch, state.epoch * len(loader)
+    if state.epoch < config.epochs and not state.stalled:
+        try:
+            trainer.run()
+        finally:
+            state.close()
+    return TrainingResult(load_model(folder / "model", device), state.history, state.best_epoch, folder)
+
+
+def _training_loader(datasets: Datasets, config: TrainingConfig, seeds: EpochSeeds, device: torch.device) -> DataLoader:
+    # one replica: of the distributed sampler only its order by (seed, epoch) is used, which MONAI's trainer sets
+    sampler: DistributedSampler[Any] = DistributedSampler(
+        datasets.train, num_replicas=1, rank=0, shuffle=True, seed=config.seed
+    )
+    return DataLoader(
+        datasets.train,
+        batch_size=config.batch_size,
+        sampler=sampler,
+        num_workers=config.workers,
+        worker_init_fn=lambda worker: seeds.seed_augmentation(worker + 1),
+        pin_memory=device.type == "cuda",
+    )
+
+
+def _validator(
+    datasets: Datasets,
+    config: TrainingConfig,
+    network: nn.Module,
+    loss: nn.Module,
+    inferer: SimpleInferer,
+    device: torch.device,
+) -> SupervisedEvaluator:
+    if datasets.val is None:
+        raise ValueError("training needs a validation split to choose the best epoch; give it a fraction above 0")
+    validator = SupervisedEvaluator(
+        device=device,
+        val_data_loader=DataLoader(datasets.val, batch_size=config.batch_size, num_workers=0),
+        network=network,
+        prepare_batch=autoencoder_batch,
+        inferer=inferer,
+        decollate=False,
+    )
+
+    def attach(name: str, metric: Callable[[Tensor, Tensor], Tensor]) -> None:
+        # ignite averages over the first axis of a matrix: one row for each image
+        Average(lambda output: metric(output["pred"], output["label"]).reshape(-1, 1)).attach(validator, name)
+
+    attach("val_loss", lambda pred, label: loss(pred, label).expand(len(pred)))
+    attach("val_psnr_db", lambda pred, label: psnr(pred, label).clamp(max=PSNR_CEILING_DB))
+    attach("val_ssim", ssim)
+    return validator
+
+
+def _scheduler(config: TrainingConfig, optimizer: Optimizer, steps_per_epoch: int) -> Any:
+    if config.scheduler == "plateau":
+        return lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=3)
+    if config.scheduler == "cosine":
+        return lr_scheduler.CosineAnnealingLR(optimizer, T_max=config.epochs)
+    if config.scheduler == "one-cycle":
+        steps = config.epochs * steps_per_epoch
+        return lr_scheduler.OneCycleLR(optimizer, config.learning_rate, total_steps=steps, pct_start=0.2)
+    return None
+
+
+def _attach_scheduler(trainer: Engine, config: TrainingConfig, scheduler: Any, validator: Engine) -> None:
+    if config.scheduler == "plateau":
+        handler = LrScheduleHandler(
+            scheduler, print_lr=False, step_transform=lambda engine: float(validator.state.metrics["val_loss"])
+        )
+    else:
+        handler = LrScheduleHandler(scheduler, print_lr=False, epoch_level=config.scheduler != "one-cycle")
+    handler.attach(trainer)
+
+
+def _silence(*engines: Engine) -> None:
+    """Ignite logs every error that it passes on; the caller reports it once, in words for people."""
+    for engine in engines:
+        engine.logger.disabled = True
