@@ -1,0 +1,13 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""The report of an evaluation: one HTML page that needs nothing else, and the same numbers as JSON and CSV.
+
+``page.py`` says what is on the page, ``tables.py`` what is in the files, ``figures.py`` draws.
+"""
+
+from __future__ import annotations
+
+from .page import Example, write_report
+from .tables import versions
+
+__all__ = ["Example", "versions", "write_report"]
