@@ -1,0 +1,270 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""What ``train``, ``evaluate`` and ``demo`` share: build the data sets, train, measure, write the report, tell."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..data import Datasets, Item, build_datasets, find_slices
+from ..engines import TrainingConfig, choose_device, evaluate, evaluate_slice, train
+from ..errors import DatasetError, ModelMismatch, ModelNotFound, Skipped
+from ..metrics import choose_examples
+from ..models import Model, load_model
+from ..networks import build_network
+from ..report import Example, write_report
+from ..transforms import augmentation_names, window_range
+from .console import Console
+
+MANIFEST_NAME = "manifest.json"
+
+
+def run_training(
+    console: Console,
+    data: Path,
+    output: Path,
+    options: dict[str, Any],
+    *,
+    resume: bool = False,
+    title: str = "Autoencoder on CT",
+    notes: Sequence[str] = (),
+) -> None:
+    """Train on ``data``, measure on the held-out patients, write all into ``output`` and tell the figures.
+
+    Args:
+        options: the options of ``monai-compress train`` by their names.
+        resume: go on with the run in ``output``, on its own split.
+        title: of the report.
+        notes: sentences for the top of the report and the terminal.
+    """
+    started = time.perf_counter()
+    config = _checked(options)
+    manifest = output / MANIFEST_NAME
+    datasets = _datasets(console, data, options, manifest if resume and manifest.exists() else None)
+    if not resume:
+        datasets.write_manifest(manifest)
+    for note in (*notes, *datasets.notes):
+        console.warn(note)
+    counts = {
+        name: f"{len(items)} slices of {_patients(items)} patients" for name, items in datasets.items.items() if items
+    }
+    console.say("; ".join(f"{name}: {count}" for name, count in counts.items()))
+    try:
+        with console.progress("training") as update:
+            per_epoch = math.ceil(len(datasets.items["train"]) / config.batch_size)
+            result = train(
+                datasets,
+                output,
+                config,
+                resume=resume,
+                progress=lambda done, total, loss: update(
+                    done, total, f"epoch {math.ceil(done / per_epoch)}/{config.epochs}  loss {loss:.4f}"
+                ),
+            )
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt(f"stopped; the run in {output} goes on with --resume") from error
+    held_out = datasets.items.get("test") or datasets.items["val"]
+    facts = {
+        "held_out": options["split_by"] == "patient",
+        "data_hash": datasets.manifest["data_hash"],
+        "best_epoch": result.best_epoch,
+        "split": counts,
+    }
+    _measure(
+        console,
+        result.model,
+        held_out,
+        output,
+        title=title,
+        history=result.history,
+        facts=facts,
+        configuration=_readable(options),
+        notes=(*notes, *datasets.notes),
+        skipped=datasets.skipped,
+        redact_paths=options["redact_paths"],
+        started=started,
+    )
+
+
+def _checked(options: dict[str, Any]) -> TrainingConfig:
+    """The settings of the run; what cannot work is wrong usage and told before anything is read.
+
+    Raises:
+        click.UsageError: a setting out of its range, or a name that is none.
+    """
+    try:
+        config = TrainingConfig(**{f.name: options[f.name] for f in fields(TrainingConfig)})
+        choose_device(config.device)
+        window_range(options["window"])
+        augmentation_names(_augmentations(options))
+        build_network(config.network)
+    except (ValueError, ModelMismatch) as error:
+        raise click.UsageError(str(error)) from error
+    return config
+
+
+def _augmentations(options: dict[str, Any]) -> bool | list[str]:
+    named = options["augment"]
+    return False if named == "none" else [name.strip() for name in named.split(",")]
+
+
+def run_evaluation(
+    console: Console,
+    model_path: Path,
+    data: Path | None,
+    output: Path,
+    patients_csv: Path | None,
+    device: str,
+    redact_paths: bool,
+) -> None:
+    """Measure a trained model on ``data``, or on the held-out patients of its run, and write the report."""
+    started = time.perf_counter()
+    model = load_model(model_path, choose_device(device))
+    if data is None:
+        items, facts, notes, skipped = _held_out_of_run(console, model_path)
+    else:
+        with console.stages() as progress:
+            inventory = find_slices(data, patients_csv=patients_csv, progress=progress)
+        items, facts, notes, skipped = inventory.items, {}, inventory.notes, inventory.skipped
+        if not items:
+            raise DatasetError(f"no usable CT slice: {inventory.summary() or 'the folder is empty'}", where=str(data))
+    for note in notes:
+        console.warn(note)
+    _measure(
+        console,
+        model,
+        items,
+        output,
+        title="Autoencoder on CT",
+        history=(),
+        facts=facts,
+        configuration=model.training.get("settings", {}),
+        notes=notes,
+        skipped=skipped,
+        redact_paths=redact_paths,
+        started=started,
+    )
+
+
+def _held_out_of_run(
+    console: Console, run: Path
+) -> tuple[Sequence[Item], dict[str, Any], Sequence[str], Sequence[Skipped]]:
+    manifest = run / MANIFEST_NAME
+    if not manifest.is_file():
+        raise ModelNotFound(
+            f"{run} is a model without a run: name the scans, 'monai-compress evaluate {run} CT_FOLDER'"
+        )
+    with console.stages() as progress:
+        datasets = build_datasets(manifest=manifest, augment=False, cache=None, progress=progress)
+    items = datasets.items.get("test") or datasets.items["val"]
+    facts = {"held_out": datasets.manifest["split_by"] == "patient", "data_hash": datasets.manifest["data_hash"]}
+    return items, facts, datasets.notes, datasets.skipped
+
+
+def _datasets(console: Console, data: Path, options: dict[str, Any], manifest: Path | None) -> Datasets:
+    share = sum(options["fractions"])
+    fractions = (*options["fractions"], 1 - share) if share < 1 - 1e-9 else options["fractions"]
+    with console.stages() as progress:
+        return build_datasets(
+            data,
+            size=options["size"],
+            window=options["window"],
+            fit=options["fit"],
+            fractions=fractions,
+            seed=options["seed"],
+            split_by=options["split_by"],
+            patients_csv=options["patients_csv"],
+            augment=_augmentations(options),
+            cache=None if options["cache"] == "none" else options["cache"],
+            cache_dir=options["cache_dir"],
+            manifest=manifest,
+            progress=progress,
+        )
+
+
+def _measure(
+    console: Console,
+    model: Model,
+    items: Sequence[Item],
+    output: Path,
+    *,
+    title: str,
+    history: Sequence[dict[str, float]],
+    facts: dict[str, Any],
+    configuration: dict[str, Any],
+    notes: Sequence[str],
+    skipped: Sequence[Skipped],
+    redact_paths: bool,
+    started: float,
+) -> None:
+    with console.progress("measuring") as update:
+        evaluation = evaluate(model, items, progress=update)
+    examples = []
+    for name, index in choose_examples(evaluation.rows):
+        shown = evaluate_slice(model, items[index])
+        examples.append(Example(name, shown.original, shown.reconstruction, shown.unit, shown.row))
+    size = model.preprocessing.size
+    page = write_report(
+        output,
+        title=title,
+        rows=evaluation.rows,
+        summary=evaluation.summary,
+        examples=examples,
+        history=history,
+        configuration=configuration,
+        facts={
+            "input_values": math.prod(size),
+            "latent_values": math.prod(model.network.latent_shape(size)),
+            "weights": sum(weight.numel() for weight in model.network.parameters()),
+            "weights_hash": model.weights_hash,
+            "minutes": round((time.perf_counter() - started) / 60, 2),
+            **facts,
+        },
+        notes=notes,
+        skipped=skipped,
+        redact_paths=redact_paths,
+    )
+    _tell(console, evaluation.summary, model, page)
+
+
+def _tell(console: Console, summary: dict[str, Any], model: Model, page: Path) -> None:
+    by_patient = summary["patients"]
+    unit = summary["unit"] if summary["unit"] == "HU" else "grey levels"
+    rows = []
+    for name, label, digits in (
+        ("psnr_db", "PSNR, dB", 2),
+        ("ssim", "SSIM", 4),
+        ("ms_ssim", "MS-SSIM", 4),
+        ("rmse_hu", f"RMSE, {unit}", 1),
+        ("rmse_body_hu", "RMSE in the body, HU", 1),
+        ("bias_body_hu", "bias in the body, HU", 2),
+    ):
+        if (entry := by_patient.get(name)) and entry["mean"] is not None:
+            spread = "" if entry["std"] is None else f"{entry['std']:.{digits}f}"
+            rows.append([label, f"{entry['mean']:.{digits}f}", spread])
+    counts = summary["counts"]
+    console.table(
+        f"{counts['slices']} slices of {counts['patients']} patients", ["metric", "mean by patient", "std"], rows
+    )
+    size = model.preprocessing.size
+    ratio = model.network.latent_ratio(size)
+    latents = math.prod(model.network.latent_shape(size))
+    text = f"{math.prod(size):,} input values to {latents:,} latent values a slice ({ratio:g}:1)\nreport: {page}"
+    console.result(
+        {"report": str(page), "summary": summary, "latent_values": latents, "input_values": math.prod(size)}, text
+    )
+
+
+def _patients(items: Sequence[Item]) -> int:
+    return len({item.patient for item in items})
+
+
+def _readable(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}

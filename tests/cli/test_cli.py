@@ -1,0 +1,203 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import nibabel as nib
+import numpy as np
+import pytest
+import yaml
+from click.testing import CliRunner
+from PIL import Image
+
+from monai_compress.cli import main
+from monai_compress.engines import trainer
+
+QUICK = ["--network", "compact", "--size", "32", "--epochs", "2", "--batch-size", "4", "--device", "cpu"]
+
+
+def call(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def good(*arguments):
+    result = call(*arguments)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+@pytest.fixture(scope="module")
+def volumes(tmp_path_factory):
+    """Four patients as NIfTI, of one orientation that is not the display's, with another grid each."""
+    folder = tmp_path_factory.mktemp("volumes")
+    rng = np.random.default_rng(0)
+    for patient in range(4):
+        shape = (30 + patient, 26, 5)
+        x, y, _ = np.meshgrid(*(np.linspace(-1, 1, n) for n in shape), indexing="ij")
+        hu = np.where(x**2 + y**2 < 0.7, 40.0, -1000.0) + rng.normal(0, 10, shape)
+        affine = np.diag([-1.5, 2.0, 3.0, 1.0])
+        affine[:3, 3] = (10, -20, 30)
+        nib.save(nib.Nifti1Image(hu.astype(np.int16), affine), folder / f"patient{patient}.nii.gz")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(volumes, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run") / "run"
+    good("train", volumes, "-o", folder, *QUICK)
+    return folder
+
+
+def test_train_leaves_a_run(run):
+    for name in ("config.yaml", "manifest.json", "history.csv", "last.pt", "report.html", "metrics.json", "slices.csv"):
+        assert (run / name).is_file(), name
+    assert (run / "model" / "model.safetensors").is_file()
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert len(metrics["history"]) == 2
+    assert metrics["summary"]["counts"]["patients"] == 1
+    # 32x32 samples as 4x4 blocks of 8 latents
+    assert (metrics["facts"]["input_values"], metrics["facts"]["latent_values"]) == (1024, 128)
+
+
+def test_written_configuration_repeats_the_run(run, tmp_path):
+    good("train", "--config", run / "config.yaml", "-o", tmp_path / "again")
+    assert (tmp_path / "again/manifest.json").read_text() == (run / "manifest.json").read_text()
+    first, second = (json.loads((folder / "metrics.json").read_text()) for folder in (run, tmp_path / "again"))
+    assert first["summary"] == second["summary"]
+
+
+def test_configuration_as_json_and_flags_that_win(volumes, tmp_path):
+    config = {"data": str(volumes), "network": "compact", "size": "32", "epochs": 9, "device": "cpu"}
+    (tmp_path / "c.json").write_text(json.dumps(config))
+    good("train", "--config", tmp_path / "c.json", "--epochs", "1", "-o", tmp_path / "run")
+    assert yaml.safe_load((tmp_path / "run/config.yaml").read_text())["epochs"] == 1
+
+
+@pytest.mark.parametrize("text", ["epoch: 3", "- 1", "a: [", "config: x"])
+def test_configurations_that_make_no_sense_are_wrong_usage(volumes, tmp_path, text):
+    (tmp_path / "c.yaml").write_text(text)
+    assert call("train", volumes, "--config", tmp_path / "c.yaml", "-o", tmp_path / "run").exit_code == 2
+
+
+def test_earlier_results_are_not_replaced_unasked(run, volumes):
+    before = (run / "last.pt").read_bytes()
+    result = call("train", volumes, "-o", run, *QUICK)
+    assert result.exit_code == 1
+    assert "--resume" in result.output
+    assert (run / "last.pt").read_bytes() == before
+
+
+def test_interrupted_run_is_resumed_on_its_own_split(volumes, tmp_path, monkeypatch):
+    step = trainer.EpochMeter._step
+
+    def interrupt(self, engine):
+        if engine.state.iteration == 7:
+            raise KeyboardInterrupt
+        step(self, engine)
+
+    monkeypatch.setattr(trainer.EpochMeter, "_step", interrupt)
+    result = call("train", volumes, "-o", tmp_path, *QUICK)
+    assert result.exit_code == 130
+    assert "--resume" in result.output
+    monkeypatch.undo()
+    split = (tmp_path / "manifest.json").read_text()
+    good("train", volumes, "-o", tmp_path, *QUICK, "--resume")
+    assert len(json.loads((tmp_path / "metrics.json").read_text())["history"]) == 2
+    assert (tmp_path / "manifest.json").read_text() == split
+
+
+def test_evaluate_repeats_the_figures_of_the_run(run, tmp_path):
+    good("evaluate", run, "-o", tmp_path)
+    summaries = [json.loads((folder / "metrics.json").read_text())["summary"] for folder in (run, tmp_path)]
+    assert summaries[0]["patients"] == summaries[1]["patients"]
+
+
+def test_evaluate_other_scans_as_json(run, volumes, tmp_path):
+    result = CliRunner().invoke(main, ["evaluate", str(run), str(volumes), "-o", str(tmp_path), "--json"])
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["summary"]["counts"] == {"slices": 20, "patients": 4, "series": 4, "left_out": 0}
+
+
+def test_reconstruct_keeps_grid_and_orientation(run, volumes, tmp_path):
+    result = CliRunner().invoke(main, ["reconstruct", str(run), str(volumes), "-o", str(tmp_path), "--json"])
+    assert result.exit_code == 0, result.output
+    written = [nib.load(path) for path in json.loads(result.stdout)["written"]]
+    originals = {image.shape: image for image in (nib.load(path) for path in volumes.iterdir())}
+    assert sorted(image.shape for image in written) == sorted(originals)
+    for image in written:
+        original = originals[image.shape]
+        assert np.allclose(image.affine, original.affine)
+        assert image.get_data_dtype() == np.int16
+        # untrained but for two epochs, it still is a cosine codec: the picture is there, and not mirrored
+        assert np.corrcoef(image.get_fdata().ravel(), original.get_fdata().ravel())[0, 1] > 0.95
+
+
+def test_reconstruct_goes_on_past_a_bad_file(run, volumes, tmp_path):
+    data = tmp_path / "in"
+    data.mkdir()
+    (data / "good.nii.gz").write_bytes((volumes / "patient0.nii.gz").read_bytes())
+    (data / "cut.nii.gz").write_bytes((volumes / "patient1.nii.gz").read_bytes()[:500])
+    (data / "text.dcm").write_text("no scan")
+    result = CliRunner().invoke(main, ["reconstruct", str(run), str(data), "-o", str(tmp_path / "out"), "--json"])
+    assert result.exit_code == 1
+    answer = json.loads(result.stdout)
+    assert len(answer["written"]) == 1
+    assert len(answer["failures"]) == 2
+
+
+def test_reconstruct_pictures(tmp_path, run):
+    grey = (np.mgrid[:20, :24][0] * 12).astype(np.uint8)
+    Image.fromarray(grey).save(tmp_path / "a.png")
+    good("reconstruct", run, tmp_path / "a.png", "-o", tmp_path / "out")
+    (made,) = (tmp_path / "out").iterdir()
+    assert np.asarray(Image.open(made)).shape == (20, 24)
+
+
+def test_info(run, volumes):
+    assert "20 slices of 4 patients" in good("info", volumes).output
+    assert json.loads(good("info", run, "--json").output)["input_values_per_latent_value"] == 8
+    assert "torch" in good("info").output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["train", "nowhere"], 1, "no such file"),
+        (["evaluate", "nowhere"], 1, "no model"),
+        (["train"], 2, "DATA"),
+        (["train", ".", "--loss", "huber"], 2, "huber"),
+        (["train", ".", "--network", "huge"], 2, "huge"),
+        (["train", ".", "--window", "belly"], 2, "belly"),
+        (["train", ".", "--window", "5,x"], 2, "LOW,HIGH"),
+        (["train", ".", "--size", "0"], 2, "256"),
+        (["train", ".", "--augment", "blur"], 2, "blur"),
+        (["train", ".", "--device", "quantum"], 2, "quantum"),
+    ],
+)
+def test_what_is_wrong_is_told_in_a_sentence(arguments, code, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = call(*arguments)
+    assert result.exit_code == code, result.output
+    assert words in result.output
+    assert "Traceback" not in result.output
+
+
+def test_errors_as_json(tmp_path):
+    result = CliRunner().invoke(main, ["train", str(tmp_path), "-o", str(tmp_path / "run"), "--json"])
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["error"] == "DatasetError"
+
+
+@pytest.mark.parametrize("verb", ["", "demo", "train", "evaluate", "reconstruct", "info"])
+def test_help_has_examples(verb):
+    assert "Examples:" in good(*verb.split(), "--help").output
+
+
+def test_runs_as_a_module():
+    run = subprocess.run(
+        [sys.executable, "-m", "monai_compress", "--version"], capture_output=True, text=True, check=True
+    )
+    assert "version" in run.stdout

@@ -1,0 +1,104 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""The house: imports only go down the floors, and what is light stays light."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import monai_compress
+
+ROOT = Path(monai_compress.__file__).parent
+TREE = Path(__file__).resolve().parents[1]
+
+FLOORS = {
+    0: ("errors", "files"),
+    1: ("sources", "dicom", "nifti", "pictures"),
+    2: ("networks",),
+    3: ("losses", "metrics"),
+    4: ("models",),
+    6: ("transforms", "data", "phantom"),
+    7: ("engines", "reconstruction"),
+    8: ("report",),
+    9: ("cli", "__main__"),
+}
+FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
+# one floor, and still an order: the right one may be used by the left one
+SAME_FLOOR = {
+    ("files", "errors"),
+    ("dicom", "sources"),
+    ("nifti", "sources"),
+    ("pictures", "sources"),
+    ("data", "transforms"),
+    ("reconstruction", "engines"),
+    ("__main__", "cli"),
+}
+
+
+def sources():
+    return sorted(ROOT.rglob("*.py"))
+
+
+def imported_modules(path):
+    """All modules that a file imports, by absolute name, wherever in the file."""
+    package = ("monai_compress", *path.relative_to(ROOT).parent.parts)
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            module = ".".join(part for part in (base, node.module) if part)
+            yield module
+            # "from .. import nifti" names a room only in the list
+            yield from (f"{module}.{alias.name}" for alias in node.names if module == "monai_compress")
+
+
+def room_of(path):
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_only_go_down(path):
+    room = room_of(path)
+    if room == "__init__":
+        return
+    assert room in FLOOR_OF, f"{room} has no floor: give it one in this test and in docs"
+    for module in imported_modules(path):
+        name, _, rest = module.partition(".")
+        target = rest.split(".")[0]
+        if name != "monai_compress" or target not in FLOOR_OF or target == room:
+            continue
+        assert FLOOR_OF[target] < FLOOR_OF[room] or (room, target) in SAME_FLOOR, f"{room} imports {target}"
+
+
+@pytest.mark.parametrize("room", [room for floor in (0, 1) for room in FLOORS[floor]])
+def test_lower_floors_need_neither_torch_nor_monai(room):
+    for path in sources():
+        if room_of(path) == room:
+            assert not {m.split(".")[0] for m in imported_modules(path)} & {"torch", "monai", "ignite"}
+
+
+@pytest.mark.parametrize("module", ["monai_compress", "monai_compress.cli"])
+def test_light_to_import(module):
+    code = (
+        f"import sys, {module}; sys.exit(str(sorted({{'torch', 'monai', 'numpy', 'pydicom'}} & set(sys.modules))) or 0)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.stderr.strip() == "[]"
+
+
+def test_public_names_exist():
+    for name in monai_compress.__all__:
+        assert getattr(monai_compress, name) is not None
+    with pytest.raises(AttributeError):
+        monai_compress.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_file_states_its_licence(path):
+    assert path.read_text(encoding="utf-8").split("\n")[1] == "# SPDX-License-Identifier: Apache-2.0"
