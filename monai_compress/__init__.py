@@ -16,7 +16,22 @@ except PackageNotFoundError:  # a source tree that was never installed
     __version__ = "0+unknown"
 
 _PUBLIC = {
+    "BlockTransformAutoEncoder": "networks",
+    "CompressionError": "errors",
     "ConvAutoEncoder": "networks",
+    "TrainingConfig": "engines",
+    "build_datasets": "data",
+    "chest_phantom": "phantom",
+    "evaluate": "engines",
+    "find_slices": "data",
+    "head_phantom": "phantom",
+    "load_model": "models",
+    "save_model": "models",
+    "scan": "phantom",
+    "slice_transforms": "transforms",
+    "train": "engines",
+    "write_report": "report",
+    "write_series": "phantom",
 }
 
 __all__ = ["__version__", *_PUBLIC]

@@ -86,7 +86,8 @@ class AutoEncoder(nn.Module):
         if not self.training:
             x = x.clamp(0.0, 1.0)
         if size is not None:
-            x = x[(..., *(slice(0, n) for n in size))]
+            for axis, length in enumerate(size, start=2):
+                x = x.narrow(axis, 0, length)
         return x
 
     def forward(self, x: Tensor) -> Tensor:

@@ -50,12 +50,11 @@ class ResidualBlock(nn.Module):
     def __init__(self, spatial_dims: int, channels: int, act: str) -> None:
         super().__init__()
         conv = Conv[Conv.CONV, spatial_dims]
-        self.body = nn.Sequential(
-            conv(channels, channels, 3, padding=1), get_act_layer(act), conv(channels, channels, 3, padding=1)
-        )
+        last = conv(channels, channels, 3, padding=1)
         # a small last layer: many blocks in a row start as the identity, so that no norm is needed
-        nn.init.normal_(self.body[2].weight, std=1e-3)
-        nn.init.zeros_(self.body[2].bias)
+        nn.init.normal_(last.weight, std=1e-3)
+        nn.init.zeros_(last.bias)
+        self.body = nn.Sequential(conv(channels, channels, 3, padding=1), get_act_layer(act), last)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.body(x)
@@ -141,10 +140,15 @@ class BlockTransformAutoEncoder(AutoEncoder):
         self.decoder_branch = _branch(spatial_dims, latent_channels, width, coefficients, depth, act)
 
     def analysis(self, x: Tensor) -> Tensor:
-        coefficients = self.to_blocks(x)
+        # the transform stays in float32 under autocast: bfloat16 would round a level of 40 HU to steps of 8
+        with torch.autocast(x.device.type, enabled=False):
+            coefficients = self.to_blocks(full_precision(x))
         return coefficients[:, : self.latent_channels] + self.encoder_branch(coefficients)
 
     def synthesis(self, z: Tensor) -> Tensor:
-        coefficients = self.decoder_branch(z)
-        kept = coefficients[:, : self.latent_channels] + z
-        return full_precision(self.from_blocks(torch.cat([kept, coefficients[:, self.latent_channels :]], dim=1)))
+        predicted = full_precision(self.decoder_branch(z))
+        coefficients = torch.cat(
+            [predicted[:, : self.latent_channels] + z, predicted[:, self.latent_channels :]], dim=1
+        )
+        with torch.autocast(z.device.type, enabled=False):
+            return self.from_blocks(coefficients)
