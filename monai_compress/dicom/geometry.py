@@ -1,0 +1,80 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""Where a frame lies in the patient, in LPS millimetres (x to the left, y to the back, z to the head)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset
+
+from . import tags
+
+
+def position_mm(header: Dataset, frame: int = 0) -> NDArray[np.float64] | None:
+    """Return the centre of the first pixel of a frame, (3,) float64 LPS mm; None if unknown."""
+    return _vector(header, frame, "PlanePositionSequence", "ImagePositionPatient", 3)
+
+
+def orientation(header: Dataset, frame: int = 0) -> NDArray[np.float64] | None:
+    """Return unit vectors along a row and down a column of a frame, (2, 3) float64; None if unknown or not a frame."""
+    found = _vector(header, frame, "PlaneOrientationSequence", "ImageOrientationPatient", 6)
+    if found is None:
+        return None
+    axes = found.reshape(2, 3)
+    lengths = np.linalg.norm(axes, axis=1)
+    # 0.05 lets pass what rounding and a sheared frame of a careless writer leave, and stops nonsense such as all zeros
+    if np.any(np.abs(lengths - 1) > 0.05) or abs(axes[0] @ axes[1]) > 0.05:
+        return None
+    return axes / lengths[:, None]
+
+
+def pixel_spacing_mm(header: Dataset, frame: int = 0) -> tuple[float, float] | None:
+    """Return the distance from row to row and from column to column in mm; None if unknown."""
+    found = _vector(header, frame, "PixelMeasuresSequence", "PixelSpacing", 2)
+    return None if found is None or np.any(found <= 0) else (float(found[0]), float(found[1]))
+
+
+def thickness_mm(header: Dataset, frame: int = 0) -> float | None:
+    """Return the stated distance of neighbouring slices in mm, or else their thickness; None if unknown."""
+    for keyword in ("SpacingBetweenSlices", "SliceThickness"):
+        found = _vector(header, frame, "PixelMeasuresSequence", keyword, 1)
+        if found is not None and found[0] != 0:
+            return abs(float(found[0]))
+    return None
+
+
+def normal(axes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the unit vector across the slices, (3,) float64: to the head for an axial slice in display order.
+
+    >>> normal(np.array([[1.0, 0, 0], [0, 1.0, 0]])).tolist()
+    [0.0, 0.0, 1.0]
+    """
+    across = np.cross(axes[0], axes[1])
+    return across / np.linalg.norm(across)
+
+
+def frame_affine(header: Dataset, frame: int = 0) -> NDArray[np.float64] | None:
+    """Return the (4, 4) matrix from (row, column, slice) indices of a frame to LPS mm; None if not known.
+
+    The slice axis is one slice thickness long, or 1 mm where that is unknown.
+
+    Source: DICOM PS3.3 C.7.6.2.1.1, equation C.7.6.2.1-1, with the columns in (row, column) order.
+    """
+    origin, axes, spacing = position_mm(header, frame), orientation(header, frame), pixel_spacing_mm(header, frame)
+    if origin is None or axes is None or spacing is None:
+        return None
+    affine = np.eye(4)
+    affine[:3, 0] = axes[1] * spacing[0]
+    affine[:3, 1] = axes[0] * spacing[1]
+    affine[:3, 2] = normal(axes) * (thickness_mm(header, frame) or 1.0)
+    affine[:3, 3] = origin
+    return affine
+
+
+def _vector(header: Dataset, frame: int, macro: str, keyword: str, count: int) -> NDArray[np.float64] | None:
+    for group in tags.frame_groups(header, frame, macro):
+        found = tags.numbers(group, keyword, count)
+        if found is not None:
+            return np.array(found)
+    return None

@@ -1,0 +1,107 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""Bytes to a DICOM data set, without being taken in: not every file is DICOM, and not every length is true."""
+
+from __future__ import annotations
+
+import zlib
+from typing import BinaryIO
+
+from pydicom import Dataset, dcmread
+from pydicom.filereader import read_dataset
+
+from ..errors import NotDicom, UndecodablePixels
+from . import tags
+from .syntaxes import DEFLATED
+
+INFLATED_LIMIT_BYTES = 2**30
+"""The largest data set that is unpacked from the deflated transfer syntax."""
+
+_VRS = frozenset(
+    b"AE AS AT CS DA DS DT FD FL IS LO LT OB OD OF OL OV OW PN SH SL SQ SS ST SV TM UC UI UL UN UR US UT UV".split()
+)
+_WITNESSES = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "Modality", "Rows")
+
+
+def parse(stream: BinaryIO, where: str, *, pixels: bool) -> tuple[Dataset, bool]:
+    """Return a data set and whether it has an image.
+
+    Args:
+        stream: at the start of the file. Without ``pixels`` it is left at the element of the image, except
+            for deflated files, which have to be unpacked whole: their data set keeps its pixels in any case.
+        where: the locator, for messages.
+        pixels: read the image too.
+
+    Raises:
+        NotDicom: not a DICOM file, or cut off before its first elements end.
+        UndecodablePixels: compressed pixels without an end.
+    """
+    head = stream.read(1024)
+    stream.seek(0)
+    has_prefix = head[128:132] == b"DICM"
+    if not has_prefix and not looks_headless(head):
+        raise NotDicom("this is not a DICOM file" if head else "this file is empty", where=where)
+    try:
+        deflated = DEFLATED.encode() in head and _check_inflated(stream, where)
+        stream.seek(0)
+        header = dcmread(stream, stop_before_pixels=not (pixels or deflated), force=not has_prefix)
+        has_pixels = any(keyword in header for keyword in tags.PIXELS) or (not deflated and _at_element(stream))
+    except NotDicom:
+        raise
+    except Exception as error:
+        message = f"the header does not parse ({type(error).__name__}): cut off, corrupt or not DICOM"
+        raise NotDicom(message, where=where) from error
+    if pixels and not len(header) and not deflated:
+        # pydicom drops all that it read when compressed pixels have no end
+        stream.seek(0)
+        if parse(stream, where, pixels=False)[1]:
+            raise UndecodablePixels("the file ends before its pixels do", reason="cut off", where=where)
+    if not len(header) or not (has_prefix or any(tags.value(header, keyword) for keyword in _WITNESSES)):
+        raise NotDicom("nothing that DICOM would hold could be read: cut off or not DICOM", where=where)
+    return header, has_pixels
+
+
+def looks_headless(head: bytes) -> bool:
+    """Return whether a file without preamble begins like a data set: with a plausible first element.
+
+    >>> looks_headless(bytes.fromhex("08 00 05 00") + b"CS" + bytes.fromhex("0a 00") + b"ISO_IR 100")
+    True
+    >>> looks_headless(b"\\x89PNG\\r\\n\\x1a\\n and more")
+    False
+    """
+    if len(head) < 8:
+        return False
+    for order in ("little", "big"):
+        group, element = int.from_bytes(head[:2], order), int.from_bytes(head[2:4], order)
+        if group not in (0x0000, 0x0002, 0x0008) or element > 0x0100:
+            continue
+        if head[4:6] in _VRS:
+            return True
+        # an implicit first element is a group length, a character set, an image type or a date: short and even
+        length = int.from_bytes(head[4:8], "little")
+        if order == "little" and group != 0x0002 and length <= 128 and length % 2 == 0:
+            return True
+    return False
+
+
+def _at_element(stream: BinaryIO) -> bool:
+    start = stream.tell()
+    found = len(stream.read(8)) == 8
+    stream.seek(start)
+    return found
+
+
+def _check_inflated(stream: BinaryIO, where: str) -> bool:
+    """Unpack a deflated data set piece by piece without keeping it, since pydicom unpacks all at once without limit."""
+    stream.seek(132)
+    meta = read_dataset(stream, False, True, stop_when=lambda tag, vr, length: tag.group != 2)
+    if meta.get("TransferSyntaxUID") != DEFLATED:
+        return False
+    unpack = zlib.decompressobj(-zlib.MAX_WBITS)
+    total = 0
+    while (piece := unpack.unconsumed_tail or stream.read(2**16)) and not unpack.eof:
+        total += len(unpack.decompress(piece, 2**20))
+        if total > INFLATED_LIMIT_BYTES:
+            message = f"the deflated data set unpacks to more than {INFLATED_LIMIT_BYTES} bytes"
+            raise NotDicom(message, reason="deflated data set too large", where=where)
+    return True

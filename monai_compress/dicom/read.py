@@ -1,0 +1,211 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""One DICOM file to stored values, and from there to Hounsfield units."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset
+
+from ..errors import DicomError, InputError, NoPixels, NotDicom
+from ..sources import open_binary, quiet, split, state
+from . import tags
+from .check import check_ct, rescale
+from .decode import decode
+from .geometry import frame_affine, pixel_spacing_mm
+from .parse import parse
+
+__all__ = ["MAX_PIXELS", "PADDING_HU", "DicomImage", "check_ct", "padding_range", "read_header", "read_image"]
+
+PADDING_HU = -1024.0
+"""What a padded pixel becomes in Hounsfield units: the floor of the full CT window, and about the HU of air."""
+
+MAX_PIXELS = 2**28
+
+
+@dataclass(frozen=True, eq=False)
+class DicomImage:
+    """The pixels of one DICOM file as they are stored, with all it takes to understand them.
+
+    Args:
+        stored: (frames, rows, columns) or (frames, rows, columns, samples), the integer type of the file in the
+            machine's byte order; float32 or float64 where the file holds floats.
+        slope: (frames,) float64, HU per stored unit of each frame.
+        intercept: (frames,) float64, HU of stored value 0.
+        padding: first and last stored value that mean "nothing was measured here"; None if the file names none.
+        pixel_spacing_mm: from row to row and from column to column, of the first frame here; None if unknown.
+        affine: (4, 4) float64 from (row, column, slice) indices to LPS millimetres, of the first frame here; None if
+            the file does not say where it lies.
+        header: the file without its pixels. It may name a person, so it stays out of ``repr``.
+    """
+
+    stored: NDArray[np.generic]
+    slope: NDArray[np.float64]
+    intercept: NDArray[np.float64]
+    padding: tuple[int, int] | None
+    pixel_spacing_mm: tuple[float, float] | None
+    affine: NDArray[np.float64] | None = field(repr=False)
+    header: Dataset = field(repr=False)
+
+    def hu(self, index: int = 0) -> NDArray[np.float32]:
+        """Return one frame rescaled, (rows, columns) float32 in HU; padded pixels are ``PADDING_HU``.
+
+        Args:
+            index: the frame, counted in ``stored``.
+
+        Raises:
+            ValueError: a colour image has no Hounsfield units.
+        """
+        raw = self.stored[index]
+        if raw.ndim != 2:
+            raise ValueError("a colour image has no Hounsfield units")
+        # float32 holds every 16-bit value times a slope to 1e-3 HU; wider integers don't fit its 24 bits
+        precision = np.float32 if raw.dtype.itemsize <= 2 else np.float64
+        with np.errstate(all="ignore"):  # float pixels may hold NaN, and a broken slope may overflow
+            scaled = raw.astype(precision) * precision(self.slope[index]) + precision(self.intercept[index])
+            hu = scaled.astype(np.float32, copy=False)
+        if self.padding is not None:
+            first, last = self.padding
+            hu[(raw >= first) & (raw <= last)] = PADDING_HU
+        return hu
+
+
+def read_header(source: str | os.PathLike[str]) -> Dataset:
+    """Read all of a DICOM file but its pixels.
+
+    Files without the 128-byte preamble are read when their first element and their content are those of DICOM.
+
+    Args:
+        source: a path or locator.
+
+    Raises:
+        NotDicom: not a DICOM file, or cut off before its first elements end, or not readable at all.
+    """
+    return scan_header(source)[0]
+
+
+def scan_header(source: str | os.PathLike[str]) -> tuple[Dataset, bool]:
+    """Read the header, and whether pixels follow it.
+
+    Raises:
+        NotDicom: as ``read_header``.
+    """
+    where, _ = split(source)
+    with quiet():
+        try:
+            with open_binary(where) as stream:
+                header, has_pixels = parse(stream, where, pixels=False)
+        except NotDicom:
+            raise
+        except InputError as error:
+            raise _as_not_dicom(error) from error
+    _drop_pixels(header)
+    return header, has_pixels
+
+
+def read_image(source: str | os.PathLike[str], frame: int | None = None, *, max_pixels: int = MAX_PIXELS) -> DicomImage:
+    """Read and decode a DICOM image of any modality, in any transfer syntax that pydicom and its plugins decode.
+
+    Args:
+        source: a path or locator; its ``#K`` is the frame if ``frame`` is None.
+        frame: decode this frame only, from 0; None for all.
+        max_pixels: refuse to decode more values (frames x rows x columns x samples) than this.
+
+    Raises:
+        NotDicom: as ``read_header``.
+        NoPixels: a DICOM file without an image.
+        UndecodablePixels: an image that does not decode: cut off, corrupt, too large, no such frame, no decoder.
+    """
+    where, named = split(source)
+    frame = named if frame is None else frame
+    with quiet():
+        try:
+            return _read_image(where, frame, max_pixels)
+        except DicomError:
+            raise
+        except InputError as error:
+            raise _as_not_dicom(error) from error
+
+
+def _read_image(where: str, frame: int | None, max_pixels: int) -> DicomImage:
+    with open_binary(where) as stream:
+        start = None
+        if frame is not None:
+            header, has_pixels, start = _frame_header(where, state(where))
+            stream.seek(start or 0)
+        if start is None:
+            header, has_pixels = parse(stream, where, pixels=True)
+        if not has_pixels:
+            raise NoPixels("this DICOM file holds no image: a report, a plan, a directory, or cut off", where=where)
+        pixels = None if start is None else stream
+        stored = decode(header, where, frame=frame, max_pixels=max_pixels, stream=pixels)
+    _drop_pixels(header)
+    first = frame or 0
+    scale = [rescale(header, first + index) or (1.0, 0.0) for index in range(len(stored))]
+    return DicomImage(
+        stored=stored,
+        slope=np.array([slope for slope, _ in scale]),
+        intercept=np.array([intercept for _, intercept in scale]),
+        padding=padding_range(header),
+        pixel_spacing_mm=pixel_spacing_mm(header, first),
+        affine=frame_affine(header, first),
+        header=header,
+    )
+
+
+@lru_cache(maxsize=2)
+def _frame_header(where: str, file_state: tuple[int, int]) -> tuple[Dataset, bool, int | None]:
+    """Header, whether there is an image, and where its element starts (None in a deflated file).
+
+    Kept, since the header of an enhanced CT is long, and its frames are read one by one.
+    """
+    with open_binary(where) as stream:
+        header, has_pixels = parse(stream, where, pixels=False)
+        return header, has_pixels, None if _drop_pixels(header) else stream.tell()
+
+
+def _drop_pixels(header: Dataset) -> bool:
+    """Take the image out of a data set; False if there was none."""
+    found = [header.pop(keyword, None) for keyword in tags.PIXELS]
+    return any(element is not None for element in found)
+
+
+def padding_range(header: Dataset) -> tuple[int, int] | None:
+    """Return the first and last stored value that mean "not measured"; None if the header names none.
+
+    Writers often give the value the sign of another type: 63536 for the -2000 of signed pixels. It is read as
+    the one that the pixels can hold.
+
+    Source: DICOM PS3.3 C.7.5.1.1.2.
+
+    >>> ds = Dataset()
+    >>> ds.PixelRepresentation, ds.BitsStored = 1, 16
+    >>> ds.add_new("PixelPaddingValue", "US", 63536)
+    >>> padding_range(ds)
+    (-2000, -2000)
+    """
+    value = tags.number(header, "PixelPaddingValue")
+    if value is None:
+        return None
+    limit = tags.number(header, "PixelPaddingRangeLimit")
+    is_signed = tags.number(header, "PixelRepresentation") == 1
+    bits = int(tags.number(header, "BitsStored") or 16)
+    ends = [_with_sign(int(end), is_signed, bits) for end in (value, value if limit is None else limit)]
+    return min(ends), max(ends)
+
+
+def _with_sign(value: int, is_signed: bool, bits: int) -> int:
+    if not is_signed:
+        return value + 2**16 if value < 0 else value
+    if value >= 2**15:
+        value -= 2**16
+    return value - 2**bits if value >= 2 ** (bits - 1) else value
+
+
+def _as_not_dicom(error: InputError) -> NotDicom:
+    return NotDicom(error.detail, reason=error.reason, where=error.where)

@@ -1,0 +1,110 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""Values out of a DICOM header that never raise: real headers hold empty, unparsable and misplaced ones.
+
+pydicom parses a value when it is first asked for, so a broken one raises long after the file was read. These
+functions give None instead and leave the decision to the caller.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from pydicom import Dataset, Sequence
+
+SHARED = "SharedFunctionalGroupsSequence"
+PER_FRAME = "PerFrameFunctionalGroupsSequence"
+
+PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+"""The three elements that may hold an image; a header has none of them. Source: DICOM PS3.3 C.7.6.24, C.7.6.25."""
+
+
+def value(header: Dataset, keyword: str) -> object:
+    """Return what the header holds under a keyword; None if absent, empty or unparsable."""
+    try:
+        found = header.get(keyword)
+    except Exception:
+        return None
+    return None if found is None or found == "" else found
+
+
+def text(header: Dataset, keyword: str) -> str | None:
+    """Return one value as stripped text; None if there is none.
+
+    >>> ds = Dataset()
+    >>> ds.Modality = "CT "
+    >>> text(ds, "Modality"), text(ds, "StudyDate")
+    ('CT', None)
+    """
+    found = value(header, keyword)
+    return None if found is None else str(found).strip().strip("\0") or None
+
+
+def texts(header: Dataset, keyword: str) -> tuple[str, ...]:
+    """Return all values as stripped text; empty if there is none.
+
+    >>> ds = Dataset()
+    >>> ds.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
+    >>> texts(ds, "ImageType")
+    ('ORIGINAL', 'PRIMARY', 'AXIAL')
+    """
+    found = value(header, keyword)
+    if found is None:
+        return ()
+    items = [found] if isinstance(found, (str, bytes)) or not hasattr(found, "__iter__") else list(found)
+    return tuple(str(item).strip() for item in items)
+
+
+def numbers(header: Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
+    """Return exactly ``count`` finite numbers; None if there are not that many.
+
+    >>> ds = Dataset()
+    >>> ds.PixelSpacing = ["0.7", "0.8"]
+    >>> numbers(ds, "PixelSpacing", 2)
+    (0.7, 0.8)
+    >>> numbers(ds, "ImagePositionPatient", 3) is None
+    True
+    """
+    try:
+        found = tuple(float(item) for item in texts(header, keyword))
+    except ValueError:
+        return None
+    return found if len(found) == count and all(math.isfinite(item) for item in found) else None
+
+
+def number(header: Dataset, keyword: str) -> float | None:
+    """Return one finite number; None if there is none.
+
+    >>> ds = Dataset()
+    >>> ds.RescaleIntercept = "-01.024000E+03"
+    >>> number(ds, "RescaleIntercept")
+    -1024.0
+    """
+    found = numbers(header, keyword, 1)
+    return found[0] if found else None
+
+
+def items(header: Dataset, keyword: str) -> list[Dataset]:
+    """Return the items of a sequence; empty if there is none."""
+    found = value(header, keyword)
+    try:
+        return [item for item in found if isinstance(item, Dataset)]  # type: ignore[attr-defined]
+    except TypeError:
+        return []
+
+
+def frame_groups(header: Dataset, frame: int, macro: str) -> Iterator[Dataset]:
+    """Yield where one functional group of a frame may stand, the nearest first: frame, shared, the header itself.
+
+    Enhanced files keep geometry and rescale per frame or once for all; classic ones in the header.
+
+    Source: DICOM PS3.3 C.7.6.16.1.
+    """
+    per_frame = value(header, PER_FRAME)
+    # one item, not the list of them: this is asked for every one of a thousand frames
+    if isinstance(per_frame, Sequence) and 0 <= frame < len(per_frame):
+        yield from items(per_frame[frame], macro)
+    for shared in items(header, SHARED):
+        yield from items(shared, macro)
+    yield header
