@@ -1,0 +1,30 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""From folders of scans to data sets split by patient."""
+
+from __future__ import annotations
+
+from .cache import SliceCache
+from .datasets import Datasets, build_datasets
+from .inventory import Inventory, Item, Progress, find_slices, summarise_skipped
+from .manifest import data_hash, items_of, read_manifest, write_manifest
+from .patients import PatientTable
+from .split import SPLITS, split_patients
+
+__all__ = [
+    "SPLITS",
+    "Datasets",
+    "Inventory",
+    "Item",
+    "PatientTable",
+    "Progress",
+    "SliceCache",
+    "build_datasets",
+    "data_hash",
+    "find_slices",
+    "items_of",
+    "read_manifest",
+    "split_patients",
+    "summarise_skipped",
+    "write_manifest",
+]

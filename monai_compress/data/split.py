@@ -1,0 +1,151 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""Split slices by patient, so that no patient is in two splits."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Sequence
+from typing import TypeVar
+
+from ..errors import DatasetError
+from .inventory import Item
+
+T = TypeVar("T")
+
+SPLITS = ("train", "val", "test")
+
+
+def split_patients(
+    items: Sequence[Item], fractions: Sequence[float] = (0.8, 0.2), seed: int = 0, by: str = "patient"
+) -> dict[str, list[Item]]:
+    """Return the items of each split, named "train", "val" and (with three fractions) "test".
+
+    All slices of a patient go to one split. The fractions count slices, since one patient has one slice and another a
+    hundred: patients are dealt out one by one, larger ones first (those of similar size, within a factor of two, in an
+    order drawn by ``seed``), each to the split that lacks most slices. That is done class by class (a patient's class
+    is that of most of his slices), so that each split gets its share of each class; what one class leaves open the next
+    makes up for. A split of a fraction above 0 has at least one patient. The same items, fractions and seed give the
+    same split on every machine.
+
+    Args:
+        items: what ``find_slices`` found.
+        fractions: of train and val, or train, val and test; at least 0, scaled to a sum of 1.
+        seed: draws the order.
+        by: ``"patient"``, or ``"slice"``: neighbours in one scan then are in training and test, and a score on the test
+            split is no longer about new patients.
+
+    Raises:
+        DatasetError: fewer patients than splits.
+        ValueError: fractions or ``by`` make no sense.
+
+    Warns:
+        UserWarning: with ``by="slice"``.
+    """
+    shares = _shares(fractions)
+    if by not in ("patient", "slice"):
+        raise ValueError(f"a split is by 'patient' or 'slice', got {by!r}")
+    if by == "slice":
+        warnings.warn(SLICE_SPLIT_NOTE, UserWarning, stacklevel=2)
+    key: Callable[[Item], str] = (lambda item: item.patient) if by == "patient" else (lambda item: item.name)
+    groups: dict[str, list[Item]] = defaultdict(list)
+    for item in items:
+        groups[key(item)].append(item)
+    wanted = [name for name, share in shares.items() if share > 0]
+    if len(groups) < len(wanted):
+        raise _too_few(len(groups), wanted, by)
+    chosen = _assign(groups, shares, seed)
+    split: dict[str, list[Item]] = {name: [] for name in shares}
+    for item in items:
+        split[chosen[key(item)]].append(item)
+    return split
+
+
+def thin_out(items: Sequence[Item], max_slices: int | None) -> list[Item]:
+    """Return at most ``max_slices`` of the items, evenly spaced within each patient, in their order.
+
+    Every patient keeps at most the same number, as large as the total allows; where there are more patients than
+    ``max_slices``, they are evenly spaced too, with one slice each.
+
+    Raises:
+        ValueError: ``max_slices`` is below 1.
+
+    >>> items = [Item(f"{patient}{k}", "", patient, "s") for patient in "ab" for k in range(9)] + [Item("c0", "", "c", "s")]
+    >>> [item.image for item in thin_out(items, 5)]
+    ['a2', 'a6', 'b2', 'b6', 'c0']
+    """
+    if max_slices is None or len(items) <= max_slices:
+        return list(items)
+    if max_slices < 1:
+        raise ValueError(f"max_slices must be 1 or more, got {max_slices}")
+    patients: dict[str, list[Item]] = defaultdict(list)
+    for item in items:
+        patients[item.patient].append(item)
+    groups = _evenly(list(patients.values()), max_slices)
+    most = max(n for n in range(1, max_slices + 1) if n == 1 or sum(min(n, len(g)) for g in groups) <= max_slices)
+    return [item for group in groups for item in _evenly(group, most)]
+
+
+def _evenly(things: list[T], count: int) -> list[T]:
+    """At most ``count`` of the things, each from the middle of an equal share."""
+    if len(things) <= count:
+        return things
+    return [things[(2 * k + 1) * len(things) // (2 * count)] for k in range(count)]
+
+
+SLICE_SPLIT_NOTE = (
+    "split by slice, not by patient: slices of one scan are in training and validation, so scores are too good"
+)
+
+
+def _shares(fractions: Sequence[float]) -> dict[str, float]:
+    values = [float(fraction) for fraction in fractions]
+    if len(values) not in (2, 3) or any(not 0 <= value < float("inf") for value in values) or sum(values) <= 0:
+        raise ValueError(f"fractions are those of train, val and perhaps test, none below 0, got {tuple(fractions)!r}")
+    if values[0] == 0:
+        raise ValueError("the first fraction is that of training and must be above 0")
+    return {name: value / sum(values) for name, value in zip(SPLITS, values, strict=False)}
+
+
+def _too_few(found: int, wanted: Sequence[str], by: str) -> DatasetError:
+    noun = by if found == 1 else f"{by}s"
+    way = (
+        "give more slices"
+        if by == "slice"
+        else "give more patients; or, if they are more, tell them apart in a CSV (columns path, patient_group); or ask "
+        "for split_by='slice', whose scores are too good"
+    )
+    return DatasetError(f"{found} {noun} cannot be split into {' / '.join(wanted)}: {way}", reason=f"too few {by}s")
+
+
+def _assign(groups: dict[str, list[Item]], shares: dict[str, float], seed: int) -> dict[str, str]:
+    """Choose a split for each group."""
+    classes: dict[str, list[str]] = defaultdict(list)
+    for name, members in groups.items():
+        classes[_class_of(members)].append(name)
+    chosen: dict[str, str] = {}
+    filled = dict.fromkeys(shares, 0)
+    total = 0
+    for label in sorted(classes):
+        total += sum(len(groups[name]) for name in classes[label])
+        for name in sorted(classes[label], key=lambda name: (-len(groups[name]).bit_length(), _draw(seed, name))):
+            target = max(shares, key=lambda split: shares[split] * total - filled[split])
+            chosen[name] = target
+            filled[target] += len(groups[name])
+    for split in [name for name, share in shares.items() if share > 0 and name not in chosen.values()]:
+        count = Counter(chosen.values())
+        spare = [name for name in chosen if count[chosen[name]] > 1]
+        chosen[min(spare, key=lambda name: (len(groups[name]), _draw(seed, name)))] = split
+    return chosen
+
+
+def _class_of(members: Sequence[Item]) -> str:
+    count = Counter(item.klass or "" for item in members)
+    return max(sorted(count), key=count.__getitem__)
+
+
+def _draw(seed: int, name: Hashable) -> bytes:
+    """A draw that depends on seed and name only: not on the order of the files or the random generator's version."""
+    return hashlib.sha256(f"{seed}|{name}".encode()).digest()

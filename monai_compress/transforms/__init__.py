@@ -1,0 +1,38 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""MONAI transforms for CT slices: load, window, resize, vary; and back to HU on the original grid."""
+
+from __future__ import annotations
+
+from .augment import AUGMENTATIONS, augmentation_names, augmentations
+from .load import CTReader, LoadCT, LoadCTd, LoadedSlice, file_kind, file_kind_of, load_slice
+from .pipeline import SliceTransforms, slice_transforms, windowed_slice, with_metadata_of
+from .resize import FITS, FitSize, FitSized, fitted_size, image_size, resample
+from .window import WINDOWS, ScaleWindow, ScaleWindowd, window_range
+
+__all__ = [
+    "AUGMENTATIONS",
+    "FITS",
+    "WINDOWS",
+    "CTReader",
+    "FitSize",
+    "FitSized",
+    "LoadCT",
+    "LoadCTd",
+    "LoadedSlice",
+    "ScaleWindow",
+    "ScaleWindowd",
+    "SliceTransforms",
+    "augmentation_names",
+    "augmentations",
+    "file_kind",
+    "file_kind_of",
+    "fitted_size",
+    "image_size",
+    "load_slice",
+    "resample",
+    "slice_transforms",
+    "window_range",
+    "windowed_slice",
+    "with_metadata_of",
+]

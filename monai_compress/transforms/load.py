@@ -1,0 +1,196 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""Load one slice, of DICOM, NIfTI or a picture, as MONAI's transforms want it."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from monai.config import KeysCollection
+from monai.data import ImageReader, MetaTensor
+from monai.transforms import MapTransform, Transform
+
+from .. import nifti, pictures, sources
+from ..dicom import read
+from ..errors import DicomError, NiftiError, NotCT, UndecodablePixels
+
+_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+_PICTURE_MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+_PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+_NIFTI_SUFFIXES = (".nii", ".nii.gz")
+
+
+def file_kind(head: bytes, name: str) -> str:
+    """Return "dicom", "nifti" or "picture", by the first 512 bytes of a file and, where they say nothing, its name.
+
+    DICOM without a preamble has no mark, so what is nothing else counts as DICOM: its reader says what is wrong.
+
+    >>> file_kind(bytes(128) + b"DICM", "slice.png"), file_kind(b"", "scan.nii.gz"), file_kind(b"\\x08", "IM0001")
+    ('dicom', 'nifti', 'dicom')
+    """
+    if head[128:132] == b"DICM":
+        return "dicom"
+    if head.startswith(_PICTURE_MAGIC):
+        return "picture"
+    plain = head
+    if head[:2] == b"\x1f\x8b":
+        try:
+            plain = zlib.decompressobj(wbits=31).decompress(head, 512)
+        except zlib.error:
+            plain = head
+    if plain[344:348] in (b"n+1\x00", b"ni1\x00") or plain[4:8] in (b"n+2\x00", b"ni2\x00"):
+        return "nifti"
+    lowered = name.lower()
+    if lowered.endswith(_NIFTI_SUFFIXES):
+        return "nifti"
+    return "picture" if lowered.endswith(_PICTURE_SUFFIXES) else "dicom"
+
+
+def file_kind_of(locator: str | os.PathLike[str]) -> str:
+    """Return "dicom", "nifti" or "picture", as `file_kind` sees the file of a locator.
+
+    Raises:
+        InputError: it may not be read.
+    """
+    with sources.open_binary(locator) as stream:
+        return file_kind(stream.read(512), os.fspath(locator))
+
+
+@dataclass(frozen=True)
+class LoadedSlice:
+    """One slice between `CTReader.read` and `CTReader.get_data`.
+
+    Args:
+        image: float32 (rows, columns): HU, or a picture's grey in [0, 1].
+        unit: ``"HU"`` or ``"grey"``.
+        maximum: the highest grey level that a picture's file can hold; 0 for HU.
+        affine: (4, 4) from (row, column, slice) to mm, LPS as in DICOM; None where the file does not say.
+    """
+
+    image: np.ndarray
+    unit: str
+    maximum: int
+    affine: np.ndarray | None
+
+
+class CTReader(ImageReader):
+    """Read one slice by its locator (``monai_compress.sources``): DICOM, a frame of it, a NIfTI slice, PNG, JPG, TIFF.
+
+    The array is float32 (rows, columns), as ``pixel_array`` has it and a screen shows it: row 0 on top, which is
+    anterior in an axial slice. MONAI's own readers give (columns, rows). HU by each frame's slope and intercept,
+    padding as -1024 HU; pictures as grey in [0, 1].
+
+    The metadata: ``affine`` from (row, column, slice) to mm in RAS, as everywhere in MONAI (identity where the file
+    does not say), ``original_affine``, ``space``, ``spatial_shape``, ``original_channel_dim``, ``unit`` ("HU" or
+    "grey"), ``maximum`` (the highest grey level of a picture's file).
+
+    Works in ``monai.transforms.LoadImage(reader=CTReader())`` too, but that tries MONAI's other readers on whatever
+    this one refuses; `LoadCT` does not.
+    """
+
+    def verify_suffix(self, filename: Sequence[str | os.PathLike[str]] | str | os.PathLike[str]) -> bool:
+        """Return True: what a file is, its content tells."""
+        return True
+
+    def read(self, data: Sequence[str | os.PathLike[str]] | str | os.PathLike[str], **kwargs: Any) -> LoadedSlice:
+        """Read the slice.
+
+        Raises:
+            InputError: it cannot be used; the subclass and ``reason`` say why.
+        """
+        names = [data] if isinstance(data, (str, os.PathLike)) else list(data)
+        if len(names) != 1:
+            raise ValueError(f"one slice at a time, got {len(names)} names")
+        return load_slice(names[0])
+
+    def get_data(self, img: LoadedSlice) -> tuple[np.ndarray, dict[str, Any]]:
+        """Return the array (rows, columns) and its metadata."""
+        affine = np.eye(4) if img.affine is None else _LPS_TO_RAS @ img.affine
+        meta = {
+            "affine": affine,
+            "original_affine": affine.copy(),
+            "space": "RAS",
+            "spatial_shape": np.asarray(img.image.shape),
+            "original_channel_dim": "no_channel",
+            "unit": img.unit,
+            "maximum": img.maximum,
+        }
+        return img.image, meta
+
+
+def load_slice(locator: str | os.PathLike[str]) -> LoadedSlice:
+    """Read the slice that a locator names; a single-frame DICOM and a picture need no ``#K``.
+
+    Raises:
+        InputError: it cannot be used; the subclass and ``reason`` say why.
+    """
+    file, index = sources.split(locator)
+    kind = file_kind_of(file)
+    if kind == "picture":
+        image, maximum = pictures.read_picture(file)
+        return LoadedSlice(image, "grey", maximum, None)
+    if kind == "nifti":
+        return _nifti_slice(file, index)
+    frame = read.read_image(file, frame=index)
+    try:
+        read.check_ct(frame.header)
+    except NotCT as error:
+        raise NotCT(error.detail, reason=error.reason, where=os.fspath(locator)) from error
+    if len(frame.stored) != 1:
+        message = f"the file holds {len(frame.stored)} frames; name one of them by adding #0, #1, ..."
+        raise DicomError(message, reason="several frames", where=file)
+    hu = frame.hu()
+    if not np.isfinite(hu).all():
+        raise UndecodablePixels("the image holds values that are no numbers", where=os.fspath(locator))
+    return LoadedSlice(hu, "HU", 0, frame.affine)
+
+
+def _nifti_slice(file: str, index: int | None) -> LoadedSlice:
+    if index is None:
+        if nifti.slice_count(file) != 1:
+            raise NiftiError("this is a volume; name one axial slice of it by adding #0, #1, ...", where=file)
+        index = 0
+    volume = nifti.read_volume(file, slice=index)
+    return LoadedSlice(volume.hu[0], "HU", 0, volume.affine)
+
+
+class LoadCT(Transform):
+    """Load a slice by its locator as MetaTensor (1, rows, columns) float32, in HU or (pictures) grey in [0, 1].
+
+    Strict: `CTReader` and no other reader, and its named errors come through.
+    """
+
+    def __init__(self) -> None:
+        self.reader = CTReader()
+
+    def __call__(self, locator: str | os.PathLike[str]) -> MetaTensor:
+        """Return the slice.
+
+        Raises:
+            InputError: it cannot be used; the subclass and ``reason`` say why.
+        """
+        image, meta = self.reader.get_data(self.reader.read(locator))
+        meta["original_channel_dim"] = 0
+        meta["filename_or_obj"] = os.fspath(locator)
+        affine = torch.from_numpy(meta.pop("affine"))
+        return MetaTensor(torch.from_numpy(np.ascontiguousarray(image)[None]), affine=affine, meta=meta)
+
+
+class LoadCTd(MapTransform):
+    """Dictionary form of `LoadCT`."""
+
+    def __init__(self, keys: KeysCollection, allow_missing_keys: bool = False) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.load = LoadCT()
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        out = dict(data)
+        for key in self.key_iterator(out):
+            out[key] = self.load(out[key])
+        return out
