@@ -17,8 +17,8 @@ from .errors import DatasetError, OutputError
 from .files import atomic_path
 from .models import Model
 from .nifti import read_volume
-from .sources import open_binary, split
-from .transforms import file_kind
+from .sources import split
+from .transforms import file_kind_of
 
 
 def series_of(items: Iterable[Item]) -> dict[str, list[Item]]:
@@ -62,9 +62,7 @@ def write_reconstruction(
             picture.save(temporary)
         return path
     source, _ = split(items[0].image)
-    with open_binary(source) as stream:
-        kind = file_kind(stream.read(512), source)
-    if kind == "nifti":
+    if file_kind_of(source) == "nifti":
         volume = read_volume(source)
         image = volume.restore(np.stack([result.reconstruction for result in results]))
     else:

@@ -33,6 +33,7 @@ SAME_FLOOR = {
     ("files", "errors"),
     ("dicom", "sources"),
     ("nifti", "sources"),
+    ("nifti", "dicom"),
     ("pictures", "sources"),
     ("data", "transforms"),
     ("reconstruction", "engines"),

@@ -21,7 +21,7 @@ Examples:
 # 7 steps an epoch: about a minute of training on two cores
 SLICES = 128
 SIMULATED_PATIENTS = 8
-SETTINGS = "--network compact --loss mse --scheduler one-cycle --learning-rate 2e-3 --epochs 12".split()
+SETTINGS = ("--network", "compact", "--loss", "mse", "--scheduler", "one-cycle", "--learning-rate", "2e-3")
 
 
 @click.command(epilog=EPILOG)
@@ -93,14 +93,14 @@ def _simulate(console: Console, folder: Path, seed: int) -> Path:
     from ..phantom import chest_phantom, scan, write_series
 
     per_patient = SLICES // SIMULATED_PATIENTS
-    habits = [("soft", "explicit"), ("sharp", "jpeg-ls"), ("soft", "j2k"), ("soft", "implicit")]
+    habits = [("soft", "explicit", "ge"), ("soft", "jpeg-ls", "siemens"), ("sharp", "j2k", "philips")]
     with console.progress("scanning simulated patients") as update:
         for patient in range(SIMULATED_PATIENTS):
-            kernel, syntax = habits[patient % len(habits)]
+            kernel, syntax, vendor = habits[patient % len(habits)]
             # another seed scans other patients, and none twice
             scanned = scan(
                 chest_phantom(seed * SIMULATED_PATIENTS + patient), slices=per_patient, kernel=kernel, seed=seed
             )
-            write_series(scanned, folder / f"patient{patient + 1}", syntax=syntax)
+            write_series(scanned, folder / f"patient{patient + 1}", syntax=syntax, vendor=vendor)
             update(patient + 1, SIMULATED_PATIENTS)
     return folder

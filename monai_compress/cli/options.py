@@ -142,7 +142,9 @@ def data_options(command: Command) -> Command:
     """How slices are found, split and made into tensors."""
     for option in reversed(
         (
-            click.option("--size", type=SizeType(), default="256", show_default=True, help="Rows x columns of the tensors."),
+            click.option(
+                "--size", type=SizeType(), default="256", show_default=True, help="Rows x columns of the tensors.",
+            ),
             click.option(
                 "--window", type=WindowType(), default="full", show_default=True,
                 help="HU mapped to [0, 1]: full, lung, mediastinum, bone, brain, or LOW,HIGH.",

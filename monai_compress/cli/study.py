@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from ..data import Datasets, Item, build_datasets, find_slices
+from ..data import Datasets, Item, build_datasets, find_slices, items_of, read_manifest
 from ..engines import TrainingConfig, choose_device, evaluate, evaluate_slice, train
 from ..errors import DatasetError, ModelMismatch, ModelNotFound, Skipped
 from ..metrics import choose_examples
@@ -128,7 +128,7 @@ def run_evaluation(
     started = time.perf_counter()
     model = load_model(model_path, choose_device(device))
     if data is None:
-        items, facts, notes, skipped = _held_out_of_run(console, model_path)
+        items, facts, notes, skipped = _held_out_of_run(model_path)
     else:
         with console.stages() as progress:
             inventory = find_slices(data, patients_csv=patients_csv, progress=progress)
@@ -153,19 +153,17 @@ def run_evaluation(
     )
 
 
-def _held_out_of_run(
-    console: Console, run: Path
-) -> tuple[Sequence[Item], dict[str, Any], Sequence[str], Sequence[Skipped]]:
+def _held_out_of_run(run: Path) -> tuple[Sequence[Item], dict[str, Any], Sequence[str], Sequence[Skipped]]:
     manifest = run / MANIFEST_NAME
     if not manifest.is_file():
         raise ModelNotFound(
             f"{run} is a model without a run: name the scans, 'monai-compress evaluate {run} CT_FOLDER'"
         )
-    with console.stages() as progress:
-        datasets = build_datasets(manifest=manifest, augment=False, cache=None, progress=progress)
-    items = datasets.items.get("test") or datasets.items["val"]
-    facts = {"held_out": datasets.manifest["split_by"] == "patient", "data_hash": datasets.manifest["data_hash"]}
-    return items, facts, datasets.notes, datasets.skipped
+    recorded = read_manifest(manifest)
+    splits = items_of(recorded, recorded["roots"], str(manifest))
+    facts = {"held_out": recorded["split_by"] == "patient", "data_hash": recorded["data_hash"]}
+    skipped = [Skipped(entry["image"], entry["reason"], entry["detail"]) for entry in recorded["skipped"]]
+    return splits.get("test") or splits["val"], facts, recorded["notes"], skipped
 
 
 def _datasets(console: Console, data: Path, options: dict[str, Any], manifest: Path | None) -> Datasets:
@@ -181,6 +179,7 @@ def _datasets(console: Console, data: Path, options: dict[str, Any], manifest: P
             seed=options["seed"],
             split_by=options["split_by"],
             patients_csv=options["patients_csv"],
+            max_slices=options["max_slices"],
             augment=_augmentations(options),
             cache=None if options["cache"] == "none" else options["cache"],
             cache_dir=options["cache_dir"],

@@ -15,7 +15,7 @@ from monai.data import MetaTensor
 from ..data import Item
 from ..metrics import ms_ssim, psnr, slice_errors, ssim, summarise
 from ..models import Model
-from ..transforms import LoadCT, ScaleWindow, slice_transforms, with_metadata_of
+from ..transforms import slice_transforms, windowed_slice, with_metadata_of
 
 Array = np.ndarray[Any, Any]
 
@@ -71,8 +71,7 @@ def evaluate_slice(model: Model, item: Item) -> SliceResult:
     with torch.no_grad():
         x_hat = model.network(x.to(next(model.network.parameters()).device)).cpu()
     reconstruction = pipeline.inverse(with_metadata_of(x_hat[0], loaded)).as_tensor()[0].numpy()
-    scale = ScaleWindow(model.preprocessing.window)
-    original = scale.inverse(scale(LoadCT()(item.image))).as_tensor()[0].numpy()
+    original = windowed_slice(item.image, model.preprocessing.window)
     unit, maximum = str(loaded.meta["unit"]), int(loaded.meta["maximum"])
     low, high = model.preprocessing.window if unit == "HU" else (0.0, maximum)
     row = {

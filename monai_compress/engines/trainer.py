@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import time
 from collections.abc import Callable
@@ -178,13 +180,13 @@ def train(
     if network.spatial_dims != 2:
         raise ValueError(f"the data set holds slices, and this network takes {network.spatial_dims}D images")
     # channels last: on the CPU convolutions of float32 then train up to twice as fast (benchmarks/loading.py)
-    network = network.to(device, memory_format=torch.channels_last)
+    network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = Adam(network.parameters(), lr=config.learning_rate)
     seeds = EpochSeeds(config.seed, getattr(datasets.train, "transform", None))
     loader = _training_loader(datasets, config, seeds, device)
     scheduler = _scheduler(config, optimizer, len(loader))
     preprocessing = Preprocessing(datasets.size, datasets.window, datasets.fit)
-    state = RunState(folder, config, preprocessing, datasets.manifest["data_hash"], network, optimizer, scheduler)
+    state = RunState(folder, config, preprocessing, _identity(datasets), network, optimizer, scheduler)
     if resume:
         state.load()
     else:
@@ -240,6 +242,12 @@ def train(
         finally:
             state.close()
     return TrainingResult(load_model(folder / "model", device), state.history, state.best_epoch, folder)
+
+
+def _identity(datasets: Datasets) -> str:
+    """Of the data and their split: a run resumed on another split would train on what it validates on."""
+    manifest = datasets.manifest
+    return hashlib.sha256(json.dumps([manifest["data_hash"], manifest["splits"]]).encode()).hexdigest()
 
 
 def _training_loader(datasets: Datasets, config: TrainingConfig, seeds: EpochSeeds, device: torch.device) -> DataLoader:
