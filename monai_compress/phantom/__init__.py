@@ -1,0 +1,27 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""A simulated CT scanner: patients with known truth, for the demo, tests and benchmarks.
+
+No person's scan is in this package or went into it; everything that this room makes says that it is simulated.
+"""
+
+from __future__ import annotations
+
+from .chest import chest_phantom
+from .head import head_phantom
+from .scanner import DEFAULT_DOSE, Scan, scan
+from .shapes import Phantom
+from .vendors import VENDORS
+from .write import SYNTAXES, write_series
+
+__all__ = [
+    "DEFAULT_DOSE",
+    "SYNTAXES",
+    "VENDORS",
+    "Phantom",
+    "Scan",
+    "chest_phantom",
+    "head_phantom",
+    "scan",
+    "write_series",
+]

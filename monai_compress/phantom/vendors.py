@@ -1,0 +1,60 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""How the makers of scanners store Hounsfield units; habits seen in public data, no product's specification."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Habits:
+    """One way to store HU: ``HU = slope * stored + intercept``.
+
+    Args:
+        name: for the texts in the files.
+        signed: stored as two's complement.
+        bits: bits stored, of 16 allocated.
+        intercept: HU of a stored 0.
+        slope: HU per stored unit.
+        padding: stored value outside the circle of the field of view, or None where air stands there.
+
+    Source: DICOM PS3.3 C.8.2.1 (rescale), C.7.5.1.1.2 (pixel padding).
+    """
+
+    name: str
+    signed: bool
+    bits: int
+    intercept: float
+    slope: float = 1.0
+    padding: int | None = None
+
+    @property
+    def stored_range(self) -> tuple[int, int]:
+        """Lowest and highest stored value.
+
+        >>> VENDORS["siemens"].stored_range, VENDORS["ge"].stored_range
+        ((0, 4095), (-32768, 32767))
+        """
+        half = 1 << (self.bits - 1)
+        return (-half, half - 1) if self.signed else (0, 2 * half - 1)
+
+    def store(self, hu: NDArray[np.int16], inside: NDArray[np.bool_]) -> NDArray[np.uint16] | NDArray[np.int16]:
+        """HU (..., rows, columns) as stored values, int16 or uint16; what the range cannot hold is clipped."""
+        values = np.rint((hu.astype(np.float64) - self.intercept) / self.slope).clip(*self.stored_range)
+        stored = values.astype(np.int16 if self.signed else np.uint16)
+        if self.padding is not None:
+            stored[..., ~inside] = self.padding
+        return stored
+
+
+VENDORS = {
+    "ge": Habits("GE", signed=True, bits=16, intercept=-1024.0, padding=-2000),
+    "siemens": Habits("Siemens", signed=False, bits=12, intercept=-1024.0),
+    # holds nothing below -1000 HU
+    "philips": Habits("Philips", signed=False, bits=12, intercept=-1000.0),
+    "canon": Habits("Canon", signed=True, bits=16, intercept=0.0),
+}
