@@ -65,7 +65,7 @@ def run_training(
                 config,
                 resume=resume,
                 progress=lambda done, total, loss: update(
-                    done, total, f"epoch {math.ceil(done / per_epoch)}/{config.epochs}  loss {loss:.4f}"
+                    done, total, f"epoch {math.ceil(done / per_epoch)}/{config.epochs}  loss {loss:.3g}"
                 ),
             )
     except KeyboardInterrupt as error:
