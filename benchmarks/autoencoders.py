@@ -24,7 +24,14 @@ from monai_compress.engines import TrainingConfig, evaluate, train
 
 SETTINGS = {
     "classic": {},  # the defaults: BCE, Adam 1e-3, batch 16, 10 epochs
-    "compact": {"network": "compact", "loss": "mse", "scheduler": "one-cycle", "learning_rate": 2e-3, "epochs": 40},
+    "compact": {
+        "network": "compact",
+        "loss": "mse",
+        "scheduler": "one-cycle",
+        "learning_rate": 2e-3,
+        "epochs": 40,
+        "amp": True,
+    },
 }
 METRICS = ("psnr_db", "ssim", "rmse_hu", "rmse_body_hu", "bias_hu", "bias_body_hu")
 

@@ -72,7 +72,8 @@ def thin_out(items: Sequence[Item], max_slices: int | None) -> list[Item]:
     Raises:
         ValueError: ``max_slices`` is below 1.
 
-    >>> items = [Item(f"{patient}{k}", "", patient, "s") for patient in "ab" for k in range(9)] + [Item("c0", "", "c", "s")]
+    >>> names = [f"a{k}" for k in range(9)] + [f"b{k}" for k in range(9)] + ["c0"]
+    >>> items = [Item(image=name, name=name, patient=name[0], series="s") for name in names]
     >>> [item.image for item in thin_out(items, 5)]
     ['a2', 'a6', 'b2', 'b6', 'c0']
     """

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monai_compress.data import Item, split_patients
+from monai_compress.data import Item, split_patients, thin_out
 from monai_compress.errors import DatasetError
 
 
@@ -120,3 +120,22 @@ def test_refuses_what_are_no_fractions(fractions: tuple[float, ...]) -> None:
 def test_refuses_unknown_way() -> None:
     with pytest.raises(ValueError, match="series"):
         split_patients(slices_of([1, 1]), by="series")
+
+
+@settings(max_examples=60, deadline=None)
+@given(sizes=st.lists(st.integers(1, 60), min_size=1, max_size=40), most=st.integers(1, 200))
+def test_thinned_out_evenly(sizes: list[int], most: int) -> None:
+    items = slices_of(sizes)
+    few = thin_out(items, most)
+    assert len(few) <= most
+    assert few == [item for item in items if item in set(few)]
+    kept = [sum(item.patient == f"p{n:04d}" for item in few) for n in range(len(sizes))]
+    if len(sizes) <= most:
+        assert all(k == min(size, max(kept)) for k, size in zip(kept, sizes, strict=True))
+        # one more for each patient would be too many, or there are no more
+        assert sum(min(size, max(kept) + 1) for size in sizes) > most or len(few) == len(items)
+
+
+def test_thinning_needs_a_number_above_zero() -> None:
+    with pytest.raises(ValueError, match="max_slices"):
+        thin_out(slices_of([3]), 0)
