@@ -53,7 +53,9 @@ def run_training(
     for note in (*notes, *datasets.notes):
         console.warn(note)
     counts = {
-        name: f"{len(items)} slices of {_patients(items)} patients" for name, items in datasets.items.items() if items
+        name: f"{_count(len(items), 'slice')} of {_count(_patients(items), 'patient')}"
+        for name, items in datasets.items.items()
+        if items
     }
     console.say("; ".join(f"{name}: {count}" for name, count in counts.items()))
     try:
@@ -250,7 +252,9 @@ def _tell(console: Console, summary: dict[str, Any], model: Model, page: Path) -
             rows.append([label, f"{entry['mean']:.{digits}f}", spread])
     counts = summary["counts"]
     console.table(
-        f"{counts['slices']} slices of {counts['patients']} patients", ["metric", "mean by patient", "std"], rows
+        f"{_count(counts['slices'], 'slice')} of {_count(counts['patients'], 'patient')}",
+        ["metric", "mean by patient", "std"],
+        rows,
     )
     size = model.preprocessing.size
     ratio = model.network.latent_ratio(size)
@@ -259,6 +263,10 @@ def _tell(console: Console, summary: dict[str, Any], model: Model, page: Path) -
     console.result(
         {"report": str(page), "summary": summary, "latent_values": latents, "input_values": math.prod(size)}, text
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _patients(items: Sequence[Item]) -> int:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -34,6 +35,9 @@ from ..models import Model, Preprocessing, load_model
 from ..networks import build_network
 from .config import TrainingConfig, choose_device
 from .run_state import RunState
+
+_LOGGER = logging.getLogger(__name__)
+_LOGGER.addHandler(logging.NullHandler())
 
 Progress = Callable[[int, int, float], None]
 """Called after each step with steps done, steps in all, and the loss."""
@@ -81,12 +85,15 @@ class EpochSeeds:
 
     def __call__(self, trainer: Engine) -> None:
         self.epoch = trainer.state.epoch
-        self.seed_augmentation(0)
+        self._seed(0)
 
-    def seed_augmentation(self, worker: int) -> None:
-        """Seed the random transforms of this process; ``worker`` 0 is the main process."""
+    def seed_worker(self, worker: int) -> None:
+        """Seed the random transforms of a process that loads; workers count from 0."""
+        self._seed(worker + 1)
+
+    def _seed(self, process: int) -> None:
         if isinstance(self.augmentation, Randomizable):
-            state = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch * 1_009 + worker)
+            state = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch * 1_009 + process)
             self.augmentation.set_random_state(seed=int(torch.randint(2**31, (), generator=state)))
 
 
@@ -206,7 +213,8 @@ def train(
         train_handlers=[seeds],
         decollate=False,
     )
-    _silence(trainer, validator)
+    # ignite logs every error that it passes on; the caller reports it once, in words for people
+    trainer.logger = validator.logger = _LOGGER
     # the order of these is the order in which they run: measure, validate, record, step the schedule, write it down
     meter = EpochMeter(config.epochs * len(loader), progress)
     meter.attach(trainer)
@@ -260,7 +268,7 @@ def _training_loader(datasets: Datasets, config: TrainingConfig, seeds: EpochSee
         batch_size=config.batch_size,
         sampler=sampler,
         num_workers=config.workers,
-        worker_init_fn=lambda worker: seeds.seed_augmentation(worker + 1),
+        worker_init_fn=seeds.seed_worker,
         pin_memory=device.type == "cuda",
     )
 
@@ -313,9 +321,3 @@ def _attach_scheduler(trainer: Engine, config: TrainingConfig, scheduler: Any, v
     else:
         handler = LrScheduleHandler(scheduler, print_lr=False, epoch_level=config.scheduler != "one-cycle")
     handler.attach(trainer)
-
-
-def _silence(*engines: Engine) -> None:
-    """Ignite logs every error that it passes on; the caller reports it once, in words for people."""
-    for engine in engines:
-        engine.logger.disabled = True
