@@ -62,7 +62,7 @@ def main() -> None:
     common = {
         "setting": args.setting,
         "trained_on": args.train.name,
-        "slices": {name: len(items) for name, items in datasets.items.items()},
+        "split": {name: len(items) for name, items in datasets.items.items()},
         "data_hash": datasets.manifest["data_hash"],
         "epochs": len(result.history),
         "best_epoch": result.best_epoch,

@@ -39,6 +39,9 @@ class LogMSELoss(nn.Module):
         return torch.log10((pred - target).square().flatten(1).mean(1) + 1e-8).mean()
 
 
+SMALLEST = {"ssim": 11, "ms-ssim": 176}
+"""Rows and columns that a loss needs at least: its window, at its coarsest scale."""
+
 LOSSES: dict[str, Callable[[int], nn.Module]] = {
     "bce": lambda spatial_dims: nn.BCELoss(),
     "mse": lambda spatial_dims: nn.MSELoss(),
@@ -81,6 +84,8 @@ class ReconstructionLoss(nn.Module):
     Shape:
         pred, target ``(B, C, H, W[, D])``, [0, 1]; ``bce`` wants pred within [0, 1], which a sigmoid output ensures.
 
+    A reconstruction that is not finite gives NaN.
+
     Raises:
         ValueError: an unknown name.
 
@@ -100,6 +105,8 @@ class ReconstructionLoss(nn.Module):
         # binary_cross_entropy refuses autocast, and bfloat16 is too coarse for all of them
         with torch.autocast(pred.device.type, enabled=False):
             pred, target = pred.float(), target.float()
+            if not torch.isfinite(pred).all():
+                return pred.sum() * float("nan")  # torch's BCE would raise; a trainer knows what a NaN means
             if any(isinstance(term, nn.BCELoss) for term in self.terms):
                 # an output without a sigmoid may stray a little; torch refuses instead of measuring it
                 pred = pred.clamp(0.0, 1.0)

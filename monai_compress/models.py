@@ -31,6 +31,8 @@ from .networks import AutoEncoder, build_network, network_config
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
 FORMAT = "monai_compress model 1"
+MAX_SIZE = 8192
+"""Rows or columns that a model may ask slices to be brought to."""
 
 
 @dataclass(frozen=True)
@@ -134,15 +136,17 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Model:
         config = document["network"]
         training = dict(document["training"])
     except (KeyError, TypeError, ValueError) as error:
-        raise ModelMismatch(f"{config_path} lacks or garbles {error}") from error
-    network = build_network(config)
+        raise ModelMismatch(f"{config_path} lacks something or makes no sense: {error}") from error
     metadata, state = _read_weights(weights_path)
-    if metadata.get("network") != json.dumps(network_config(network), sort_keys=True):
+    if metadata.get("network") != json.dumps(config, sort_keys=True):
         raise ModelMismatch(f"{weights_path} was saved for another architecture than {CONFIG_NAME} beside it names")
     if (weights_hash := hash_weights(state)) != metadata.get("weights_hash"):
         raise ModelMismatch(f"{weights_path} is damaged: its weights do not have the hash that it states")
+    # on "meta" nothing is allocated: how large a network a configuration claims, the weights must show first
+    with torch.device("meta"):
+        network = build_network(config)
     try:
-        network.load_state_dict(state)
+        network.load_state_dict(state, assign=True)
     except RuntimeError as error:
         raise ModelMismatch(f"{weights_path} does not fit its architecture: {error}") from error
     return Model(network.eval().to(device), preprocessing, training, weights_hash)
@@ -162,7 +166,12 @@ def _find(path: Path) -> Path:
 
 def _preprocessing(stored: dict[str, Any]) -> Preprocessing:
     (rows, columns), (low, high), fit = stored["size"], stored["window"], stored["fit"]
-    return Preprocessing((int(rows), int(columns)), (float(low), float(high)), str(fit))
+    preprocessing = Preprocessing((int(rows), int(columns)), (float(low), float(high)), str(fit))
+    if not all(1 <= n <= MAX_SIZE for n in preprocessing.size) or fit not in ("pad", "crop"):
+        raise ValueError(f"size {rows} x {columns} or fit {fit!r}")
+    if not -1e6 < preprocessing.window[0] < preprocessing.window[1] < 1e6:
+        raise ValueError(f"window {low} to {high}")
+    return preprocessing
 
 
 def _read_weights(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:

@@ -6,6 +6,7 @@ import json
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from monai_compress import models
@@ -79,7 +80,12 @@ def test_every_cut_and_a_flipped_bit_are_noticed(folder):
         lambda d: d | {"network": {"architecture": "builtins.eval"}},
         lambda d: d | {"network": d["network"] | {"channels": [4, 8]}},
         lambda d: {k: v for k, v in d.items() if k != "preprocessing"},
+        lambda d: d | {"network": d["network"] | {"channels": [30_000_000, 8]}},
         lambda d: d | {"preprocessing": {"size": 3, "window": [0, 1], "fit": "pad"}},
+        lambda d: d | {"preprocessing": d["preprocessing"] | {"size": [0, 0]}},
+        lambda d: d | {"preprocessing": d["preprocessing"] | {"size": [10**9, 10**9]}},
+        lambda d: d | {"preprocessing": d["preprocessing"] | {"window": [240, -160]}},
+        lambda d: d | {"preprocessing": d["preprocessing"] | {"fit": "stretch"}},
     ],
 )
 def test_configurations_that_do_not_fit_are_refused(folder, change):
@@ -100,3 +106,16 @@ def test_a_save_that_fails_leaves_the_old_model(folder, monkeypatch):
     with pytest.raises(OutputError):
         save_model(folder, ConvAutoEncoder(2, 1, (4, 6)))
     assert load_model(folder).weights_hash == before
+
+
+def test_a_network_larger_than_its_weights_is_not_built(folder):
+    """Both files agree on a huge network, and the weights are those of a small one."""
+    with safe_open(folder / "model.safetensors", framework="pt") as file:
+        metadata = dict(file.metadata())
+    document = json.loads((folder / "config.json").read_text())
+    document["network"]["channels"] = [30_000_000, 30_000_000]
+    metadata["network"] = json.dumps(document["network"], sort_keys=True)
+    save_file(load_file(folder / "model.safetensors"), folder / "model.safetensors", metadata=metadata)
+    (folder / "config.json").write_text(json.dumps(document))
+    with pytest.raises(ModelMismatch, match="does not fit"):
+        load_model(folder)

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, NoReturn
 
@@ -17,28 +19,48 @@ from ..errors import CompressionError
 
 INTERRUPTED = 130
 
-AS_JSON = "monai_compress.json"
-"""Where ``--json`` is noted in the context, for errors that arrive after the verb's own options are gone."""
+DEBUG = "MONAI_COMPRESS_DEBUG"
+"""Environment variable: show the traceback of an unexpected error."""
 
 
 class ErrorGroup(click.Group):
-    """A group that ends on our errors with one sentence instead of a traceback."""
+    """A group that ends on every error with one sentence instead of a traceback, and with ``--json`` with an object."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run the command line; see ``click.Group.main``."""
+        if not standalone_mode:
+            return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        arguments = list(sys.argv[1:] if args is None else args)
         try:
-            return super().invoke(ctx)
+            code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+            sys.exit(code if isinstance(code, int) else 0)
+        except click.ClickException as error:
+            error.show()
+            _end("UsageError", error.format_message(), error.exit_code, arguments, told=True)
+        except click.Abort as error:  # what click makes of Ctrl-C
+            _end("Interrupted", str(error.__cause__ or "") or "stopped by Ctrl-C", INTERRUPTED, arguments)
         except (CompressionError, MemoryError) as error:
-            _end(ctx, type(error).__name__, str(error) or "out of memory", 1)
-        except KeyboardInterrupt as error:
-            hint = str(error) or "interrupted"
-            _end(ctx, "Interrupted", hint, INTERRUPTED)
+            _end(type(error).__name__, str(error) or "not enough memory", 1, arguments)
+        except Exception as error:
+            if os.environ.get(DEBUG):
+                raise
+            message = f"unexpected {type(error).__name__}: {error} (this is a fault of the program: please report it; "
+            _end("UnexpectedError", f"{message}{DEBUG}=1 shows where it happened)", 1, arguments)
 
 
-def _end(ctx: click.Context, name: str, message: str, code: int) -> NoReturn:
-    if ctx.meta.get(AS_JSON):
+def _end(name: str, message: str, code: int, arguments: list[str], told: bool = False) -> NoReturn:
+    if "--json" in arguments:
         click.echo(json.dumps({"error": name, "message": message}))
-    click.secho(f"{name}: {message}", fg="red", err=True)
-    ctx.exit(code)
+    if not told:
+        click.secho(f"{name}: {message}", fg="red", err=True)
+    sys.exit(code)
 
 
 class Console:

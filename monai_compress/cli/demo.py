@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from .console import Console
-from .options import check_fresh, json_option, overwrite_option, patients_option, write_config
+from .options import CONFIG_NAME, check_fresh, json_option, overwrite_option, patients_option
 from .train import train
 
 EPILOG = """\b
@@ -21,6 +21,7 @@ Examples:
 # 7 steps an epoch: about a minute of training on two cores
 SLICES = 128
 SIMULATED_PATIENTS = 8
+DEMO_REMARK = "monai-compress demo; the same again: monai-compress train --config config.yaml -o again"
 SETTINGS = ("--network", "compact", "--loss", "mse", "--scheduler", "one-cycle", "--learning-rate", "2e-3")
 
 
@@ -66,8 +67,7 @@ def demo(
 
     console = Console(as_json)
     if not _is_demo(output):
-        check_fresh(output, overwrite, "last.pt", "it is no demo: -o takes another folder")
-    write_config(output, ctx)
+        check_fresh(output, overwrite, "that is no demo's: -o takes another folder")
     notes = ["This is a demonstration: a minute of training. Real training takes longer and gives better figures."]
     if data is None:
         data = _simulate(console, output / "simulated", seed)
@@ -76,14 +76,14 @@ def demo(
     arguments += ["--max-slices", str(max_slices)]
     if patients_csv:
         arguments += ["--patients", str(patients_csv)]
-    options = train.make_context("train", arguments).params
-    run_training(console, data, output, options, title="An autoencoder learns CT", notes=notes)
+    train_ctx = train.make_context("train", arguments)
+    run_training(console, train_ctx, title="An autoencoder learns CT", notes=notes, remark=DEMO_REMARK)
 
 
 def _is_demo(folder: Path) -> bool:
     """Whether an earlier demo wrote this folder; only then it may be replaced without asking."""
     try:
-        return (folder / "config.yaml").read_text(encoding="utf-8").startswith("# monai-compress demo ")
+        return (folder / CONFIG_NAME).read_text(encoding="utf-8").startswith(f"# {DEMO_REMARK}")
     except OSError:
         return False
 

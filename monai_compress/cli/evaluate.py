@@ -46,6 +46,8 @@ def evaluate(
     """
     from .study import run_evaluation
 
+    if patients_csv and data is None:
+        raise click.UsageError("--patients goes with DATA; the held-out patients of a run are known already")
     output = output or model / "evaluation"
-    check_fresh(output, overwrite, "report.html", "--overwrite replaces them, -o takes another folder")
+    check_fresh(output, overwrite, "--overwrite replaces it, -o takes another folder")
     run_evaluation(Console(as_json), model, data, output, patients_csv, device, redact_paths)

@@ -10,20 +10,41 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from ..errors import OutputError
 from ..files import write_atomic
-from .console import AS_JSON
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+CONFIG_NAME = "config.yaml"
+
+RESULTS = (
+    "config.yaml",
+    "history.csv",
+    "last.pt",
+    "manifest.json",
+    "metrics.json",
+    "model",
+    "patients.csv",
+    "report.html",
+    "slices.csv",
+    "tensorboard",
+)
+"""What commands write into their folder."""
 
 # Options that say how a command talks or goes on, not what it computes: they stay out of written configurations.
 _NOT_WRITTEN = {"config", "as_json", "resume", "overwrite"}
 
 
 def _read_config(ctx: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
-    if path is None:
-        return None
+    if path is not None:
+        ctx.default_map = {**(ctx.default_map or {}), **_settings(path, ctx)}
+    return path
+
+
+def _settings(path: Path, ctx: click.Context) -> dict[str, Any]:
+    """The options by name of a configuration file."""
     try:
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".json":
@@ -40,8 +61,7 @@ def _read_config(ctx: click.Context, parameter: click.Parameter, path: Path | No
     known = {p.name for p in ctx.command.params} - _NOT_WRITTEN
     if unknown := sorted(set(settings) - known):
         raise click.BadParameter(f"{path} names unknown options: {', '.join(unknown)}")
-    ctx.default_map = {**(ctx.default_map or {}), **settings}
-    return path
+    return settings
 
 
 def config_option(command: Command) -> Command:
@@ -55,43 +75,47 @@ def config_option(command: Command) -> Command:
     )(command)
 
 
-def write_config(folder: Path, ctx: click.Context) -> None:
-    """Write all options of the running command to ``config.yaml``, ready for ``--config``."""
+def write_config(folder: Path, ctx: click.Context, remark: str = "monai-compress train --config config.yaml") -> None:
+    """Write all options of a command to ``config.yaml``, ready for ``--config``; paths are made absolute."""
     import yaml
 
     settings = {
         name: _plain(value) for name, value in ctx.params.items() if name not in _NOT_WRITTEN and value is not None
     }
-    header = f"# monai-compress {ctx.info_name} --config config.yaml\n"
-    write_atomic(folder / "config.yaml", header + yaml.safe_dump(settings, sort_keys=True))
+    write_atomic(folder / CONFIG_NAME, f"# {remark}\n" + yaml.safe_dump(settings, sort_keys=True))
+
+
+def settings_of_run(ctx: click.Context, folder: Path) -> None:
+    """Give every option that was not typed the value of the run in ``folder``, which is to be resumed."""
+    if not (folder / CONFIG_NAME).is_file():
+        return
+    settings = _settings(folder / CONFIG_NAME, ctx)
+    for parameter in ctx.command.params:
+        name = parameter.name or ""
+        if name in settings and ctx.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+            ctx.params[name] = parameter.type_cast_value(ctx, settings[name])
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Path):
-        return str(value)
+        return str(value.absolute())
     if isinstance(value, (tuple, list)):
         return [_plain(part) for part in value]
     return value
 
 
-def check_fresh(folder: Path, overwrite: bool, holds: str, advice: str) -> None:
-    """Refuse to write into a folder that holds earlier results, unless told to.
+def check_fresh(folder: Path, overwrite: bool, advice: str) -> None:
+    """Refuse to write into a folder that holds earlier results, or anything that they would replace, unless told to.
 
     Raises:
         OutputError: it does.
     """
-    if not overwrite and (folder / holds).exists():
-        raise OutputError(f"{folder} already holds results ({holds}); {advice}")
+    found = [name for name in RESULTS if (folder / name).exists()]
+    if found and not overwrite:
+        raise OutputError(f"{folder} already holds {', '.join(found)}; {advice}")
 
 
-def _note_json(ctx: click.Context, parameter: click.Parameter, value: bool) -> bool:
-    ctx.meta[AS_JSON] = value
-    return value
-
-
-json_option = click.option(
-    "--json", "as_json", is_flag=True, is_eager=True, callback=_note_json, help="Print the result as one JSON object."
-)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 device_option = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ...")
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace the results that the folder holds.")
 patients_option = click.option(

@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
 import click
 
-from ..errors import InputError, OutputError
+from ..errors import DatasetError, InputError, OutputError
 from .console import Console
 from .options import device_option, json_option, overwrite_option
 
@@ -33,33 +35,95 @@ def reconstruct(
 ) -> None:
     """Send the scans in DATA through MODEL and write what comes back.
 
-    Every DICOM series and NIfTI volume becomes one .nii.gz in HU on its own grid, every picture a .png of its own size.
-    A file that cannot be read is named at the end and does not stop the others; the exit code is then 1.
+    Every DICOM series and NIfTI volume becomes one .nii.gz in HU on its own grid, every picture a .png of its own size;
+    index.json tells which came from what. A series with a gap becomes one file for each part of even slices. A file
+    that cannot be read is named at the end and does not stop the others; the exit code is then 1.
     """
-    from ..data import find_slices
+    from ..data import find_slices, summarise_skipped
     from ..engines import choose_device
     from ..models import load_model
-    from ..reconstruction import series_of, write_reconstruction
+    from ..reconstruction import Written, check_absent, read_index, series_of, write_index, write_reconstruction
 
     console = Console(as_json)
     loaded = load_model(model, choose_device(device))
+    try:
+        earlier = read_index(output)
+    except OutputError:
+        if not overwrite:
+            raise
+        earlier = []
     with console.stages() as progress:
         inventory = find_slices(data, progress=progress)
-    failures: list[dict[str, Any]] = [
-        {"where": entry.locator, "reason": entry.reason, "message": entry.detail} for entry in inventory.skipped
-    ]
+    if not inventory.items:
+        _refuse_nothing(data, summarise_skipped(inventory.skipped))
+    for note in inventory.notes:
+        console.warn(note)
+    failures = [_failure(entry.locator, entry.reason, entry.detail) for entry in inventory.skipped]
     series = series_of(inventory.items)
-    written: list[Path] = []
-    with console.progress("reconstructing") as update:
-        for done, (name, items) in enumerate(series.items(), start=1):
+    written: list[Written] = []
+    tried = done = 0
+    try:
+        with console.progress("reconstructing") as update:
+            for name, items in series.items():
+                first, before = items[0].image, done
+                done += len(items)
+                tried += 1
+                if not overwrite:
+                    try:
+                        check_absent(output, name)
+                    except OutputError as error:
+                        failures.append(_failure(first, type(error).__name__, str(error)))
+                        continue
+                try:
+                    made = write_reconstruction(
+                        loaded,
+                        items,
+                        output,
+                        name,
+                        overwrite=overwrite,
+                        progress=partial(_tell, update, before, len(inventory.items)),
+                    )
+                except InputError as error:
+                    failures.append(_failure(error.where or first, error.reason, error.detail))
+                except OutputError as error:
+                    failures.append(_failure(first, type(error).__name__, str(error)))
+                    break  # a full or read-only disk takes no other file either
+                else:
+                    written += made.written
+                    failures += [_failure(entry.locator, entry.reason, entry.detail) for entry in made.skipped]
+                    for note in made.notes:
+                        console.warn(f"{name}: {note}")
+    finally:
+        if written:  # after Ctrl-C too: the files that are there are told apart
             try:
-                written.append(write_reconstruction(loaded, items, output, name, overwrite=overwrite))
-            except (InputError, OutputError) as error:
-                failures.append({"where": items[0].image, "reason": type(error).__name__, "message": str(error)})
-            update(done, len(series))
+                write_index(output, written, earlier)
+            except OutputError as error:
+                failures.append(_failure(str(output), type(error).__name__, str(error)))
     for failure in failures:
         console.warn(f"left out {failure['where']}: {failure['reason']}: {failure['message']}")
-    result = {"written": [str(path) for path in written], "failures": failures}
-    console.result(result, f"{len(written)} written to {output}, {len(failures)} left out")
+    not_tried = len(series) - tried
+    result = {
+        "written": [{"file": str(entry.path), "from": entry.source, "slices": entry.slices} for entry in written],
+        "failures": failures,
+        "not_tried": not_tried,
+    }
+    text = f"{len(written)} written to {output}, {len(failures)} left out"
+    console.result(result, f"{text}, {not_tried} series not tried" if not_tried else text)
     if failures or not written:
         ctx.exit(1)
+
+
+def _tell(update: Callable[..., None], before: int, total: int, now: int, _: int) -> None:
+    update(before + now, total)
+
+
+def _failure(where: str, reason: str, message: str) -> dict[str, str]:
+    return {"where": where, "reason": reason, "message": message}
+
+
+def _refuse_nothing(data: Path, reasons: dict[str, int]) -> NoReturn:
+    if not reasons:
+        raise DatasetError("there are no files here; give a folder with CT scans", reason="no files", where=str(data))
+    told = ", ".join(f"{reason}: {count}" for reason, count in reasons.items())
+    message = f"none of its {sum(reasons.values())} files is a CT slice that can be used ({told})"
+    raise DatasetError(message, reason="nothing usable", where=str(data))

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import fields
@@ -12,46 +13,64 @@ from pathlib import Path
 from typing import Any
 
 import click
+import torch
 
-from ..data import Datasets, Item, build_datasets, find_slices, items_of, read_manifest
+from ..data import (
+    Datasets,
+    Item,
+    build_datasets,
+    data_hash,
+    find_slices,
+    items_of,
+    read_manifest,
+    split_shares,
+    summarise_skipped,
+)
 from ..engines import TrainingConfig, choose_device, evaluate, evaluate_slice, train
 from ..errors import DatasetError, ModelMismatch, ModelNotFound, Skipped
+from ..files import output_error
 from ..metrics import choose_examples
 from ..models import Model, load_model
 from ..networks import build_network
 from ..report import Example, write_report
 from ..transforms import augmentation_names, window_range
 from .console import Console
+from .options import RESULTS, write_config
 
 MANIFEST_NAME = "manifest.json"
 
 
 def run_training(
     console: Console,
-    data: Path,
-    output: Path,
-    options: dict[str, Any],
+    ctx: click.Context,
     *,
     resume: bool = False,
     title: str = "Autoencoder on CT",
     notes: Sequence[str] = (),
+    **config_remark: str,
 ) -> None:
-    """Train on ``data``, measure on the held-out patients, write all into ``output`` and tell the figures.
+    """Train, measure on the held-out patients, write all into the output folder and tell the figures.
+
+    Nothing is written before the options are checked and the scans are loaded.
 
     Args:
-        options: the options of ``monai-compress train`` by their names.
-        resume: go on with the run in ``output``, on its own split.
+        ctx: the context of ``monai-compress train``, with its options.
+        resume: go on with the run in the output folder, on its own split.
         title: of the report.
         notes: sentences for the top of the report and the terminal.
+        config_remark: ``remark`` of ``write_config``.
     """
     started = time.perf_counter()
+    options = ctx.params
+    output = Path(options["output"])
     config = _checked(options)
     manifest = output / MANIFEST_NAME
-    datasets = _datasets(console, data, options, manifest if resume and manifest.exists() else None)
+    datasets = _datasets(console, options, manifest if resume and manifest.exists() else None)
     if not resume:
+        _clear(output)
+        write_config(output, ctx, **config_remark)
         datasets.write_manifest(manifest)
-    for note in (*notes, *datasets.notes):
-        console.warn(note)
+    _tell_notes(console, (*notes, *datasets.notes), datasets.skipped)
     counts = {
         name: f"{_count(len(items), 'slice')} of {_count(_patients(items), 'patient')}"
         for name, items in datasets.items.items()
@@ -71,7 +90,7 @@ def run_training(
                 ),
             )
     except KeyboardInterrupt as error:
-        raise KeyboardInterrupt(f"stopped; the run in {output} goes on with --resume") from error
+        raise KeyboardInterrupt(f"stopped; 'monai-compress train -o {output} --resume' goes on") from error
     held_out = datasets.items.get("test") or datasets.items["val"]
     facts = {
         "held_out": options["split_by"] == "patient",
@@ -96,20 +115,49 @@ def run_training(
 
 
 def _checked(options: dict[str, Any]) -> TrainingConfig:
-    """The settings of the run; what cannot work is wrong usage and told before anything is read.
+    """The settings of the run; what cannot work is wrong usage and told before anything is read or written.
 
     Raises:
         click.UsageError: a setting out of its range, or a name that is none.
     """
     try:
         config = TrainingConfig(**{f.name: options[f.name] for f in fields(TrainingConfig)})
+        config.check_size(options["size"])
         choose_device(config.device)
         window_range(options["window"])
         augmentation_names(_augmentations(options))
         build_network(config.network)
+        if split_shares(options["fractions"]).get("val", 0) == 0:
+            raise ValueError("the second fraction is that of validation, which chooses the best epoch: above 0, please")
     except (ValueError, ModelMismatch) as error:
         raise click.UsageError(str(error)) from error
+    if options["cache"] == "disk" and not options["cache_dir"]:
+        raise click.UsageError("--cache disk needs a folder: --cache-dir DIR")
     return config
+
+
+def _clear(folder: Path) -> None:
+    """Take away what an earlier run left: its model beside a new split would be measured on what it was trained on.
+
+    Raises:
+        OutputError: it cannot be taken away.
+    """
+    for name in RESULTS:
+        path = folder / name
+        try:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise output_error(path, error) from error
+
+
+def _device(name: str) -> torch.device:
+    try:
+        return choose_device(name)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def _augmentations(options: dict[str, Any]) -> bool | list[str]:
@@ -128,7 +176,7 @@ def run_evaluation(
 ) -> None:
     """Measure a trained model on ``data``, or on the held-out patients of its run, and write the report."""
     started = time.perf_counter()
-    model = load_model(model_path, choose_device(device))
+    model = load_model(model_path, _device(device))
     if data is None:
         items, facts, notes, skipped = _held_out_of_run(model_path)
     else:
@@ -136,9 +184,9 @@ def run_evaluation(
             inventory = find_slices(data, patients_csv=patients_csv, progress=progress)
         items, facts, notes, skipped = inventory.items, {}, inventory.notes, inventory.skipped
         if not items:
-            raise DatasetError(f"no usable CT slice: {inventory.summary() or 'the folder is empty'}", where=str(data))
-    for note in notes:
-        console.warn(note)
+            reasons = ", ".join(f"{reason}: {count}" for reason, count in inventory.summary().items())
+            raise DatasetError(f"no usable CT slice ({reasons or 'there are no files'})", where=str(data))
+    _tell_notes(console, notes, skipped)
     _measure(
         console,
         model,
@@ -163,17 +211,21 @@ def _held_out_of_run(run: Path) -> tuple[Sequence[Item], dict[str, Any], Sequenc
         )
     recorded = read_manifest(manifest)
     splits = items_of(recorded, recorded["roots"], str(manifest))
+    items = splits.get("test") or splits["val"]
     facts = {"held_out": recorded["split_by"] == "patient", "data_hash": recorded["data_hash"]}
+    notes = list(recorded["notes"])
+    if data_hash(item for part in splits.values() for item in part) != recorded["data_hash"]:
+        notes.append("some files changed since the run: their data hash differs")
     skipped = [Skipped(entry["image"], entry["reason"], entry["detail"]) for entry in recorded["skipped"]]
-    return splits.get("test") or splits["val"], facts, recorded["notes"], skipped
+    return items, facts, notes, skipped
 
 
-def _datasets(console: Console, data: Path, options: dict[str, Any], manifest: Path | None) -> Datasets:
+def _datasets(console: Console, options: dict[str, Any], manifest: Path | None) -> Datasets:
     share = sum(options["fractions"])
     fractions = (*options["fractions"], 1 - share) if share < 1 - 1e-9 else options["fractions"]
     with console.stages() as progress:
         return build_datasets(
-            data,
+            options["data"],
             size=options["size"],
             window=options["window"],
             fit=options["fit"],
@@ -209,8 +261,9 @@ def _measure(
         evaluation = evaluate(model, items, progress=update)
     examples = []
     for name, index in choose_examples(evaluation.rows):
-        shown = evaluate_slice(model, items[index])
-        examples.append(Example(name, shown.original, shown.reconstruction, shown.unit, shown.row))
+        shown = evaluate_slice(model, evaluation.items[index])
+        made = shown.reconstruction
+        examples.append(Example(name, shown.original, made.image, made.unit, shown.row))
     size = model.preprocessing.size
     page = write_report(
         output,
@@ -229,10 +282,19 @@ def _measure(
             **facts,
         },
         notes=notes,
-        skipped=skipped,
+        skipped=(*skipped, *evaluation.skipped),
         redact_paths=redact_paths,
     )
+    _tell_notes(console, (), evaluation.skipped)
     _tell(console, evaluation.summary, model, page)
+
+
+def _tell_notes(console: Console, notes: Sequence[str], skipped: Sequence[Skipped]) -> None:
+    for note in notes:
+        console.warn(note)
+    if skipped:
+        reasons = ", ".join(f"{reason}: {count}" for reason, count in summarise_skipped(skipped).items())
+        console.warn(f"left out {_count(len(skipped), 'file')} ({reasons})")
 
 
 def _tell(console: Console, summary: dict[str, Any], model: Model, page: Path) -> None:

@@ -17,21 +17,21 @@ from .options import (
     device_option,
     json_option,
     overwrite_option,
-    write_config,
+    settings_of_run,
 )
 
 EPILOG = """\b
 Examples:
   monai-compress train CT_FOLDER -o run
   monai-compress train CT_FOLDER -o run --network compact --loss log-mse --scheduler one-cycle --epochs 30
-  monai-compress train CT_FOLDER -o run --resume
+  monai-compress train -o run --resume
   monai-compress train --config run/config.yaml -o again
 """
 
 
 @click.command(epilog=EPILOG)
 @config_option
-@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path), required=False)
 @click.option(
     "-o",
     "--output",
@@ -76,21 +76,22 @@ Examples:
 @json_option
 @click.pass_context
 def train(
-    ctx: click.Context, data: Path, output: Path, resume: bool, overwrite: bool, as_json: bool, **options: Any
+    ctx: click.Context, data: Path | None, output: Path, resume: bool, overwrite: bool, as_json: bool, **options: Any
 ) -> None:
     """Train an autoencoder on the CT in DATA and measure it on held-out patients.
 
     DATA is a folder (searched through), a zip archive or a file: DICOM, NIfTI, PNG, JPG, TIFF. The output folder gets
     the model, the curves, the split, the configuration and report.html.
 
-    Ctrl-C leaves a run that --resume continues.
+    Ctrl-C leaves a run that 'monai-compress train -o RUN --resume' continues with its own settings.
     """
     from .study import run_training
 
     console = Console(as_json)
-    if not resume:
-        check_fresh(
-            output, overwrite, "last.pt", "--resume goes on with it, --overwrite replaces it, -o takes another folder"
-        )
-        write_config(output, ctx)
-    run_training(console, data, output, options, resume=resume)
+    if resume:
+        settings_of_run(ctx, output)
+    else:
+        check_fresh(output, overwrite, "--resume goes on with a run, --overwrite replaces it, -o takes another folder")
+    if ctx.params["data"] is None:
+        raise click.UsageError("Missing argument 'DATA': the scans to train on.", ctx)
+    run_training(console, ctx, resume=resume)

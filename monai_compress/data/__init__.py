@@ -9,7 +9,7 @@ from .datasets import Datasets, build_datasets
 from .inventory import Inventory, Item, Progress, find_slices, summarise_skipped
 from .manifest import data_hash, items_of, read_manifest, write_manifest
 from .patients import PatientTable
-from .split import SPLITS, split_patients, thin_out
+from .split import SPLITS, split_patients, split_shares, thin_out
 
 __all__ = [
     "SPLITS",
@@ -25,6 +25,7 @@ __all__ = [
     "items_of",
     "read_manifest",
     "split_patients",
+    "split_shares",
     "summarise_skipped",
     "thin_out",
     "write_manifest",

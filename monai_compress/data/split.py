@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
@@ -44,7 +45,7 @@ def split_patients(
     Warns:
         UserWarning: with ``by="slice"``.
     """
-    shares = _shares(fractions)
+    shares = split_shares(fractions)
     if by not in ("patient", "slice"):
         raise ValueError(f"a split is by 'patient' or 'slice', got {by!r}")
     if by == "slice":
@@ -85,7 +86,8 @@ def thin_out(items: Sequence[Item], max_slices: int | None) -> list[Item]:
     for item in items:
         patients[item.patient].append(item)
     groups = _evenly(list(patients.values()), max_slices)
-    most = max(n for n in range(1, max_slices + 1) if n == 1 or sum(min(n, len(g)) for g in groups) <= max_slices)
+    total = lambda most: sum(min(most, len(group)) for group in groups)  # noqa: E731 - a key for bisect
+    most = max(1, bisect_right(range(max_slices + 1), max_slices, key=total) - 1)
     return [item for group in groups for item in _evenly(group, most)]
 
 
@@ -101,7 +103,15 @@ SLICE_SPLIT_NOTE = (
 )
 
 
-def _shares(fractions: Sequence[float]) -> dict[str, float]:
+def split_shares(fractions: Sequence[float]) -> dict[str, float]:
+    """Return the share of each split, scaled to a sum of 1.
+
+    Raises:
+        ValueError: not two or three numbers, one below 0, or none for training.
+
+    >>> split_shares((3, 1))
+    {'train': 0.75, 'val': 0.25}
+    """
     values = [float(fraction) for fraction in fractions]
     if len(values) not in (2, 3) or any(not 0 <= value < float("inf") for value in values) or sum(values) <= 0:
         raise ValueError(f"fractions are those of train, val and perhaps test, none below 0, got {tuple(fractions)!r}")

@@ -72,7 +72,7 @@ def _objection(header: Dataset) -> tuple[str, str] | None:
         return "no modality", "the header does not say that this is CT"
     if modality is not None and modality != "CT":
         # a code string; whatever else a broken header holds there goes into no table
-        code = re.sub(r"[^A-Z0-9_ ]", "", modality.upper())[:16]
+        code = _code(modality)
         return f"modality {code}", f"this image is {code}, not CT"
     if tags.number(header, "Rows") is None or tags.number(header, "Columns") is None:
         return "no image", "the header describes no image"
@@ -105,8 +105,13 @@ def _rescale_objection(header: Dataset) -> tuple[str, str] | None:
     for group in tags.frame_groups(header, 0, "PixelValueTransformationSequence"):
         unit = tags.text(group, "RescaleType")
         if unit not in _RESCALE_TYPES:
-            return f"rescale type {unit[:16] if unit else unit}", "its values are not Hounsfield units"
+            return f"rescale type {_code(unit or '')}", "its values are not Hounsfield units"
     return None
+
+
+def _code(text: str) -> str:
+    """A header's code as it may be shown: free text in its place must not carry a name into a report."""
+    return re.sub(r"[^A-Z0-9_ ]", "", text.upper())[:16]
 
 
 def _frame_type(header: Dataset) -> tuple[str, ...]:

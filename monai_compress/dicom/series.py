@@ -174,7 +174,7 @@ def _without_copies(group: list[_Slice], skipped: list[Skipped]) -> list[_Slice]
         # the UID alone is not enough: careless anonymisers give every slice the same one
         identity = (item.instance, item.position, item.number)
         if item.instance is not None and identity in seen:
-            skipped.append(Skipped(item.locator, "second copy", f"the same image as {seen[identity]}"))
+            skipped.append(Skipped(item.locator, "second copy", f"the same image as {PurePath(seen[identity]).name}"))
         else:
             seen[identity] = item.locator
             kept.append(item)

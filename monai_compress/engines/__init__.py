@@ -9,16 +9,18 @@ the disk and how it goes on after an interruption, ``evaluation.py`` a trained m
 from __future__ import annotations
 
 from .config import TrainingConfig, choose_device
-from .evaluation import Evaluation, SliceResult, evaluate, evaluate_slice
+from .evaluation import Evaluation, Reconstruction, SliceResult, evaluate, evaluate_slice, reconstruct_slice
 from .trainer import TrainingResult, train
 
 __all__ = [
     "Evaluation",
+    "Reconstruction",
     "SliceResult",
     "TrainingConfig",
     "TrainingResult",
     "choose_device",
     "evaluate",
     "evaluate_slice",
+    "reconstruct_slice",
     "train",
 ]

@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from ..losses import parse_loss
+from ..losses import SMALLEST, parse_loss
 
 SCHEDULERS = ("plateau", "cosine", "one-cycle", "constant")
 
@@ -58,8 +59,14 @@ class TrainingConfig:
         for name, lowest in (("epochs", 1), ("batch_size", 1), ("early_stopping", 0), ("workers", 0), ("seed", 0)):
             if getattr(self, name) < lowest:
                 raise ValueError(f"{name} must be {lowest} or more, got {getattr(self, name)}")
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
+        if not 0 < self.learning_rate < float("inf"):
+            raise ValueError(f"learning_rate must be above 0 and finite, got {self.learning_rate}")
+
+    def check_size(self, size: Sequence[int]) -> None:
+        """Raise ``ValueError`` where the loss cannot work on tensors of this size."""
+        for _, term in parse_loss(self.loss):
+            if min(size) < SMALLEST.get(term, 1):
+                raise ValueError(f"the loss {term} needs {SMALLEST[term]} rows and columns or more, got {tuple(size)}")
 
 
 def choose_device(name: str) -> torch.device:

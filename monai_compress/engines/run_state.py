@@ -23,13 +23,14 @@ from tensorboardX import SummaryWriter
 from torch.optim import Optimizer
 
 from ..errors import TrainingError
-from ..files import write_atomic
+from ..files import output_error, write_atomic
 from ..models import Preprocessing, save_model
 from ..networks import AutoEncoder
 from .config import FREE_ON_RESUME, TrainingConfig
 
 LAST_NAME = "last.pt"
 HISTORY_NAME = "history.csv"
+TENSORBOARD_NAME = "tensorboard"
 FORMAT = "monai_compress run 1"
 
 Row = dict[str, float]
@@ -42,7 +43,7 @@ class RunState:
         folder: of the run.
         config: its settings.
         preprocessing: stored with the model.
-        data_hash: of the data set, so that a run is not resumed on another one.
+        identity: hash of the data set and of how it was made, so that a run is not resumed on another one.
         network, optimizer, scheduler: what is saved and restored.
     """
 
@@ -51,7 +52,7 @@ class RunState:
         folder: Path,
         config: TrainingConfig,
         preprocessing: Preprocessing,
-        data_hash: str,
+        identity: str,
         network: AutoEncoder,
         optimizer: Optimizer,
         scheduler: Any,
@@ -59,7 +60,7 @@ class RunState:
         self.folder = folder
         self.config = config
         self.preprocessing = preprocessing
-        self.data_hash = data_hash
+        self.identity = identity
         self.network = network
         self.optimizer = optimizer
         self.scheduler = scheduler
@@ -94,9 +95,15 @@ class RunState:
             save_model(self.folder / "model", self.network, self.preprocessing, training)
         self.save()
         write_atomic(self.folder / HISTORY_NAME, history_csv(self.history))
+        try:
+            self._write_tensorboard(row)
+        except OSError as error:
+            raise output_error(self.folder / TENSORBOARD_NAME, error) from error
+
+    def _write_tensorboard(self, row: Row) -> None:
         if self._writer is None:
             # what a run cut short wrote of an epoch that is now repeated is dropped from the curve
-            self._writer = SummaryWriter(str(self.folder / "tensorboard"), purge_step=self.epoch)
+            self._writer = SummaryWriter(str(self.folder / TENSORBOARD_NAME), purge_step=self.epoch)
         for name, value in row.items():
             if name != "epoch":
                 self._writer.add_scalar(name, value, self.epoch)
@@ -113,7 +120,7 @@ class RunState:
         state = {
             "format": FORMAT,
             "config": asdict(self.config),
-            "data_hash": self.data_hash,
+            "identity": self.identity,
             "history": self.history,
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -160,9 +167,9 @@ class RunState:
         ]
         if changed:
             raise TrainingError(f"cannot resume {self.folder} with other settings: {'; '.join(changed)}")
-        if state["data_hash"] != self.data_hash:
+        if state["identity"] != self.identity:
             raise TrainingError(
-                f"cannot resume {self.folder}: the data or its split are not those that it was started on"
+                f"cannot resume {self.folder}: files, split, size, window, fit or augmentation are not what they were"
             )
 
 

@@ -42,6 +42,8 @@ _LOGGER.addHandler(logging.NullHandler())
 Progress = Callable[[int, int, float], None]
 """Called after each step with steps done, steps in all, and the loss."""
 
+DIVERGED = "training diverged: its numbers are no longer finite; use a lower learning rate. The best weights are kept"
+
 PSNR_CEILING_DB = 100.0
 """A slice that comes back exactly has no finite PSNR; counted as this, it cannot make the mean infinite."""
 
@@ -130,10 +132,7 @@ class EpochMeter:
         output: Any = trainer.state.output
         loss, slices = output["loss"].item(), len(output["image"])
         if not math.isfinite(loss):
-            raise TrainingError(
-                f"the loss is {loss} in epoch {trainer.state.epoch}: training diverged; use a lower learning rate. "
-                "The best weights so far are kept"
-            )
+            raise TrainingError(DIVERGED)
         self._slices += slices
         self._loss_sum += slices * loss
         if self.progress is not None:
@@ -177,9 +176,10 @@ def train(
     Raises:
         TrainingError: the loss is no longer finite, or the run cannot be resumed.
         OutputError: the folder cannot be written.
-        ValueError: no such device.
+        ValueError: no such device, or settings that do not go with the data set.
     """
     config = config or TrainingConfig()
+    config.check_size(datasets.size)
     folder = Path(folder)
     device = choose_device(config.device)
     set_determinism(seed=config.seed)
@@ -253,9 +253,9 @@ def train(
 
 
 def _identity(datasets: Datasets) -> str:
-    """Of the data and their split: a run resumed on another split would train on what it validates on."""
-    manifest = datasets.manifest
-    return hashlib.sha256(json.dumps([manifest["data_hash"], manifest["splits"]]).encode()).hexdigest()
+    """Of all that a resumed run must find as it was: files, split, preparation and augmentation."""
+    kept = {name: datasets.manifest[name] for name in ("data_hash", "splits", "size", "window", "fit", "augment")}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 
 def _training_loader(datasets: Datasets, config: TrainingConfig, seeds: EpochSeeds, device: torch.device) -> DataLoader:
@@ -293,8 +293,13 @@ def _validator(
     )
 
     def attach(name: str, metric: Callable[[Tensor, Tensor], Tensor]) -> None:
-        # ignite averages over the first axis of a matrix: one row for each image
-        Average(lambda output: metric(output["pred"], output["label"]).reshape(-1, 1)).attach(validator, name)
+        def values(output: dict[str, Tensor]) -> Tensor:
+            if not torch.isfinite(output["pred"]).all():
+                raise TrainingError(DIVERGED)
+            # ignite averages over the first axis of a matrix: one row for each image
+            return metric(output["pred"], output["label"]).reshape(-1, 1)
+
+        Average(values).attach(validator, name)
 
     attach("val_loss", lambda pred, label: loss(pred, label).expand(len(pred)))
     attach("val_psnr_db", lambda pred, label: psnr(pred, label).clamp(max=PSNR_CEILING_DB))

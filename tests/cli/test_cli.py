@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -109,6 +110,75 @@ def test_interrupted_run_is_resumed_on_its_own_split(volumes, tmp_path, monkeypa
     assert (tmp_path / "manifest.json").read_text() == split
 
 
+def test_resume_takes_the_settings_of_the_run(volumes, tmp_path):
+    good("train", volumes, "-o", tmp_path / "run", *QUICK, "--window", "lung")
+    # finished: nothing is left to train, and nothing had to be typed again
+    good("train", "-o", tmp_path / "run", "--resume")
+    result = call("train", "-o", tmp_path / "run", "--resume", "--window", "full")
+    assert result.exit_code == 1
+    assert "cannot resume" in result.output
+
+
+def test_failed_commands_write_nothing(volumes, tmp_path):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "config.yaml").write_text("precious: true")
+    for arguments in (
+        ["train", volumes, *QUICK],
+        ["train", tmp_path / "nowhere", "--overwrite"],
+        ["train", volumes, *QUICK, "--overwrite", "--loss", "ssim", "--size", "8"],
+        ["demo", "--data", tmp_path / "nowhere"],
+        ["demo", "--data", tmp_path / "nowhere", "--overwrite"],
+    ):
+        assert call(*arguments, "-o", mine).exit_code in (1, 2)
+        assert [path.name for path in mine.iterdir()] == ["config.yaml"]
+        assert (mine / "config.yaml").read_text() == "precious: true"
+
+
+def test_overwritten_run_leaves_no_old_model_beside_a_new_split(volumes, tmp_path, monkeypatch):
+    good("train", volumes, "-o", tmp_path, *QUICK)
+
+    def interrupt(self, engine):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(trainer.EpochMeter, "_step", interrupt)
+    assert call("train", volumes, "-o", tmp_path, *QUICK, "--seed", "3", "--overwrite").exit_code == 130
+    monkeypatch.undo()
+    result = call("evaluate", tmp_path)
+    assert result.exit_code == 1
+    assert "no model" in result.output
+
+
+def test_evaluate_goes_on_past_a_bad_slice(run, tmp_path, write_ct):
+    for z in range(3):
+        write_ct(tmp_path / "in" / f"{z}.dcm", np.full((32, 32), 40.0), z=float(z))
+    path = tmp_path / "in" / "1.dcm"
+    path.write_bytes(path.read_bytes()[:-700])
+    result = CliRunner().invoke(main, ["evaluate", str(run), str(tmp_path / "in"), "-o", str(tmp_path / "o"), "--json"])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["summary"]["counts"]["slices"] == 2
+    assert "left out 1 file" in result.stderr
+
+
+def test_configuration_works_from_another_folder(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = yaml.safe_load((run / "config.yaml").read_text())
+    assert all(Path(settings[name]).is_absolute() for name in ("data", "output"))
+
+
+def test_demo_on_ones_own_scans_twice_and_its_configuration(volumes, tmp_path):
+    demo = ["demo", "--data", volumes, "-o", tmp_path / "demo", "--epochs", "1", "--max-slices", "8"]
+    good(*demo)
+    good(*demo)  # an earlier demo is replaced without asking
+    metrics = json.loads((tmp_path / "demo/metrics.json").read_text())
+    assert metrics["facts"]["latent_values"] == 8192
+    assert (
+        sum(split["slices"] for split in json.loads((tmp_path / "demo/manifest.json").read_text())["counts"].values())
+        == 8
+    )
+    good("train", "--config", tmp_path / "demo/config.yaml", "-o", tmp_path / "again")
+
+
 def test_evaluate_repeats_the_figures_of_the_run(run, tmp_path):
     good("evaluate", run, "-o", tmp_path)
     summaries = [json.loads((folder / "metrics.json").read_text())["summary"] for folder in (run, tmp_path)]
@@ -124,7 +194,7 @@ def test_evaluate_other_scans_as_json(run, volumes, tmp_path):
 def test_reconstruct_keeps_grid_and_orientation(run, volumes, tmp_path):
     result = CliRunner().invoke(main, ["reconstruct", str(run), str(volumes), "-o", str(tmp_path), "--json"])
     assert result.exit_code == 0, result.output
-    written = [nib.load(path) for path in json.loads(result.stdout)["written"]]
+    written = [nib.load(entry["file"]) for entry in json.loads(result.stdout)["written"]]
     originals = {image.shape: image for image in (nib.load(path) for path in volumes.iterdir())}
     assert sorted(image.shape for image in written) == sorted(originals)
     for image in written:
@@ -152,7 +222,7 @@ def test_reconstruct_pictures(tmp_path, run):
     grey = (np.mgrid[:20, :24][0] * 12).astype(np.uint8)
     Image.fromarray(grey).save(tmp_path / "a.png")
     good("reconstruct", run, tmp_path / "a.png", "-o", tmp_path / "out")
-    (made,) = (tmp_path / "out").iterdir()
+    (made,) = (tmp_path / "out").glob("*.png")
     assert np.asarray(Image.open(made)).shape == (20, 24)
 
 
@@ -175,6 +245,13 @@ def test_info(run, volumes):
         (["train", ".", "--size", "0"], 2, "256"),
         (["train", ".", "--augment", "blur"], 2, "blur"),
         (["train", ".", "--device", "quantum"], 2, "quantum"),
+        (["train", ".", "--cache", "disk"], 2, "--cache-dir"),
+        (["train", ".", "--fractions", "0", "0"], 2, "fraction"),
+        (["train", ".", "--fractions", "1", "0"], 2, "fraction"),
+        (["train", ".", "--fractions", "-1", "2"], 2, "fraction"),
+        (["train", ".", "--loss", "ms-ssim", "--size", "64"], 2, "176"),
+        (["train", ".", "--learning-rate", "inf"], 2, "learning_rate"),
+        (["evaluate", "m", "--patients", __file__], 2, "DATA"),
     ],
 )
 def test_what_is_wrong_is_told_in_a_sentence(arguments, code, words, tmp_path, monkeypatch):
@@ -189,6 +266,26 @@ def test_errors_as_json(tmp_path):
     result = CliRunner().invoke(main, ["train", str(tmp_path), "-o", str(tmp_path / "run"), "--json"])
     assert result.exit_code == 1
     assert json.loads(result.stdout)["error"] == "DatasetError"
+
+
+@pytest.mark.parametrize("arguments", [["train"], ["train", ".", "--bogus"], ["train", ".", "--network", "foo"]])
+def test_wrong_usage_as_json(arguments):
+    result = CliRunner().invoke(main, [*arguments, "--json"])
+    assert result.exit_code == 2
+    assert json.loads(result.stdout)["error"] == "UsageError"
+
+
+def test_a_fault_of_the_program_is_told_as_one(run, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr("monai_compress.models.load_model", broken)
+    result = CliRunner().invoke(main, ["info", str(run), "--json"])
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["error"] == "UnexpectedError"
+    assert "out of luck" in result.stderr
+    monkeypatch.setenv("MONAI_COMPRESS_DEBUG", "1")
+    assert isinstance(CliRunner().invoke(main, ["info", str(run)]).exception, RuntimeError)
 
 
 @pytest.mark.parametrize("verb", ["", "demo", "train", "evaluate", "reconstruct", "info"])

@@ -9,7 +9,7 @@ from PIL import Image
 
 from monai_compress.data import find_slices
 from monai_compress.engines import evaluate, evaluate_slice
-from monai_compress.errors import InputError
+from monai_compress.errors import DatasetError
 from monai_compress.models import Model, Preprocessing
 from monai_compress.networks import BlockTransformAutoEncoder
 
@@ -41,8 +41,8 @@ def test_a_lossless_network_has_no_error_on_the_original_grid(study, lossless):
     items = find_slices(study).items
     # at the slice's own size nothing is resampled either
     result = evaluate_slice(Model(lossless, Preprocessing((40, 52))), items[0])
-    assert result.unit == "HU"
-    assert result.original.shape == result.reconstruction.shape == (40, 52)
+    assert result.reconstruction.unit == "HU"
+    assert result.original.shape == result.reconstruction.image.shape == (40, 52)
     assert result.row["max_hu"] < 0.05
     assert result.row["psnr_db"] > 90
     assert result.row["ssim"] == pytest.approx(1, abs=1e-4)
@@ -59,9 +59,9 @@ def test_a_shift_shows_as_bias_in_hu(study, lossless):
 
 def test_reconstruction_lies_on_the_grid_of_the_file(study, lossless):
     result = evaluate_slice(Model(lossless, Preprocessing((64, 64))), find_slices(study).items[0])
-    assert result.reconstruction.shape == (40, 52)
+    assert result.reconstruction.image.shape == (40, 52)
     # neither mirrored nor transposed
-    assert np.corrcoef(result.original.ravel(), result.reconstruction.ravel())[0, 1] > 0.99
+    assert np.corrcoef(result.original.ravel(), result.reconstruction.image.ravel())[0, 1] > 0.99
 
 
 def test_every_slice_is_measured_and_told(study, lossless):
@@ -78,13 +78,20 @@ def test_pictures_are_measured_in_grey_levels(tmp_path, lossless):
     result = evaluate_slice(
         Model(shifted(lossless, 0.02, 1.0), Preprocessing((40, 52))), find_slices(tmp_path).items[0]
     )
-    assert (result.unit, result.maximum) == ("grey", 255)
+    assert (result.reconstruction.unit, result.reconstruction.maximum) == ("grey", 255)
     assert result.row["bias_hu"] == pytest.approx(0.02 * 255, abs=0.05)
     assert np.isnan(result.row["bias_body_hu"])
 
 
-def test_a_slice_that_went_away_is_a_named_error(study, lossless):
+def test_a_slice_that_went_away_is_told_and_the_others_go_on(study, lossless):
     items = find_slices(study).items
+    model = Model(lossless, Preprocessing((40, 52)))
     (study / "1.dcm").unlink()
-    with pytest.raises(InputError):
-        evaluate(Model(lossless, Preprocessing((40, 52))), items)
+    evaluation = evaluate(model, items)
+    assert [entry.locator for entry in evaluation.skipped] == [str(study / "1.dcm")]
+    assert [item.image for item in evaluation.items] == [row["image"] for row in evaluation.rows]
+    assert evaluation.summary["counts"]["slices"] == 2
+    for name in ("0.dcm", "2.dcm"):
+        (study / name).write_bytes(b"cut")
+    with pytest.raises(DatasetError, match="no slice"):
+        evaluate(model, items)

@@ -125,10 +125,18 @@ def test_resume_refuses_other_settings_and_other_data(pictures, datasets, tmp_pa
             train(datasets, tmp_path, other, resume=True)
     (pictures / "extra.png").write_bytes((pictures / "00.png").read_bytes())
     try:
-        with pytest.raises(TrainingError, match="data"):
+        with pytest.raises(TrainingError, match="files, split"):
             train(datasets_of(pictures), tmp_path, config, resume=True)
     finally:
         (pictures / "extra.png").unlink()
+
+
+@pytest.mark.parametrize("changed", [{"window": "lung"}, {"augment": False}, {"seed": 1}, {"fit": "crop"}])
+def test_resume_refuses_other_preparation(pictures, datasets, tmp_path, changed):
+    train(datasets, tmp_path, QUICK)
+    other = build_datasets(pictures, **{"size": 32, "fractions": (0.75, 0.25), **changed})
+    with pytest.raises(TrainingError, match="what they were"):
+        train(other, tmp_path, QUICK, resume=True)
 
 
 def test_damaged_state_is_refused(datasets, tmp_path):
@@ -185,6 +193,13 @@ def test_early_stopping(datasets, tmp_path):
     assert len(again.history) == len(result.history)
 
 
+@pytest.mark.parametrize("batch_size", [4, 64])  # with one step an epoch, validation meets the numbers first
+def test_divergence_of_the_classic_loss(datasets, tmp_path, batch_size):
+    config = replace(QUICK, loss="bce", learning_rate=1e30, batch_size=batch_size, scheduler="constant")
+    with pytest.raises(TrainingError, match="lower learning rate"):
+        train(datasets, tmp_path, config)
+
+
 def test_divergence_is_an_error_that_says_what_to_do(datasets, tmp_path):
     network = {"architecture": "block-transform-autoencoder", "block": 4, "latent_channels": 4, "width": 4, "depth": 1}
     with pytest.raises(TrainingError, match="lower learning rate"):
@@ -209,7 +224,15 @@ def test_losses_go_down(datasets, tmp_path, loss):
 
 @pytest.mark.parametrize(
     "settings",
-    [{"loss": "x"}, {"scheduler": "x"}, {"epochs": 0}, {"batch_size": 0}, {"learning_rate": 0.0}, {"seed": -1}],
+    [
+        {"loss": "x"},
+        {"scheduler": "x"},
+        {"epochs": 0},
+        {"batch_size": 0},
+        {"learning_rate": 0.0},
+        {"seed": -1},
+        {"learning_rate": float("inf")},
+    ],
 )
 def test_bad_settings_are_refused_at_once(settings):
     with pytest.raises(ValueError):
@@ -227,3 +250,8 @@ def test_unknown_device():
 def test_three_dimensional_network_is_refused_for_slices(datasets, tmp_path):
     with pytest.raises(ValueError, match="3D"):
         train(datasets, tmp_path, replace(QUICK, network={**NETWORK, "spatial_dims": 3}))
+
+
+def test_losses_with_a_window_need_room_for_it(datasets, tmp_path):
+    with pytest.raises(ValueError, match="176"):
+        train(datasets, tmp_path, replace(QUICK, loss="l1 + ms-ssim"))
