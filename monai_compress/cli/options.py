@@ -116,7 +116,22 @@ def check_fresh(folder: Path, overwrite: bool, advice: str) -> None:
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
-device_option = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ...")
+
+
+def _check_device(ctx: click.Context, parameter: click.Parameter, name: str) -> str:
+    if name not in ("auto", "cpu"):
+        from ..engines import choose_device
+
+        try:
+            choose_device(name)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from error
+    return name
+
+
+device_option = click.option(
+    "--device", default="auto", show_default=True, callback=_check_device, help="auto, cpu, cuda, cuda:1 ..."
+)
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace the results that the folder holds.")
 patients_option = click.option(
     "--patients",

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import torch
 
 from ..data import (
     Datasets,
@@ -123,7 +122,6 @@ def _checked(options: dict[str, Any]) -> TrainingConfig:
     try:
         config = TrainingConfig(**{f.name: options[f.name] for f in fields(TrainingConfig)})
         config.check_size(options["size"])
-        choose_device(config.device)
         window_range(options["window"])
         augmentation_names(_augmentations(options))
         build_network(config.network)
@@ -153,13 +151,6 @@ def _clear(folder: Path) -> None:
             raise output_error(path, error) from error
 
 
-def _device(name: str) -> torch.device:
-    try:
-        return choose_device(name)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
-
-
 def _augmentations(options: dict[str, Any]) -> bool | list[str]:
     named = options["augment"]
     return False if named == "none" else [name.strip() for name in named.split(",")]
@@ -176,7 +167,7 @@ def run_evaluation(
 ) -> None:
     """Measure a trained model on ``data``, or on the held-out patients of its run, and write the report."""
     started = time.perf_counter()
-    model = load_model(model_path, _device(device))
+    model = load_model(model_path, choose_device(device))
     if data is None:
         items, facts, notes, skipped = _held_out_of_run(model_path)
     else:

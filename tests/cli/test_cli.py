@@ -252,6 +252,8 @@ def test_info(run, volumes):
         (["train", ".", "--loss", "ms-ssim", "--size", "64"], 2, "176"),
         (["train", ".", "--learning-rate", "inf"], 2, "learning_rate"),
         (["evaluate", "m", "--patients", __file__], 2, "DATA"),
+        (["evaluate", "m", "--device", "quantum"], 2, "quantum"),
+        (["reconstruct", "m", ".", "-o", "o", "--device", "quantum"], 2, "quantum"),
     ],
 )
 def test_what_is_wrong_is_told_in_a_sentence(arguments, code, words, tmp_path, monkeypatch):
