@@ -29,7 +29,7 @@ def rate(work: Callable[[Any], Any], things: Iterable[Any]) -> float:
     started = time.perf_counter()
     for thing in things:
         work(thing)
-    return round(len(things) / (time.perf_counter() - started), 1)
+    return round(len(things) / (time.perf_counter() - started), 2)
 
 
 def read_bytes(locator: str) -> None:
@@ -72,16 +72,18 @@ def main() -> None:
 
     batch = torch.stack([datasets.train[i]["image"] for i in range(16)])
     for preset, loss_name in (("classic", "bce"), ("compact", "mse")):
-        network, loss = build_network(preset), ReconstructionLoss(loss_name)
-        optimizer = torch.optim.Adam(network.parameters())
+        for layout in (torch.contiguous_format, torch.channels_last):
+            network = build_network(preset).to(memory_format=layout)
+            loss, optimizer = ReconstructionLoss(loss_name), torch.optim.Adam(network.parameters())
 
-        def step(_: int, network: Any = network, loss: Any = loss, optimizer: Any = optimizer) -> None:
-            optimizer.zero_grad()
-            loss(network(batch), batch).backward()
-            optimizer.step()
+            def step(_: int, network: Any = network, loss: Any = loss, optimizer: Any = optimizer) -> None:
+                optimizer.zero_grad()
+                loss(network(batch), batch).backward()
+                optimizer.step()
 
-        step(0)
-        emit(figure=f"train {preset}", slices_per_s=round(16 * rate(step, range(args.batches)), 1))
+            step(0)
+            figure = f"train {preset}, {str(layout).removeprefix('torch.')}"
+            emit(figure=figure, slices_per_s=round(16 * rate(step, range(args.batches)), 1))
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ class NiftiVolume:
     _affine: NDArray[np.float64] = field(repr=False)
 
     def restore(self, hu: NDArray[np.floating[Any]]) -> nib.Nifti1Image:
-        """Return values on the file's own grid, axes and affine, as a float32 NIfTI image.
+        """Return values on the file's own grid, axes and affine, as a float32 NIfTI image without the file's free text.
 
         Of a single slice that was read, the image holds this slice only.
 
@@ -67,6 +67,9 @@ class NiftiVolume:
         values = orientations.apply_orientation(np.asarray(hu, dtype=np.float32).transpose(2, 1, 0), back)
         header = self._header.copy()
         header.set_data_dtype(np.float32)
+        for free_text in ("descrip", "aux_file", "intent_name", "db_name"):
+            if free_text in header.keys():  # noqa: SIM118 - "in" asks a NIfTI header for something else
+                header[free_text] = b""  # converters put names and dates of patients there
         kind = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
         return kind(values, self._affine, header)
 

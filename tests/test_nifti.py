@@ -125,6 +125,17 @@ def test_shapes(save, volume):
     assert _reason(save(np.stack([volume, volume], -1))) == "several volumes"
 
 
+def test_restored_file_has_no_free_text(tmp_path):
+    image = nib.Nifti1Image(np.zeros((4, 5, 3), np.int16), np.eye(4))
+    for name in ("descrip", "aux_file", "intent_name", "db_name"):
+        image.header[name] = b"DOE JANE"
+    nib.save(image, tmp_path / "a.nii")
+    assert b"DOE" in (tmp_path / "a.nii").read_bytes()
+    read = read_volume(tmp_path / "a.nii")
+    nib.save(read.restore(read.hu), tmp_path / "b.nii")
+    assert b"DOE" not in (tmp_path / "b.nii").read_bytes()
+
+
 def test_restore_takes_the_shape_that_was_read(save, volume):
     found = read_volume(save(volume))
     with pytest.raises(ValueError, match=r"\(6, 5, 4\)"):

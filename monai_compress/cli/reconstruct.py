@@ -36,7 +36,8 @@ def reconstruct(
     """Send the scans in DATA through MODEL and write what comes back.
 
     Every DICOM series and NIfTI volume becomes one .nii.gz in HU on its own grid, every picture a .png of its own size;
-    index.json tells which came from what. A series with a gap becomes one file for each part of even slices. A file
+    index.json tells which came from what. Files are numbered by patient and series, anew for each DATA: give each a
+    folder of its own. A series with a gap becomes one file for each part of even slices. A file
     that cannot be read is named at the end and does not stop the others; the exit code is then 1.
     """
     from ..data import find_slices, summarise_skipped

@@ -45,7 +45,8 @@ class Habits:
     def store(self, hu: NDArray[np.int16], inside: NDArray[np.bool_]) -> NDArray[np.uint16] | NDArray[np.int16]:
         """HU (..., rows, columns) as stored values, int16 or uint16; what the range cannot hold is clipped."""
         values = np.rint((hu.astype(np.float64) - self.intercept) / self.slope).clip(*self.stored_range)
-        stored = values.astype(np.int16 if self.signed else np.uint16)
+        stored: NDArray[np.uint16] | NDArray[np.int16]
+        stored = values.astype(np.int16) if self.signed else values.astype(np.uint16)
         if self.padding is not None:
             stored[..., ~inside] = self.padding
         return stored

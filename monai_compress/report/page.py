@@ -9,7 +9,7 @@ import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,7 @@ def write_report(
     facts, configuration = hide(portable(facts or {})), hide(portable(configuration or {}))
     data = {
         "title": title,
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "notes": list(notes),
         "summary": _public_summary(summary, shown),
         "facts": facts,

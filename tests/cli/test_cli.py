@@ -191,6 +191,15 @@ def test_evaluate_other_scans_as_json(run, volumes, tmp_path):
     assert json.loads(result.stdout)["summary"]["counts"] == {"slices": 20, "patients": 4, "series": 4, "left_out": 0}
 
 
+def test_redacted_paths_are_not_in_the_answer_either(run, volumes, tmp_path):
+    arguments = ["evaluate", str(run), str(volumes), "-o", str(tmp_path), "--json"]
+    plain = CliRunner().invoke(main, arguments).stdout
+    assert "patient0.nii.gz" in plain
+    assert str(volumes) not in plain
+    redacted = CliRunner().invoke(main, [*arguments, "--redact-paths", "--overwrite"]).stdout
+    assert "patient0" not in redacted
+
+
 def test_reconstruct_keeps_grid_and_orientation(run, volumes, tmp_path):
     result = CliRunner().invoke(main, ["reconstruct", str(run), str(volumes), "-o", str(tmp_path), "--json"])
     assert result.exit_code == 0, result.output
