@@ -15,6 +15,7 @@ EPILOG = """\b
 Examples:
   monai-compress evaluate run                     the run's own held-out patients again
   monai-compress evaluate run OTHER_CT -o other   every slice of another folder
+  monai-compress evaluate run MOVED_CT --held-out the run's own held-out patients, whose scans were moved
 """
 
 
@@ -23,6 +24,9 @@ Examples:
 @click.argument("data", type=click.Path(path_type=Path), required=False)
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Folder of the report; by default MODEL/evaluation."
+)
+@click.option(
+    "--held-out", is_flag=True, help="DATA is where the run's scans lie now: take its held-out patients only."
 )
 @patients_option
 @click.option("--redact-paths", is_flag=True, help="Leave file names out of the report.")
@@ -33,6 +37,7 @@ def evaluate(
     model: Path,
     data: Path | None,
     output: Path | None,
+    held_out: bool,
     patients_csv: Path | None,
     redact_paths: bool,
     device: str,
@@ -46,8 +51,10 @@ def evaluate(
     """
     from .study import run_evaluation
 
-    if patients_csv and data is None:
-        raise click.UsageError("--patients goes with DATA; the held-out patients of a run are known already")
+    if patients_csv and (data is None or held_out):
+        raise click.UsageError("--patients goes with other DATA; the held-out patients of a run are known already")
+    if held_out and data is None:
+        raise click.UsageError("--held-out goes with DATA, the folder that the run's scans were moved to")
     output = output or model / "evaluation"
     check_fresh(output, overwrite, "--overwrite replaces it, -o takes another folder")
-    run_evaluation(Console(as_json), model, data, output, patients_csv, device, redact_paths)
+    run_evaluation(Console(as_json), model, data, output, patients_csv, device, redact_paths, held_out)

@@ -45,6 +45,10 @@ def reconstruct(
     from ..models import load_model
     from ..reconstruction import Written, check_absent, read_index, series_of, write_index, write_reconstruction
 
+    if output.resolve().is_relative_to(data.resolve()):
+        raise click.UsageError(
+            "the output folder lies inside DATA, where it would count as scans next time: another -o"
+        )
     console = Console(as_json)
     loaded = load_model(model, choose_device(device))
     try:

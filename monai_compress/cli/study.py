@@ -165,12 +165,16 @@ def run_evaluation(
     patients_csv: Path | None,
     device: str,
     redact_paths: bool,
+    held_out: bool = False,
 ) -> None:
-    """Measure a trained model on ``data``, or on the held-out patients of its run, and write the report."""
+    """Measure a trained model on ``data``, or on the held-out patients of its run, and write the report.
+
+    With ``held_out``, ``data`` is where the scans of the run lie now.
+    """
     started = time.perf_counter()
     model = load_model(model_path, choose_device(device))
-    if data is None:
-        items, facts, notes, skipped = _held_out_of_run(model_path)
+    if data is None or held_out:
+        items, facts, notes, skipped = _held_out_of_run(model_path, data)
     else:
         with console.stages() as progress:
             inventory = find_slices(data, patients_csv=patients_csv, progress=progress)
@@ -195,18 +199,26 @@ def run_evaluation(
     )
 
 
-def _held_out_of_run(run: Path) -> tuple[Sequence[Item], dict[str, Any], Sequence[str], Sequence[Skipped]]:
+def _held_out_of_run(
+    run: Path, moved_to: Path | None
+) -> tuple[Sequence[Item], dict[str, Any], Sequence[str], Sequence[Skipped]]:
     manifest = run / MANIFEST_NAME
     if not manifest.is_file():
         raise ModelNotFound(
             f"{run} is a model without a run: name the scans, 'monai-compress evaluate {run} CT_FOLDER'"
         )
     recorded = read_manifest(manifest)
-    splits = items_of(recorded, recorded["roots"], str(manifest))
+    splits = items_of(recorded, [str(moved_to)] if moved_to else recorded["roots"], str(manifest))
     items = splits.get("test") or splits["val"]
     facts = {"held_out": recorded["split_by"] == "patient", "data_hash": recorded["data_hash"]}
     notes = list(recorded["notes"])
-    if data_hash(item for part in splits.values() for item in part) != recorded["data_hash"]:
+    try:
+        hashed = data_hash(item for part in splits.values() for item in part)
+    except DatasetError as error:
+        raise DatasetError(
+            f"{error.detail}; were they moved? 'monai-compress evaluate {run} FOLDER --held-out'"
+        ) from error
+    if hashed != recorded["data_hash"]:
         notes.append("some files changed since the run: their data hash differs")
     skipped = [Skipped(entry["image"], entry["reason"], entry["detail"]) for entry in recorded["skipped"]]
     return items, facts, notes, skipped

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -185,6 +186,18 @@ def test_evaluate_repeats_the_figures_of_the_run(run, tmp_path):
     assert summaries[0]["patients"] == summaries[1]["patients"]
 
 
+def test_evaluate_held_out_patients_whose_scans_were_moved(run, volumes, tmp_path):
+    moved = shutil.copytree(volumes, tmp_path / "moved")
+    good("train", moved, "-o", tmp_path / "run", *QUICK)
+    moved = moved.rename(tmp_path / "again")
+    result = call("evaluate", tmp_path / "run")
+    assert result.exit_code == 1
+    assert "--held-out" in result.output
+    good("evaluate", tmp_path / "run", moved, "--held-out", "-o", tmp_path / "out")
+    summaries = [json.loads((folder / "metrics.json").read_text())["summary"] for folder in (run, tmp_path / "out")]
+    assert summaries[0]["patients"] == summaries[1]["patients"]
+
+
 def test_evaluate_other_scans_as_json(run, volumes, tmp_path):
     result = CliRunner().invoke(main, ["evaluate", str(run), str(volumes), "-o", str(tmp_path), "--json"])
     assert result.exit_code == 0
@@ -262,7 +275,9 @@ def test_info(run, volumes):
         (["train", ".", "--learning-rate", "inf"], 2, "learning_rate"),
         (["evaluate", "m", "--patients", __file__], 2, "DATA"),
         (["evaluate", "m", "--device", "quantum"], 2, "quantum"),
-        (["reconstruct", "m", ".", "-o", "o", "--device", "quantum"], 2, "quantum"),
+        (["evaluate", "m", "--held-out"], 2, "DATA"),
+        (["reconstruct", "m", ".", "-o", "inside"], 2, "inside DATA"),
+        (["reconstruct", "m", "in", "-o", "o", "--device", "quantum"], 2, "quantum"),
     ],
 )
 def test_what_is_wrong_is_told_in_a_sentence(arguments, code, words, tmp_path, monkeypatch):
