@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import fields
@@ -30,7 +29,8 @@ from ..engines import TrainingConfig, choose_device, evaluate, evaluate_slice, t
 from ..errors import DatasetError, ModelMismatch, ModelNotFound, Skipped
 from ..files import output_error
 from ..metrics import choose_examples
-from ..models import Model, load_model
+from ..models import CONFIG_NAME as MODEL_CONFIG_NAME
+from ..models import WEIGHTS_NAME, Model, load_model
 from ..networks import build_network
 from ..report import Example, write_report
 from ..transforms import augmentation_names, window_range
@@ -138,15 +138,15 @@ def _checked(options: dict[str, Any]) -> TrainingConfig:
 def _clear(folder: Path) -> None:
     """Take away what an earlier run left: its model beside a new split would be measured on what it was trained on.
 
+    Only files that a run writes are taken away, by their names; folders stay.
+
     Raises:
-        OutputError: it cannot be taken away.
+        OutputError: one cannot be taken away.
     """
-    for name in RESULTS:
-        path = folder / name
+    inside = [folder / "model" / name for name in (MODEL_CONFIG_NAME, WEIGHTS_NAME)]
+    for path in (*(folder / name for name in RESULTS), *inside, *(folder / "tensorboard").glob("events.out.*")):
         try:
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
+            if not path.is_dir():
                 path.unlink(missing_ok=True)
         except OSError as error:
             raise output_error(path, error) from error

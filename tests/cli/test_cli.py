@@ -138,6 +138,9 @@ def test_failed_commands_write_nothing(volumes, tmp_path):
 
 def test_overwritten_run_leaves_no_old_model_beside_a_new_split(volumes, tmp_path, monkeypatch):
     good("train", volumes, "-o", tmp_path, *QUICK)
+    others = [tmp_path / "model" / "mine.txt", tmp_path / "tensorboard" / "mine.txt"]
+    for path in others:
+        path.write_text("precious")
 
     def interrupt(self, engine):
         raise KeyboardInterrupt
@@ -148,6 +151,7 @@ def test_overwritten_run_leaves_no_old_model_beside_a_new_split(volumes, tmp_pat
     result = call("evaluate", tmp_path)
     assert result.exit_code == 1
     assert "no model" in result.output
+    assert all(path.read_text() == "precious" for path in others)  # what no run wrote, no run takes away
 
 
 def test_evaluate_goes_on_past_a_bad_slice(run, tmp_path, write_ct):
