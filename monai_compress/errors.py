@@ -17,6 +17,11 @@
     ├── ModelError
     │   ├── ModelNotFound
     │   └── ModelMismatch             the weights do not fit the network or the configuration
+    ├── StreamError                   compressed bytes that cannot be opened
+    │   ├── TruncatedStream           they end too early
+    │   ├── CorruptStream             they are damaged, hostile, or no stream of ours
+    │   └── UnsupportedVersion        they were written by a later version of this package
+    ├── PromiseBroken                 what came back is not what was promised; nothing is returned or written
     ├── TrainingError                 a run that diverged, or that cannot be resumed
     └── OutputError                   a result could not be written: no permission, disk full
 
@@ -108,6 +113,26 @@ class ModelNotFound(ModelError):
 
 class ModelMismatch(ModelError):
     """Weights, network and configuration do not belong together."""
+
+
+class StreamError(CompressionError):
+    """Compressed bytes cannot be opened."""
+
+
+class TruncatedStream(StreamError):
+    """The bytes end before the stream does."""
+
+
+class CorruptStream(StreamError):
+    """The bytes are damaged, hostile, or no stream of this package."""
+
+
+class UnsupportedVersion(StreamError):
+    """The bytes were written by a later version of this package."""
+
+
+class PromiseBroken(CompressionError):
+    """What decodes is not what was promised. Nothing is returned or written."""
 
 
 class TrainingError(CompressionError):

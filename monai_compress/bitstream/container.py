@@ -1,0 +1,330 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""A stream's frame: the header, sections with length and checksum, an index and a footer (docs/format.md).
+
+::
+
+    header | MODL? | GRUP HIGH? | GRUP HIGH? | ... | RESC? | META? | INDX | footer
+
+Two checksums meet. Each section's own covers its payload and is checked when the payload is read; the footer's covers
+the frame (the header, all section heads and the footer) and is checked when a stream is opened. So one slice
+can be read without the rest, and still no bit of what was read can have changed unnoticed.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import threading
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import BinaryIO, NamedTuple, Protocol
+
+from ..errors import CorruptStream, InputError, StreamError, TruncatedStream
+from .header import HEADER_BYTES, MAGIC, Header, bits_of, unknown
+
+END = b"ZCM\x89"
+CHECKSUM_BYTES = 8
+"""Of a slice group: the first bytes of the SHA-256 of its integers, little endian, in C order."""
+
+_HEAD = struct.Struct("<4sQI")
+_ENTRY = struct.Struct(f"<QQI{CHECKSUM_BYTES}s")
+_FOOTER = struct.Struct("<QQI")
+_TAIL = struct.Struct("<I4s")
+SECTION_HEAD_BYTES = _HEAD.size
+FOOTER_BYTES = _FOOTER.size + _TAIL.size
+
+ONCE = ("MODL", "RESC", "META", "INDX")
+"""Sections of which a stream has at most one."""
+
+
+class Source(Protocol):
+    """Bytes that can be read from any place."""
+
+    size: int
+
+    def read(self, offset: int, length: int) -> bytes | memoryview:
+        """The ``length`` bytes from ``offset`` on, which must be there (``offset + length <= size``).
+
+        Raises:
+            TruncatedStream: they are not there (any more).
+        """
+
+
+class BytesSource:
+    """Read from bytes in memory, without a copy."""
+
+    def __init__(self, data: bytes | bytearray | memoryview) -> None:
+        self._view = memoryview(data).cast("B")
+        self.size = len(self._view)
+
+    def read(self, offset: int, length: int) -> memoryview:
+        """See `Source`."""
+        return self._view[offset : offset + length]
+
+
+class FileSource:
+    """Read from a binary file that can seek; its first byte is the stream's first. Threads may share it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._lock = file, threading.Lock()
+        with _reading(), self._lock:
+            self.size = file.seek(0, io.SEEK_END)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """See `Source`.
+
+        Raises:
+            InputError: the disk or the network fails.
+        """
+        with _reading(), self._lock:
+            self._file.seek(offset)
+            data = self._file.read(length)
+        if data is None or len(data) != length:
+            raise TruncatedStream(f"the file gives {len(data or b'')} of {length} bytes at offset {offset}: it shrank")
+        return data
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Turn the system's errors into ours."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"the stream cannot be read: {error.strerror or error}", reason="unreadable") from error
+
+
+class Section(NamedTuple):
+    """Where a section lies.
+
+    Args:
+        tag: four ASCII letters.
+        offset: of its head, from the start of the stream.
+        length: bytes of its payload.
+        checksum: CRC-32 of its payload.
+    """
+
+    tag: str
+    offset: int
+    length: int
+    checksum: int
+
+    @property
+    def end(self) -> int:
+        """Offset of the first byte behind the section."""
+        return self.offset + SECTION_HEAD_BYTES + self.length
+
+
+class Group(NamedTuple):
+    """A slice group, as the index names it.
+
+    Args:
+        first: its first slice.
+        slices: how many slices it holds.
+        checksum: the first `CHECKSUM_BYTES` bytes of the SHA-256 of the integers that it must give back.
+        pixels: the section GRUP.
+        high_bits: the section HIGH behind it, if there is one.
+    """
+
+    first: int
+    slices: int
+    checksum: bytes
+    pixels: Section
+    high_bits: Section | None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What lies where in a stream whose frame is sound.
+
+    Args:
+        header: the header.
+        sections: all sections in their order.
+        groups: the slice groups in their order; at least one.
+        slices: slices in all.
+        size: bytes of the stream.
+    """
+
+    header: Header
+    sections: tuple[Section, ...] = field(repr=False)
+    groups: tuple[Group, ...] = field(repr=False)
+    slices: int
+    size: int
+
+    def find(self, tag: str) -> Section | None:
+        """The section with this tag, one of `ONCE`; None if the stream has none."""
+        return next((section for section in self.sections if section.tag == tag), None)
+
+
+class ContainerWriter:
+    """Write a stream front to back, to anything that takes bytes; nothing is kept but the index.
+
+    Args:
+        write: takes the next bytes.
+        header: the header, written at once.
+    """
+
+    def __init__(self, write: Callable[[bytes], object], header: Header) -> None:
+        self._write, self._frame_checksum, self._index = write, 0, bytearray()
+        self.slices = 0
+        """Slices so far."""
+        self.size = 0
+        """Bytes so far."""
+        self._put(header.pack(), is_frame=True)
+
+    def _put(self, data: bytes, is_frame: bool = False) -> None:
+        self._write(data)
+        self.size += len(data)
+        if is_frame:
+            self._frame_checksum = zlib.crc32(data, self._frame_checksum)
+
+    def add(self, tag: str, payload: bytes) -> None:
+        """Append a section."""
+        self._put(_HEAD.pack(tag.encode("ascii"), len(payload), zlib.crc32(payload)), is_frame=True)
+        self._put(payload)
+
+    def add_group(self, pixels: bytes, high_bits: bytes | None, slices: int, checksum: bytes) -> None:
+        """Append a slice group of ``slices`` slices: a section GRUP, and HIGH where there are high bits."""
+        start = self.size
+        self.add("GRUP", pixels)
+        if high_bits is not None:
+            self.add("HIGH", high_bits)
+        self._index += _ENTRY.pack(start, self.size - start, slices, checksum)
+        self.slices += slices
+
+    def finish(self) -> None:
+        """Append index and footer: the stream is whole."""
+        index = self.size
+        self.add("INDX", bytes(self._index))
+        fields = _FOOTER.pack(self.size + FOOTER_BYTES, index, self.slices)
+        self._put(fields + _TAIL.pack(zlib.crc32(fields, self._frame_checksum), END))
+
+
+def read_layout(source: Source) -> Layout:
+    """Find header, sections and slice groups, and check that the frame is whole and unchanged.
+
+    Reads the header, the heads of the sections, the index and the footer, and no other payload.
+
+    Raises:
+        TruncatedStream: the bytes end before the stream does.
+        CorruptStream: damaged, followed by other bytes, or no stream of this package.
+        UnsupportedVersion: written by a later version.
+    """
+    head = bytes(source.read(0, min(HEADER_BYTES, source.size)))
+    header = Header.parse(head)
+    frame_checksum = zlib.crc32(head)
+    ending = bytes(source.read(max(source.size - FOOTER_BYTES, 0), min(FOOTER_BYTES, source.size)))
+    # with the true length in its place the end is there, so what does not fit is damage and not a missing part
+    is_whole = ending.endswith(END) and _FOOTER.unpack_from(ending)[0] == source.size
+    sections: list[Section] = []
+    offset = HEADER_BYTES
+    while not sections or sections[-1].tag != "INDX":
+        if offset + SECTION_HEAD_BYTES > source.size:
+            raise _too_short(f"no section at offset {offset}", source.size, is_whole)
+        data = bytes(source.read(offset, SECTION_HEAD_BYTES))
+        frame_checksum = zlib.crc32(data, frame_checksum)
+        section = _section(data, offset)
+        if section.end > source.size:
+            raise _too_short(f"section {section.tag} at offset {offset} is not whole", source.size, is_whole)
+        sections.append(section)
+        offset = section.end
+    if offset + FOOTER_BYTES > source.size:
+        raise _too_short(f"no footer at offset {offset}", source.size, is_whole)
+    footer = bytes(source.read(offset, FOOTER_BYTES))
+    size, index, slices = _FOOTER.unpack_from(footer)
+    checksum, end = _TAIL.unpack_from(footer, _FOOTER.size)
+    if end != END or zlib.crc32(footer[: _FOOTER.size], frame_checksum) != checksum:
+        raise CorruptStream(
+            f"the stream is damaged in its header, in the head of a section or in its footer (offset {offset}): "
+            "the footer's checksum does not fit"
+        )
+    if source.size > offset + FOOTER_BYTES:
+        raise CorruptStream(
+            f"{source.size - offset - FOOTER_BYTES} bytes follow the end of the stream at offset "
+            f"{offset + FOOTER_BYTES}: cut them off, if they are not yours"
+        )
+    if (size, index) != (source.size, sections[-1].offset):
+        raise CorruptStream(f"the footer at offset {offset} tells another length or place of the index")
+    groups = _groups(header, sections, bytes(read_section(source, sections[-1])), slices)
+    return Layout(header, tuple(sections), groups, slices, size)
+
+
+def read_section(source: Source, section: Section) -> bytes | memoryview:
+    """The payload of a section, its checksum checked.
+
+    Raises:
+        CorruptStream: the payload is damaged.
+    """
+    payload = source.read(section.offset + SECTION_HEAD_BYTES, section.length)
+    if zlib.crc32(payload) != section.checksum:
+        raise CorruptStream(f"section {section.tag} at offset {section.offset} is damaged: its checksum does not fit")
+    return payload
+
+
+def _section(head: bytes, offset: int) -> Section:
+    raw, length, checksum = _HEAD.unpack(head)
+    if not raw.isalpha():  # of bytes, ASCII only
+        raise CorruptStream(f"no section begins at offset {offset}: {raw.hex(' ')} is no tag")
+    return Section(raw.decode("ascii"), offset, length, checksum)
+
+
+def _too_short(what: str, size: int, is_whole: bool) -> StreamError:
+    if is_whole:
+        return CorruptStream(f"{what}, and yet the end of the stream is there: a length before it is damaged")
+    return TruncatedStream(f"{what}: the stream ends early, after {size} bytes; copy it again from where it is whole")
+
+
+def _groups(header: Header, sections: Sequence[Section], index: bytes, slices: int) -> tuple[Group, ...]:
+    """The slice groups, once index and sections tell the same."""
+    where = f"the index at offset {sections[-1].offset}"
+    if len(index) % _ENTRY.size:
+        raise CorruptStream(f"{where} has {len(index)} bytes, no multiple of {_ENTRY.size}")
+    entries = _ENTRY.iter_unpack(index)
+    groups: list[Group] = []
+    first = 0
+    for pixels, high_bits in _paired(header, sections):
+        end = (high_bits or pixels).end
+        start, length, count, checksum = next(entries, (0, 0, 0, b""))
+        if (start, start + length) != (pixels.offset, end) or not 1 <= count <= header.slices_per_group:
+            raise CorruptStream(f"{where} does not fit the slice group at offset {pixels.offset}")
+        if high_bits and (header.bits_stored or bits_of(header.dtype)) == bits_of(header.dtype):
+            raise CorruptStream(f"section HIGH at offset {high_bits.offset}: all {header.dtype} bits are low ones")
+        groups.append(Group(first, count, checksum, pixels, high_bits))
+        first += count
+    if next(entries, None) or not groups or first != slices or (header.ndim == 2 and slices != 1):
+        raise CorruptStream(f"{where} and the footer tell {slices} slices, the slice groups {first}")
+    return tuple(groups)
+
+
+def _paired(header: Header, sections: Sequence[Section]) -> Iterator[tuple[Section, Section | None]]:
+    """Each GRUP with the HIGH behind it; all other sections are seen to be known, and in their place."""
+    pixels: Section | None = None
+    seen: set[str] = set()
+    for section in sections:
+        if section.tag == "HIGH" and pixels is not None:
+            yield pixels, section
+            pixels = None
+            continue
+        if pixels is not None:
+            yield pixels, None
+        pixels = section if section.tag == "GRUP" else None
+        where = f"section {section.tag} at offset {section.offset}"
+        if section.tag in seen:
+            raise CorruptStream(f"{where} is there a second time")
+        if section.tag in ONCE:
+            seen.add(section.tag)
+        elif section.tag == "HIGH":
+            raise CorruptStream(f"{where} does not follow a slice group")
+        elif section.tag != "GRUP" and section.tag[0].isupper():
+            raise unknown(where, header.minor)
+
+
+def looks_like_stream(start: bytes) -> bool:
+    """Whether a file that begins with ``start`` is one of ours, whole or not.
+
+    >>> looks_like_stream(MAGIC + b"...")
+    True
+    """
+    return bytes(start[: len(MAGIC)]) == MAGIC
