@@ -208,4 +208,4 @@ def fit_context_model(
 def _unused() -> tuple[Any, ...]:
     """A network for walks that only write down inputs."""
     word = np.zeros(16, np.int32)
-    return (word,) * 9
+    return (word,) * 10

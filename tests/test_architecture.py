@@ -18,11 +18,12 @@ TREE = Path(__file__).resolve().parents[1]
 
 FLOORS = {
     0: ("errors", "files"),
-    1: ("sources", "dicom", "nifti", "pictures"),
+    1: ("bitstream", "sources", "dicom", "nifti", "pictures"),
     2: ("networks",),
-    3: ("losses", "metrics"),
-    4: ("models",),
-    6: ("transforms", "data", "phantom"),
+    3: ("codecs", "losses", "metrics"),
+    4: ("models", "context_models", "fitting"),
+    5: ("api", "streams"),
+    6: ("images", "transforms", "data", "phantom"),
     7: ("engines", "reconstruction"),
     8: ("report",),
     9: ("cli", "__main__"),
@@ -35,6 +36,8 @@ SAME_FLOOR = {
     ("nifti", "sources"),
     ("nifti", "dicom"),
     ("pictures", "sources"),
+    ("api", "streams"),
+    ("transforms", "images"),
     ("data", "transforms"),
     ("reconstruction", "engines"),
     ("__main__", "cli"),
@@ -89,6 +92,13 @@ def test_light_to_import(module):
     code = (
         f"import sys, {module}; sys.exit(str(sorted({{'torch', 'monai', 'numpy', 'pydicom'}} & set(sys.modules))) or 0)"
     )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.stderr.strip() == "[]"
+
+
+@pytest.mark.parametrize("module", ["bitstream", "codecs", "context_models", "api", "streams", "images"])
+def test_decoding_needs_neither_torch_nor_monai(module):
+    code = f"import sys, monai_compress.{module}; sys.exit(str(sorted({{'torch', 'monai'}} & set(sys.modules))) or 0)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert run.stderr.strip() == "[]"
 

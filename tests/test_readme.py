@@ -39,6 +39,7 @@ QUICKER = {
     "demo": ["--epochs", "1", "--max-slices", "4"],
     "evaluate": ["--device", "cpu"],
     "reconstruct": ["--device", "cpu"],
+    "fit-pixel": ["--minutes", "0.02"],
 }
 
 

@@ -172,7 +172,9 @@ class ContainerWriter:
         """Slices so far."""
         self.size = 0
         """Bytes so far."""
-        self._put(header.pack(), is_frame=True)
+        packed = header.pack()
+        self._put(packed)
+        self._frame_checksum = _of_header(packed)
 
     def _put(self, data: bytes, is_frame: bool = False) -> None:
         self._write(data)
@@ -202,6 +204,11 @@ class ContainerWriter:
         self._put(fields + _TAIL.pack(zlib.crc32(fields, self._frame_checksum), END))
 
 
+def _of_header(packed: bytes) -> int:
+    """Where the footer's checksum begins. The header's own one is left out: over both, CRC-32 is the same for all."""
+    return zlib.crc32(packed[: HEADER_BYTES - 4])
+
+
 def read_layout(source: Source) -> Layout:
     """Find header, sections and slice groups, and check that the frame is whole and unchanged.
 
@@ -214,7 +221,7 @@ def read_layout(source: Source) -> Layout:
     """
     head = bytes(source.read(0, min(HEADER_BYTES, source.size)))
     header = Header.parse(head)
-    frame_checksum = zlib.crc32(head)
+    frame_checksum = _of_header(head)
     ending = bytes(source.read(max(source.size - FOOTER_BYTES, 0), min(FOOTER_BYTES, source.size)))
     # with the true length in its place the end is there, so what does not fit is damage and not a missing part
     is_whole = ending.endswith(END) and _FOOTER.unpack_from(ending)[0] == source.size

@@ -53,7 +53,7 @@ def logistic_table() -> NDArray[np.int32]:
     values = []
     for index in range(count + 1):
         z = _EXACT.divide(Decimal(index - count // 2), Decimal(LOGISTIC_STEPS))
-        odds = _EXACT.add(Decimal(1), _EXACT.exp(-z))
+        odds = _EXACT.add(Decimal(1), _EXACT.exp(_EXACT.minus(z)))
         values.append(_round(_EXACT.divide(Decimal(1 << LOGISTIC_BITS), odds)))
     return _frozen(values)
 

@@ -12,16 +12,24 @@ from __future__ import annotations
 import click
 
 from .. import __version__
+from .benchmark import benchmark
+from .compress import compress
 from .console import ErrorGroup
+from .decompress import decompress
 from .demo import demo
 from .evaluate import evaluate
+from .fit_pixel import fit_pixel
 from .info import info
+from .inspect import inspect
 from .reconstruct import reconstruct
 from .train import train
+from .verify import verify
 
 EPILOG = """\b
 Examples:
   monai-compress demo
+  monai-compress compress DICOM_FOLDER -o scan.mcz
+  monai-compress decompress scan.mcz -o scan.nii.gz
   monai-compress train CT_FOLDER -o run --network compact
   monai-compress evaluate run
   monai-compress reconstruct run scan.nii.gz -o out
@@ -35,5 +43,17 @@ def main() -> None:
     """Compress CT scans with networks that learned CT, and see what they keep."""
 
 
-for command in (demo, train, evaluate, reconstruct, info):
+for command in (
+    demo,
+    compress,
+    decompress,
+    inspect,
+    verify,
+    fit_pixel,
+    benchmark,
+    train,
+    evaluate,
+    reconstruct,
+    info,
+):
     main.add_command(command)

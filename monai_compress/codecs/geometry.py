@@ -42,5 +42,8 @@ SCALARS: Final = 5
 INPUTS: Final = len(TAPS_2D) + len(TAPS_3D) + len(RESIDUALS_2D) + len(RESIDUALS_3D) + SCALARS
 """Inputs of the network, 96."""
 
+INPUTS_ALONE: Final = -(-(INPUTS - len(TAPS_3D) - len(RESIDUALS_3D)) // 4) * 4
+"""The first of them, which hold all that a slice without its previous one has; a multiple of 4."""
+
 MARGIN: Final = 4
 """Rows and columns around the image that taps reach."""

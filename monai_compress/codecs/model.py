@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from ..errors import CorruptStream
-from .geometry import INPUTS
+from .geometry import INPUTS, INPUTS_ALONE
 
 OUTPUTS: Final = 16
 """Outputs of the network: five logits, three means, three widths, five unused."""
@@ -84,19 +84,24 @@ class ContextModel:
 
     @cached_property
     def packed(self) -> tuple[NDArray[np.int32], ...]:
-        """Weights, biases and shifts of the three layers, as `dense` takes them: nine flat int32 arrays."""
+        """What the compiled engine takes, ten flat int32 arrays: weights, biases and shifts of the three layers, and
+        the bias of the first one where the inputs from the previous slice are zero and left out.
+        """
         arrays: list[NDArray[np.int32]] = []
+        alone = np.zeros(0, np.int32)
         for layer in _LAYERS:
             weight = self.tensors[f"{layer}.weight"]
             bias = self.tensors[f"{layer}.bias"].astype(np.int32)
             if layer == "hidden1":
-                bias = bias - 128 * weight.astype(np.int32).sum(1, dtype=np.int32)
+                wide = weight.astype(np.int32)
+                alone = bias - 128 * wide[:, :INPUTS_ALONE].sum(1, dtype=np.int32)
+                bias = bias - 128 * wide.sum(1, dtype=np.int32)
             outputs, inputs = weight.shape
             words = weight.reshape(outputs, inputs // 4, 4).transpose(1, 0, 2)
             arrays.append(np.ascontiguousarray(words).reshape(-1).view("<i4").astype(np.int32))
             arrays.append(np.ascontiguousarray(bias))
             arrays.append(self.tensors[f"{layer}.shift"].astype(np.int32))
-        return tuple(arrays)
+        return *arrays, alone
 
     def to_bytes(self) -> bytes:
         """The model as a safetensors file."""

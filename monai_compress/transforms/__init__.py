@@ -1,10 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""MONAI transforms for CT slices: load, window, resize, vary; and back to HU on the original grid."""
+"""MONAI transforms for CT: load, window, resize, vary, and back to HU on the original grid; compress, decompress."""
 
 from __future__ import annotations
 
 from .augment import AUGMENTATIONS, augmentation_names, augmentations
+from .compress import Compress, Compressd, Decompress, Decompressd, LoadedStream, StreamReader
 from .load import CTReader, LoadCT, LoadCTd, LoadedSlice, file_kind, file_kind_of, load_slice
 from .pipeline import SliceTransforms, slice_transforms, windowed_slice, with_metadata_of
 from .resize import FITS, FitSize, FitSized, fitted_size, image_size, resample
@@ -15,14 +16,20 @@ __all__ = [
     "FITS",
     "WINDOWS",
     "CTReader",
+    "Compress",
+    "Compressd",
+    "Decompress",
+    "Decompressd",
     "FitSize",
     "FitSized",
     "LoadCT",
     "LoadCTd",
     "LoadedSlice",
+    "LoadedStream",
     "ScaleWindow",
     "ScaleWindowd",
     "SliceTransforms",
+    "StreamReader",
     "augmentation_names",
     "augmentations",
     "file_kind",

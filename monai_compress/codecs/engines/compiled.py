@@ -30,7 +30,7 @@ class BandWalker:
         shape: rows and columns of the band.
         band: which band it is.
         parameters: those of the group.
-        network: nine int32 arrays, see `ContextModel.packed`.
+        network: ten int32 arrays, see `ContextModel.packed`.
     """
 
     def __init__(

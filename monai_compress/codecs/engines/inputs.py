@@ -24,9 +24,6 @@ _SCALE_TAPS: Final = len(SCALE_WEIGHTS)
 _SCALE_WEIGHTS: Final = np.array(SCALE_WEIGHTS, np.int32)
 _RECIPROCALS: Final = reciprocal_table()
 
-WORDS_ALONE: Final = (_N2 + _R2 + 5 + 3) // 4
-"""Words of four inputs that a slice without its previous one fills; the rest is constant."""
-
 
 @njit(nogil=True)
 def all_near_equal(values: Any, base: int, near: Any, count: int) -> Any:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from numba import njit
 
 from ...bitstream.tables import exp2_table, logistic_table, scale_table
+from ..geometry import INPUTS, INPUTS_ALONE
 from .dense import dense
 from .lanes import PIXELS, at_least, at_most, clip, divide, gather, load, maximum, splat, store, where
 
@@ -31,10 +32,13 @@ def _activate(sums: Any, shifts: Any, outputs: int, y: Any) -> None:
 
 
 @njit(nogil=True)
-def network(x: Any, network: Any, words: int, h1: Any, h2: Any, sums: Any, outputs: Any) -> None:
+def network(x: Any, network: Any, volume: bool, h1: Any, h2: Any, sums: Any, outputs: Any) -> None:
     """Two hidden layers; (16 outputs, 16 pixels) int32 in their final units."""
-    w1, b1, s1, w2, b2, s2, w3, b3, s3 = network
-    dense(x, w1, b1, words, b1.size, sums)
+    w1, b1, s1, w2, b2, s2, w3, b3, s3, b1_alone = network
+    if volume:
+        dense(x, w1, b1, INPUTS >> 2, b1.size, sums)
+    else:
+        dense(x, w1, b1_alone, INPUTS_ALONE >> 2, b1.size, sums)
     _activate(sums, s1, b1.size, h1)
     dense(h1, w2, b2, b1.size >> 2, b2.size, sums)
     _activate(sums, s2, b2.size, h2)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ...bitstream.coder import STATE_LOW, TOTAL_BITS
 from ...bitstream.jit import compiled
 from ..geometry import INPUTS, MARGIN
-from .inputs import WORDS_ALONE, all_near_equal, inputs, predict, roughness, scale
+from .inputs import all_near_equal, inputs, predict, roughness, scale
 from .lanes import PIXELS, at_least, at_most, load, splat, store, where
 from .mixture import MIXTURE_ROWS, OUTPUTS, cumulative, mixture, network, symbol_of
 from .skewed import cell, fill_above, fill_below
@@ -325,7 +325,6 @@ def walk(
     outputs = np.zeros(OUTPUTS * PIXELS, np.int32)
     mix = np.zeros(MIXTURE_ROWS * PIXELS, np.int32)
     scratch = np.zeros(5 * PIXELS, np.int32)
-    used = _WORDS if rules.volume else WORDS_ALONE
     top = rules.levels[rules.levels.size - 1]
     values, residuals = slices.values, slices.residuals
 
@@ -359,7 +358,7 @@ def walk(
                 store(scratch, PIXELS, (mantissa + 4) << exponent)
                 done = _extract(slices, rules, harvest, base, t, y, n, outcome, x, scratch, done)
             else:
-                network(x, rules.network, used, hidden1, hidden2, sums, outputs)
+                network(x, rules.network, rules.volume, hidden1, hidden2, sums, outputs)
                 mixture(outputs, prediction, mantissa, exponent, mix)
                 if mode == ENCODE:
                     done = _encode(slices, rules, tape, base, y, n, outcome, mix, scratch, done)

@@ -1,0 +1,91 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""Peak memory of the streaming path: a long series written and read slice by slice, in processes of their own.
+
+The slices are made one by one of a few, which the process gets through its standard input.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Integers = NDArray[np.integer[Any]]
+OPERATIONS = ("write", "read")
+STATUS = Path("/proc/self/status")
+"""Where Linux tells a process what it holds."""
+
+
+def cycled(slices: Integers, count: int) -> Iterator[Integers]:
+    """So many slices made of a few: up and down through them, each round moved by three columns.
+
+    Args:
+        slices: (slices, rows, columns).
+    """
+    period = len(slices)
+    for index in range(count):
+        rounds, place = divmod(index, period)
+        yield np.roll(slices[place if rounds % 2 == 0 else period - 1 - place], 3 * rounds, axis=1)
+
+
+def peak_memory(few: Integers, count: int) -> Iterator[dict[str, Any]]:
+    """Write and read a series of so many slices; a row for each.
+
+    Args:
+        few: (slices, rows, columns) integers to make them of.
+    """
+    packed = io.BytesIO()
+    np.save(packed, few)
+    with tempfile.TemporaryDirectory() as folder:
+        for operation in OPERATIONS:
+            done = subprocess.run(
+                [sys.executable, __file__, operation, str(Path(folder) / "series.mcz"), str(count)],
+                input=packed.getvalue(),
+                stdout=subprocess.PIPE,
+                check=True,
+            )
+            yield json.loads(done.stdout)
+
+
+def main() -> None:
+    from monai_compress.streams import PixelReader, PixelWriter
+
+    operation, path, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    slices = cycled(np.load(io.BytesIO(sys.stdin.buffer.read())), count)
+    before, started = peak_mb(), time.perf_counter()
+    kept = True
+    if operation == "write":
+        with PixelWriter(path) as writer:
+            for image in slices:
+                writer.add(image)
+    else:
+        with PixelReader(path) as reader:
+            kept = len(reader) == count
+            for image, back in zip(slices, reader, strict=False):
+                kept = kept and back.dtype == image.dtype and np.array_equal(back, image)
+    row = {"operation": operation, "peak_mb": peak_mb(), "before_mb": before, "kept": bool(kept)}
+    print(json.dumps(row | {"seconds": round(time.perf_counter() - started, 2)}))
+
+
+def peak_mb() -> float:
+    """The most memory that this process has held, in 10**6 bytes.
+
+    Not ``ru_maxrss``: on Linux that begins with what the parent process held.
+    """
+    lines = STATUS.read_text(encoding="utf-8").splitlines()
+    peak = next(line for line in lines if line.startswith("VmHWM:"))
+    return round(int(peak.split()[1]) * 1024 / 1e6, 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""``monai-compress inspect``: what a .mcz file says of itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from . import facts
+from .console import Console
+from .options import json_option
+
+EPILOG = """\b
+Examples:
+  monai-compress inspect scan.mcz
+  monai-compress inspect scan.mcz --json
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("file", type=click.Path(path_type=Path))
+@json_option
+def inspect(file: Path, as_json: bool) -> None:
+    """Tell what FILE promises and holds, without decoding its pixels; 'verify' decodes them."""
+    import numpy as np
+
+    from ..images import stored_from_stream
+    from ..streams import PixelReader
+
+    console = Console(as_json)
+    with PixelReader(file) as reader:
+        info = reader.info
+        image = stored_from_stream(reader)
+    kinds = len(set(image.rescale))
+    slope, intercept = image.rescale[0]
+    rescale = f"{slope:g} * stored {'-' if intercept < 0 else '+'} {abs(intercept):g}"
+    rows = [
+        ["format", f"{info.version}, codec {info.codec}"],
+        ["pixels", facts.pixels(info)],
+        ["bytes", f"{info.bytes:,}"],
+        ["ratio", f"{info.ratio:.2f} : 1 of the pixels"],
+        ["bits per pixel", f"{info.bits_per_pixel:.3f}"],
+        ["promise", facts.promise(info)],
+        ["rescale", rescale if kinds == 1 else f"{kinds} kinds in {facts.slices(len(image))}"],
+        ["padding", "none" if info.padding is None else str(info.padding)],
+        ["model", facts.model(info)],
+        ["slice groups", f"{info.groups} of up to {info.slices_per_group} slices"],
+        ["from", image.source],
+    ]
+    if image.affine is not None:
+        spacing = np.linalg.norm(image.affine[:3, :3], axis=0)
+        rows.append(["spacing, mm", f"{spacing[0]:.4g} x {spacing[1]:.4g} x {spacing[2]:.4g} (row, column, slice)"])
+    rows += [[f"section {name}", f"{length:,} bytes"] for name, length in info.sections.items()]
+    console.table(file.name, ["what", "value"], rows)
+    if as_json:
+        console.result(info.as_dict())

@@ -1,0 +1,20 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""Whole images with their stored integers: read from DICOM, NIfTI, .npy or a stream, written to .npy or .nii.gz."""
+
+from __future__ import annotations
+
+from .read import read_stored
+from .stored import DTYPES, StoredImage, affine_in_ras, narrowest_type, stored_from_stream
+from .write import WRITTEN_SUFFIXES, write_stored
+
+__all__ = [
+    "DTYPES",
+    "WRITTEN_SUFFIXES",
+    "StoredImage",
+    "affine_in_ras",
+    "narrowest_type",
+    "read_stored",
+    "stored_from_stream",
+    "write_stored",
+]

@@ -1,0 +1,232 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""The stored values of a DICOM series, slice by slice, with rescale, padding and place."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset
+
+from .. import sources
+from ..dicom import Series, find_series, read_header, read_image, tags
+from ..dicom.check import rescale
+from ..dicom.geometry import frame_affine
+from ..dicom.read import padding_range
+from ..errors import DicomError, InputError, NoPixels, Skipped
+from .stored import Affine, Integers, StoredImage
+
+_TOLERANCE = 0.1  # of the step from slice to slice: below it, positions count as even
+
+
+def read_series(
+    files: Sequence[str],
+    where: str,
+    chosen: str | int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> StoredImage:
+    """The one DICOM series among files, or the chosen one.
+
+    Of CT series and others together, the CT is meant; other modalities are taken where there is no CT or where one is
+    chosen. What is left out is in the notes.
+
+    Args:
+        files: locators.
+        where: what the user named, for messages.
+        chosen: number in the list that the error shows, from 1, or Series Instance UID.
+        progress: called with files read and files in all.
+
+    Raises:
+        InputError: no series, several, or none of that number or UID.
+    """
+    ct, skipped = find_series(files, progress)
+    if chosen is None and len(ct) == 1:
+        notes = _left_out(skipped)
+        return _stacked(ct[0], notes)
+    found = [*ct, *_other_series(skipped)]
+    if not found:
+        told = ", ".join(f"{reason}: {count}" for reason, count in _reasons(skipped).items()) or "no files"
+        message = f"there is no grey DICOM image, NIfTI or .npy file ({told}); of colour, save each plane as .npy"
+        raise InputError(message, where=where)
+    if chosen is None:
+        if len(found) > 1:
+            listed = "; ".join(f"{number}: {_spoken(series)}" for number, series in enumerate(found, start=1))
+            raise InputError(f"{len(found)} series, choose one by its number (--series 1): {listed}", where=where)
+        return _stacked(found[0])
+    text = str(chosen)
+    matches = [series for number, series in enumerate(found, 1) if text in (str(number), series.uid)]
+    if not matches:
+        raise InputError(f"there is no series {text}, only 1 to {len(found)}", where=where)
+    if len(matches) > 1:
+        raise InputError("this series falls into parts of other sizes; choose one by its number", where=where)
+    return _stacked(matches[0])
+
+
+def _stacked(series: Series, notes: tuple[str, ...] = ()) -> StoredImage:
+    where = series.slices[0]
+    heads = _heads(series.slices)
+    rows, columns = heads[0].shape  # of all: series are sorted by size
+    types = [head.dtype for head in heads if head.dtype is not None]
+    dtype = np.result_type(*types) if len(types) == len(heads) else None
+    if dtype is None or dtype.itemsize > 4:
+        raise DicomError("its values share no type of at most 32 bits, which is what a stream holds", where=where)
+    limits = np.iinfo(dtype)
+    # a value that no pixel can have is a slip of the writer
+    paddings = {head.padding for head in heads if head.padding is not None and limits.min <= head.padding <= limits.max}
+    found = [*notes, *series.notes]
+    if len(paddings) > 1:
+        found.append("the padding value differs between slices; none is treated as padding")
+    affine, positions = _place([head.affine for head in heads])
+    if positions is not None:
+        found.append("the slices do not lie on one even grid")
+    bits = [head.bits_stored for head in heads if head.bits_stored is not None]
+
+    def read_slice(index: int) -> Integers:
+        return _read(heads[index].where, (rows, columns), dtype)
+
+    return StoredImage(
+        shape=(len(heads), rows, columns),
+        dtype=dtype,
+        read_slice=read_slice,
+        rescale=tuple(head.rescale for head in heads),
+        source="dicom",
+        affine=affine,
+        positions_mm=positions,
+        padding=next(iter(paddings)) if len(paddings) == 1 else None,
+        # of one type: in a wider one that mixed signs are brought to, the bits mean something else
+        bits_stored=max(bits, default=None) if len(set(types)) == 1 and len(bits) == len(heads) else None,
+        notes=tuple(dict.fromkeys(found)),
+        source_bytes=sum(sources.state(file)[1] for file in {sources.split(head.where)[0] for head in heads}),
+    )
+
+
+class _Head:
+    """What the header says of one slice."""
+
+    def __init__(self, locator: str, header: Dataset) -> None:
+        frame = sources.split(locator)[1] or 0
+        self.where = locator
+        self.shape = _size(header)
+        allocated = max(int(tags.number(header, "BitsAllocated") or 16), 8)
+        kind = "i" if tags.number(header, "PixelRepresentation") == 1 else "u"
+        self.dtype = np.dtype(f"{kind}{allocated // 8}") if allocated in (8, 16, 32) else None
+        bits = int(tags.number(header, "BitsStored") or allocated)
+        is_low = (tags.number(header, "HighBit") or bits - 1) == bits - 1
+        self.bits_stored = bits if bits < allocated and is_low else None
+        self.rescale = rescale(header, frame) or (1.0, 0.0)
+        self.affine = frame_affine(header, frame)
+        span = padding_range(header)
+        self.padding = None if span is None else span[0]
+
+
+def _heads(locators: Sequence[str]) -> list[_Head]:
+    """The header of each slice; that of a multi-frame file is read once."""
+    heads, last, header = [], "", Dataset()
+    for locator in locators:
+        file = sources.split(locator)[0]
+        if file != last:
+            last, header = file, read_header(file)
+        heads.append(_Head(locator, header))
+    return heads
+
+
+def _read(locator: str, shape: tuple[int, int], dtype: np.dtype[Any]) -> Integers:
+    stored = read_image(locator).stored
+    if stored.shape != (1, *shape):
+        raise DicomError(f"its pixels are {stored.shape[1:]}, not {shape} as its header says", where=locator)
+    if not np.can_cast(stored.dtype, dtype, "safe"):
+        message = f"its pixels are {stored.dtype}, not {dtype} as its header says; only integers can be kept"
+        raise DicomError(message, where=locator)
+    return stored[0].astype(dtype, copy=False)
+
+
+def _place(affines: Sequence[Affine | None]) -> tuple[Affine | None, NDArray[np.float64] | None]:
+    """The affine of all slices together and, where it cannot tell where each lies, their positions.
+
+    Without an even step, the affine has the usual one: it is right in the plane and for the first slice.
+    """
+    known = [affine for affine in affines if affine is not None]
+    if len(known) < len(affines):
+        return None, None
+    if len(known) == 1:
+        return known[0], None
+    plane = known[0][:3, :2]
+    if any(not np.allclose(affine[:3, :2], plane, rtol=0, atol=1e-3 * np.abs(plane).max()) for affine in known):
+        return None, np.array([affine[:3, 3] for affine in known])
+    affine = known[0].copy()
+    origins = np.array([each[:3, 3] for each in known])
+    step = (origins[-1] - origins[0]) / (len(origins) - 1)
+    off_mm = np.linalg.norm(origins - origins[0] - np.arange(len(origins))[:, None] * step, axis=1)
+    if np.linalg.norm(step) > 0 and off_mm.max() <= _TOLERANCE * np.linalg.norm(step):
+        affine[:3, 2] = step
+        return affine, None
+    usual = np.median(np.diff(origins, axis=0), axis=0)
+    if np.linalg.norm(usual) > 0:
+        affine[:3, 2] = usual
+    return affine, origins
+
+
+def _other_series(skipped: Sequence[Skipped]) -> list[Series]:
+    """Series of grey images that are no axial CT, in the order of their instance numbers.
+
+    Not sorted by place: several of them may share one, as echoes, phases and time points do.
+    """
+    groups: dict[tuple[str, tuple[int, int]], list[tuple[float, str]]] = defaultdict(list)
+    for entry in skipped:
+        if entry.reason in (NoPixels.reason, "second copy", "colour"):
+            continue
+        try:
+            header = read_header(entry.locator)
+        except InputError:
+            continue
+        if 0 in _size(header) or (tags.number(header, "SamplesPerPixel") or 1) != 1:
+            continue
+        file, named = sources.split(entry.locator)
+        uid = tags.text(header, "SeriesInstanceUID") or str(PurePath(file).parent)
+        frames = max(int(tags.number(header, "NumberOfFrames") or 1), 1)
+        is_multi = frames > 1 and named is None
+        number = tags.number(header, "InstanceNumber") or 0.0
+        names = [f"{file}#{frame}" for frame in range(frames)] if is_multi else [entry.locator]
+        groups[uid, _size(header)] += [(number, name) for name in names]
+    return [
+        # a stable sort: files are in the order of their names, frames in their own
+        Series(uid, "", "", tuple(name for _, name in sorted(members, key=lambda member: member[0])), None)
+        for (uid, _), members in groups.items()
+    ]
+
+
+def _size(header: Dataset) -> tuple[int, int]:
+    return int(tags.number(header, "Rows") or 0), int(tags.number(header, "Columns") or 0)
+
+
+def _spoken(series: Series) -> str:
+    """What tells series apart, and no person: number and size of slices, spacing, modality, kernel."""
+    header = read_header(series.slices[0])
+    count = len(series.slices)
+    words = [f"{count} slice{'' if count == 1 else 's'} of {' x '.join(map(str, _size(header)))}"]
+    if series.spacing_mm is not None:
+        words.append(f"{series.spacing_mm[2]:.3g} mm apart")
+    modality, kernel = tags.text(header, "Modality"), tags.text(header, "ConvolutionKernel")
+    words += [_code(modality)] if modality not in (None, "CT") else []
+    words += [f"kernel {_code(kernel)}"] if kernel else []
+    return ", ".join(words)
+
+
+def _code(text: str | None) -> str:
+    """A header's code as it may be shown: free text in its place must not carry a name."""
+    return "".join(letter for letter in (text or "") if letter.isalnum() or letter in " _-/")[:16]
+
+
+def _left_out(skipped: Sequence[Skipped]) -> tuple[str, ...]:
+    return tuple(
+        f"left out {count} file{'' if count == 1 else 's'}: {reason}" for reason, count in _reasons(skipped).items()
+    )
+
+
+def _reasons(skipped: Sequence[Skipped]) -> Counter[str]:
+    return Counter(entry.reason for entry in skipped)

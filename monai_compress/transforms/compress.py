@@ -1,0 +1,262 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""Compressed streams among MONAI's transforms: images to bytes, bytes to images, and .mcz files through LoadImage."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from monai.config import KeysCollection
+from monai.data import ImageReader, MetaTensor
+from monai.data.utils import to_affine_nd
+from monai.transforms import MapTransform, Transform
+from monai.utils import SpaceKeys
+from nibabel.orientations import io_orientation
+from numpy.typing import NDArray
+
+from ..api import compress
+from ..images import DTYPES, affine_in_ras, narrowest_type, stored_from_stream
+from ..streams import PixelReader
+
+if TYPE_CHECKING:
+    from ..codecs.model import ContextModel
+
+SUFFIX = ".mcz"
+
+_AXIS = "monai_slice_axis"
+_MAX_PIXELS = 2**28
+
+
+class Compress(Transform):
+    """Compress an image to the bytes of a stream, which carries its affine.
+
+    The image is (1, rows, columns) or (1, X, Y, Z), as MONAI's channel-first transforms have it: integers, or floats
+    that are all whole numbers, such as HU. Nothing else of its metadata is kept, since it may name a person.
+
+    Args:
+        max_error: no value comes back further off than this; 0: all values come back.
+        effort: "fast", "default" or "max".
+        slice_axis: which of X, Y, Z the slices follow each other along, 0 to 2. None: of a MetaTensor the one that
+            runs nearest to feet-head by its affine, of a plain array or tensor the first.
+        model: a model or its path instead of the shipped one.
+        verify: decode again and compare before anything is returned.
+        threads: at most so many; None for all cores.
+    """
+
+    def __init__(
+        self,
+        max_error: float = 0,
+        effort: str = "default",
+        slice_axis: int | None = None,
+        model: ContextModel | str | os.PathLike[str] | None = None,
+        verify: bool = True,
+        threads: int | None = None,
+    ) -> None:
+        if slice_axis not in (None, 0, 1, 2):
+            raise ValueError(f"slice_axis is 0, 1, 2 or None, got {slice_axis!r}")
+        self.slice_axis = slice_axis
+        self.options: dict[str, Any] = {
+            "max_error": max_error, "effort": effort, "model": model, "verify": verify, "threads": threads
+        }  # fmt: skip
+
+    def __call__(self, image: torch.Tensor | NDArray[Any]) -> bytes:
+        """Return the stream.
+
+        Raises:
+            ValueError: another shape; values that are no whole numbers or span more than 16 bits.
+            TypeError: no numbers.
+            PromiseBroken: what decodes is not what was promised.
+        """
+        values = image.detach().cpu().numpy() if isinstance(image, torch.Tensor) else np.asarray(image)
+        if values.ndim not in (3, 4) or len(values) != 1:
+            raise ValueError(f"one channel of 2-D or 3-D, (1, rows, columns) or (1, X, Y, Z), not {values.shape}")
+        stored = _integers(values[0])
+        affine = _affine_ras(image)
+        metadata: dict[str, Any] = {"source": "monai"}
+        if stored.ndim == 3:
+            axis = self._axis(affine)
+            stored = np.ascontiguousarray(np.moveaxis(stored, axis, 0))
+            metadata[_AXIS] = axis
+            if affine is not None:
+                affine = affine[:, [*(k for k in range(3) if k != axis), axis, 3]]
+        if affine is not None:
+            metadata["affine_lps"] = affine_in_ras(affine)[:3].tolist()
+        return compress(stored, metadata=metadata, **self.options)
+
+    def _axis(self, affine: NDArray[np.float64] | None) -> int:
+        if self.slice_axis is not None:
+            return self.slice_axis
+        if affine is None:
+            return 0
+        return int(np.flatnonzero(io_orientation(affine)[:, 0] == 2)[0])
+
+
+class Decompress(Transform):
+    """Decompress the bytes of a stream to a MetaTensor of the shape that `Compress` was given.
+
+    Streams of other origin become (1, rows, columns) or (1, rows, columns, slices), as `StreamReader` has them.
+
+    Args:
+        dtype: of the result, rescaled: HU for CT, with padding at -1024 HU. None: the stored integers as they are.
+        max_pixels: refuse streams that claim more.
+        threads: at most so many; None for all cores.
+    """
+
+    def __init__(
+        self,
+        dtype: torch.dtype | None = torch.float32,
+        max_pixels: int = _MAX_PIXELS,
+        threads: int | None = None,
+    ) -> None:
+        self.dtype, self.max_pixels, self.threads = dtype, max_pixels, threads
+
+    def __call__(self, data: bytes | bytearray | memoryview) -> MetaTensor:
+        """Return the image.
+
+        Raises:
+            StreamError: damaged or cut off bytes, or none of ours.
+            ModelNotFound: the stream needs a model that is not here.
+            TypeError: no bytes.
+        """
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise TypeError(f"Decompress takes the bytes of a stream, not {type(data).__name__}")
+        loaded = _load(data, self.dtype is not None, max_pixels=self.max_pixels, threads=self.threads)
+        meta = _meta(loaded)
+        meta["original_channel_dim"] = 0
+        affine = torch.from_numpy(meta.pop("affine"))
+        tensor = torch.from_numpy(loaded.image[None])
+        return MetaTensor(tensor if self.dtype is None else tensor.to(self.dtype), affine=affine, meta=meta)
+
+
+class Compressd(MapTransform):
+    """Dictionary form of `Compress`; the arguments after ``keys`` are its own."""
+
+    def __init__(self, keys: KeysCollection, *args: Any, allow_missing_keys: bool = False, **kwargs: Any) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.compress = Compress(*args, **kwargs)
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        out = dict(data)
+        for key in self.key_iterator(out):
+            out[key] = self.compress(out[key])
+        return out
+
+
+class Decompressd(MapTransform):
+    """Dictionary form of `Decompress`; the arguments after ``keys`` are its own."""
+
+    def __init__(self, keys: KeysCollection, *args: Any, allow_missing_keys: bool = False, **kwargs: Any) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.decompress = Decompress(*args, **kwargs)
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        out = dict(data)
+        for key in self.key_iterator(out):
+            out[key] = self.decompress(out[key])
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedStream:
+    """A decoded stream between `StreamReader.read` and `StreamReader.get_data`.
+
+    Args:
+        image: (rows, columns) or (rows, columns, slices) float32 in HU (or with ``Decompress(dtype=None)`` integers);
+            of a stream of `Compress` the axes that it was given.
+        affine: (4, 4) from its indices to RAS mm; None where that is not known.
+    """
+
+    image: NDArray[Any]
+    affine: NDArray[np.float64] | None
+
+
+class StreamReader(ImageReader):
+    """Read .mcz files in ``monai.transforms.LoadImage(reader=StreamReader)``: HU as float32, with affine.
+
+    The array is (rows, columns) or (rows, columns, slices), each slice as `CTReader` has it and a screen shows it; of a
+    stream that `Compress` made, the axes are those that it was given. The metadata are those of `CTReader`:
+    ``affine`` to RAS (identity where the place is not known), ``space``, ``spatial_shape``, ``unit`` and so on.
+
+    Args:
+        max_pixels: refuse streams that claim more.
+        threads: at most so many; None for all cores.
+    """
+
+    def __init__(self, max_pixels: int = _MAX_PIXELS, threads: int | None = None) -> None:
+        self.max_pixels, self.threads = max_pixels, threads
+
+    def verify_suffix(self, filename: Sequence[str | os.PathLike[str]] | str | os.PathLike[str]) -> bool:
+        """Return whether all names end in .mcz."""
+        names = [filename] if isinstance(filename, (str, os.PathLike)) else list(filename)
+        return all(os.fspath(name).lower().endswith(SUFFIX) for name in names)
+
+    def read(self, data: Sequence[str | os.PathLike[str]] | str | os.PathLike[str], **kwargs: Any) -> LoadedStream:
+        """Decode the file.
+
+        Raises:
+            StreamError: damaged, cut off or no stream of ours.
+            InputError: it cannot be read.
+            ModelNotFound: the stream needs a model that is not here.
+        """
+        names = [data] if isinstance(data, (str, os.PathLike)) else list(data)
+        if len(names) != 1:
+            raise ValueError(f"one stream at a time, got {len(names)} names")
+        return _load(names[0], True, max_pixels=self.max_pixels, threads=self.threads)
+
+    def get_data(self, img: LoadedStream) -> tuple[NDArray[Any], dict[str, Any]]:
+        """Return the array and its metadata."""
+        return img.image, _meta(img)
+
+
+def _load(stream: Any, is_rescaled: bool, **options: Any) -> LoadedStream:
+    with PixelReader(stream, **options) as reader:
+        image = stored_from_stream(reader)
+        planes = [image.hu(k, plane) if is_rescaled else plane for k, plane in enumerate(image)]
+    affine = None if image.affine is None else affine_in_ras(image.affine)
+    if len(image.shape) == 2:
+        return LoadedStream(planes[0], affine)
+    found = image.layout.get(_AXIS)
+    axis = found if found in (0, 1, 2) else 2
+    if affine is not None:
+        affine = np.insert(affine[:, [0, 1, 3]], axis, affine[:, 2], axis=1)
+    return LoadedStream(np.stack(planes, axis), affine)
+
+
+def _meta(loaded: LoadedStream) -> dict[str, Any]:
+    affine = np.eye(4) if loaded.affine is None else loaded.affine
+    return {
+        "affine": affine,
+        "original_affine": affine.copy(),
+        "space": "RAS",
+        "spatial_shape": np.asarray(loaded.image.shape),
+        "original_channel_dim": "no_channel",
+        "unit": "HU",
+        "maximum": 0,
+    }
+
+
+def _integers(values: NDArray[Any]) -> NDArray[Any]:
+    if values.dtype in DTYPES:
+        return values
+    if values.dtype.kind not in "iuf":
+        raise TypeError(f"an image of numbers, not of {values.dtype}")
+    if values.dtype.kind == "f" and not (np.isfinite(values).all() and (values == np.rint(values)).all()):
+        raise ValueError("the values are no whole numbers; round HU first, as with Lambdad(keys, torch.round)")
+    dtype = narrowest_type(int(values.min()), int(values.max())) if values.size else None
+    if dtype is None:
+        raise ValueError("an image without values, or with values beyond 32 bits")
+    return values.astype(dtype)
+
+
+def _affine_ras(image: torch.Tensor | NDArray[Any]) -> NDArray[np.float64] | None:
+    if not isinstance(image, MetaTensor):
+        return None
+    affine = to_affine_nd(3, image.affine.detach().cpu().numpy().astype(np.float64))
+    if not np.isfinite(affine).all() or np.linalg.det(affine[:3, :3]) == 0:
+        return None
+    return affine_in_ras(affine) if image.meta.get("space") == SpaceKeys.LPS else affine

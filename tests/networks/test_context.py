@@ -1,0 +1,165 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""The network as it trains, against the integers of docs/format.md and against what the compiled engine codes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from monai_compress.bitstream.coder import TOTAL_BITS
+from monai_compress.codecs.engines.compiled import BandWalker, extract_band
+from monai_compress.codecs.engines.wavefront import ENCODE, Tape
+from monai_compress.codecs.geometry import INPUTS as CODEC_INPUTS
+from monai_compress.codecs.group import choose_parameters
+from monai_compress.codecs.model import OUTPUTS as CODEC_OUTPUTS
+from monai_compress.codecs.model import ContextModel
+from monai_compress.context_models import load_context_model
+from monai_compress.networks.context import INPUTS, OUTPUTS, ContextNetwork
+
+
+def network_of(seed: int = 0, hidden: tuple[int, int] = (32, 16), push: float = 0.1) -> ContextNetwork:
+    """A network whose parameters are any numbers."""
+    torch.manual_seed(seed)
+    network = ContextNetwork(hidden)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(torch.randn_like(parameter) * push)
+    return network
+
+
+def inferred(tensors, x: np.ndarray) -> np.ndarray:
+    """Outputs of the network of docs/format.md, (pixels, 16)."""
+    values = x.astype(np.int64)
+    for layer in ("hidden1", "hidden2", "output"):
+        weight, bias, shift = (tensors[f"{layer}.{part}"].astype(np.int64) for part in ("weight", "bias", "shift"))
+        values = (values @ weight.T + bias) >> shift
+        if layer != "output":
+            values = np.clip(values, 0, 255)
+    return values
+
+
+def inputs(count: int = 3000) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    x = np.clip(rng.normal(0, 25, (count, INPUTS)), -127, 127)
+    x[:4] = np.array([0, 127, -127, 1])[:, None]
+    x[4:200] = rng.integers(-127, 128, (196, INPUTS))
+    return np.rint(x).astype(np.int8)
+
+
+def check_exact(network: ContextNetwork) -> None:
+    x = inputs()
+    expected = inferred(network.export(), x)
+    with torch.no_grad():
+        logits, means, widths = (part.numpy() for part in network(torch.from_numpy(x), exact=True))
+    assert np.array_equal(logits * 16, expected[:, :5])
+    assert np.array_equal(means * 64, np.clip(expected[:, 5:8], -1023, 1023))
+    assert np.array_equal(widths * 8, np.clip(expected[:, 8:11], -40, 24))
+    assert len(np.unique(expected[:, 0])) > 3, "the outputs depend on the inputs"
+
+
+def test_numbers_agree_with_the_codec() -> None:
+    assert (INPUTS, OUTPUTS) == (CODEC_INPUTS, CODEC_OUTPUTS)
+
+
+@pytest.mark.parametrize("hidden", [(16, 16), (32, 16), (128, 64)])
+def test_an_exported_network_computes_the_same(hidden) -> None:
+    check_exact(ContextNetwork.from_integers(network_of(hidden=hidden).export()))
+
+
+@pytest.mark.parametrize("effort", ["fast", "default"])
+@pytest.mark.parametrize("bound", [0, 1])
+def test_a_shipped_network_computes_the_same(effort: str, bound: int) -> None:
+    check_exact(ContextNetwork.from_integers(load_context_model(effort, bound).tensors))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_network_in_training_computes_the_same(seed: int) -> None:
+    check_exact(network_of(seed))
+
+
+@pytest.mark.parametrize("push", [0.0, 0.01, 0.1, 1.0, 30.0])
+def test_export_and_import_are_inverse(push: float) -> None:
+    tensors = network_of(push=push).export()
+    again = ContextNetwork.from_integers(tensors).export()
+    assert tensors.keys() == again.keys()
+    for name, tensor in tensors.items():
+        assert tensor.dtype == again[name].dtype and np.array_equal(tensor, again[name]), name
+
+
+@pytest.mark.parametrize("push", [0.0, 0.1, 1.0, 30.0])
+@pytest.mark.parametrize("hidden", [(16, 16), (128, 64), (256, 256)])
+def test_every_export_is_a_model(push: float, hidden) -> None:
+    ContextModel(network_of(hidden=hidden, push=push).export())
+
+
+def coded_bits(slices, parameters, model: ContextModel) -> np.ndarray:
+    """Bits of every interval that the compiled engine codes, in order."""
+    walker = BandWalker(slices.shape[1:], 0, parameters, model.packed)
+    room = 2 * slices.size
+    arrays = [np.empty(room, kind) for kind in (np.uint32, np.uint32, np.uint8)]
+    tape = Tape(*arrays, np.empty(parameters.lanes, np.uint64), np.empty(1, np.uint32))
+    count = 0
+    for image in slices:
+        walker.write(image)
+        count = walker.step(ENCODE, count, tape)
+    return TOTAL_BITS - np.log2(tape.sizes[:count].astype(np.float64))
+
+
+@pytest.mark.parametrize("volume", [True, False])
+@pytest.mark.parametrize("gap", [1, 2, 11, 101])
+@pytest.mark.parametrize("kind", ["untrained", "pushed", "shipped"])
+def test_bits_are_those_that_are_coded(kind: str, gap: int, volume: bool) -> None:
+    rng = np.random.default_rng(gap)
+    y, x = np.mgrid[:36, :40]
+    ground = 2000 + 300 * np.sin(x / 6) + 200 * np.cos(y / 9)
+    # the second slice is like the first where the previous slice shall be used
+    slices = ground + rng.normal(0, 40, (2, 36, 40)) + (0 if volume else 1) * rng.normal(0, 300, (2, 1, 1))
+    levels = np.arange(0, 4096, gap).astype(np.int32)
+    slices = levels[np.clip(np.rint(slices / gap), 0, len(levels) - 1).astype(int)]
+    network = {
+        "untrained": lambda: network_of(push=0.0),
+        "pushed": lambda: network_of(push=0.05),
+        "shipped": lambda: ContextNetwork.from_integers(load_context_model("default", gap // 2).tensors),
+    }[kind]()
+    model = ContextModel(network.export())
+    network = ContextNetwork.from_integers(model.tensors)
+    parameters = choose_parameters(slices, levels, 1, False)
+    object.__setattr__(parameters, "volume", np.array([False, volume]))
+    coded = coded_bits(slices, parameters, model)
+    samples, targets = extract_band(slices, 0, parameters, model.packed, np.ones(slices.shape, np.uint8))
+    with torch.no_grad():
+        bits = network.bits(torch.from_numpy(samples), torch.from_numpy(targets), exact=True).numpy().astype(np.float64)
+    # pixels on a flat ground, at least the first one, cost a flag and are no samples
+    assert slices.size - 4 <= len(bits) <= len(coded) - 2 <= slices.size + 2
+    half = slices.size // 2
+    for ours, theirs in ((bits[:half], coded[:half]), (bits[-half:], coded[-half:])):
+        assert ours.sum() == pytest.approx(theirs.sum(), rel=0.01, abs=30)
+    if len(bits) == len(coded) - 2:
+        wrong = np.abs(bits - coded[2:])
+        assert wrong[bits < 12].max() < 0.35 and wrong[bits < 12].mean() < 0.02
+
+
+def test_bits_of_spikes() -> None:
+    """Pixels that repeat their left neighbour, or are at the lowest level, have the spikes besides."""
+    network = network_of(push=0.0)
+    x = torch.zeros(1, INPUTS, dtype=torch.int8)
+
+    def bits(west: int, lowest: int, low: int = -1, high: int = 1) -> float:
+        target = torch.tensor([[80, low, high, west, lowest]], dtype=torch.int32)
+        return network.bits(x, target).item()
+
+    assert bits(1, 0) < bits(0, 0) and bits(0, 1) < bits(0, 0) and bits(1, 1) < min(bits(1, 0), bits(0, 1))
+    assert bits(0, 0, -(1 << 24), 1 << 24) == pytest.approx(0, abs=0.02), "both edges at infinity: nearly certain"
+    assert bits(0, 0, 1 << 20, (1 << 20) + 2) < 25, "the floor keeps every symbol codable"
+
+
+def test_gradients_reach_every_parameter() -> None:
+    network = network_of(push=0.05)
+    x = torch.from_numpy(inputs(500))
+    targets = torch.tensor([[80, -3, 5, 0, 0]], dtype=torch.int32).repeat(500, 1)
+    targets[::3, 3] = 1
+    network.bits(x, targets, exact=True).mean().backward()
+    for name, parameter in network.named_parameters():
+        assert torch.isfinite(parameter.grad).all() and (parameter.grad != 0).any(), name
