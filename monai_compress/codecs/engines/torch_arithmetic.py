@@ -25,9 +25,6 @@ from ..model import ContextModel
 
 TOTAL: Final = 1 << TOTAL_BITS
 
-_ALONE_INPUTS: Final = len(TAPS_2D) + len(RESIDUALS_2D) + 5
-"""The first inputs of the network; those behind them are about the previous slice."""
-
 # the roughness adds |a - b| over these pairs of the nearest taps, W N NW NE WW NN NWW NEE NNW NNE; |W - N| twice
 _ROUGH_A: Final = (0, 0, 0, 0, 1, 1, 1, 3, 3, 2, 2)
 _ROUGH_B: Final = (1, 1, 4, 2, 2, 3, 5, 7, 9, 6, 8)
@@ -41,7 +38,6 @@ class Network(NamedTuple):
         weights: of the three layers, (outputs, inputs) float64.
         biases: (outputs, 1) float64.
         shifts: (outputs, 1) int32.
-        alone: weight and bias of the first layer for slices without their previous one.
         logistic: (98304,) int32, the logistic table with its 128 steps of interpolation between neighbours.
         exp2: (256,) int32.
         scales: (32,) int32.
@@ -55,7 +51,6 @@ class Network(NamedTuple):
     weights: tuple[Tensor, ...]
     biases: tuple[Tensor, ...]
     shifts: tuple[Tensor, ...]
-    alone: tuple[Tensor, Tensor]
     logistic: Tensor
     exp2: Tensor
     scales: Tensor
@@ -70,10 +65,6 @@ class Network(NamedTuple):
         layers = ("hidden1", "hidden2", "output")
         weights = [model.tensors[f"{layer}.weight"].astype(np.float64) for layer in layers]
         biases = [model.tensors[f"{layer}.bias"].astype(np.float64)[:, None] for layer in layers]
-        # the compiled engine reads inputs four to a word, as bytes, input + 128; words that are only about a previous
-        # slice are left out where it is not used, as if their bytes were 0: inputs of -128
-        left_out = -(-_ALONE_INPUTS // 4) * 4
-        alone = biases[0] - 128 * weights[0][:, left_out:].sum(1, keepdims=True)
         table = logistic_table().astype(np.int64)
         steps = np.arange(128 * (len(table) - 1))
         left, right = table[steps >> 7], table[(steps >> 7) + 1]
@@ -82,10 +73,6 @@ class Network(NamedTuple):
             weights=tuple(on_device(weight, np.float64, device) for weight in weights),
             biases=tuple(on_device(bias, np.float64, device) for bias in biases),
             shifts=tuple(on_device(model.tensors[f"{layer}.shift"][:, None], np.int32, device) for layer in layers),
-            alone=(
-                on_device(weights[0][:, :_ALONE_INPUTS], np.float64, device),
-                on_device(alone, np.float64, device),
-            ),
             logistic=on_device(left + (((right - left) * (steps & 127)) >> 7), np.int32, device),
             exp2=on_device(exp2_table(), np.int32, device),
             scales=on_device(scale_table(), np.int32, device),
@@ -240,8 +227,8 @@ class Distributions:
     def _outputs(self, inputs: Tensor) -> Tensor:
         """The outputs of the network, (16, pixels) int32."""
         weights, biases, shifts = self.network.weights, self.network.biases, self.network.shifts
-        weight, bias = self.network.alone if len(inputs) == _ALONE_INPUTS else (weights[0], biases[0])
-        sums = torch.addmm(bias, weight, inputs.double()).int()
+        # without the previous slice its inputs are zero: they are left out
+        sums = torch.addmm(biases[0], weights[0][:, : len(inputs)], inputs.double()).int()
         for layer in (1, 2):
             activations = (sums >> shifts[layer - 1]).clamp_(0, 255)
             sums = torch.addmm(biases[layer], weights[layer], activations.double()).int()

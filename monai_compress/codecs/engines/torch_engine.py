@@ -35,8 +35,9 @@ _VALUES, _RESIDUALS, _OLD_VALUES, _OLD_RESIDUALS = range(4)
 
 
 def device() -> torch.device:
-    """Where this engine works: on the GPU where there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """Where this engine works: on the caller's current GPU where there is one."""
+    # with its number, since bands are coded in threads, and each thread has a current GPU of its own
+    return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
 
 
 def prepare(model: ContextModel) -> Network:
