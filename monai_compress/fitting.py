@@ -163,7 +163,10 @@ def fit_context_model(
 
     Raises:
         TrainingError: no pixel to train on (all groups are flat or tiny), or the loss is no number.
+        ValueError: no time to train.
     """
+    if not seconds > 0:
+        raise ValueError(f"{seconds} seconds are no time to fit a network in")
     listed = [np.asarray(group) for group in groups]
     bounds = [bound] if isinstance(bound, int) else list(bound)
     shares = [1.0] * len(listed) if weights is None else list(weights)

@@ -56,6 +56,9 @@ def extremes() -> Iterator[tuple[str, np.ndarray, int | None]]:
     yield "one slice", ct[:1], None
     yield "several slices", ct, None
     yield "nine slices", scan(9, 16, 17), None
+    yield "four bands", scan(1, 650, 17), None
+    yield "larger slice", scan(1, 130, 127), None
+    yield "larger slices", scan(2, 127, 130), None
     yield "padding", padded(ct, -2000), -2000
     yield "padding inside of the values", padded(ct, 3), 3
     yield "padding is the lowest", padded(ct, -32768), -32768

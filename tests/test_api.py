@@ -239,8 +239,10 @@ def own_model() -> ContextModel:
     return ContextModel(tensors, name="our scanner")
 
 
-def test_an_own_model_rides_along(own_model: ContextModel) -> None:
+def test_an_own_model_rides_along(own_model: ContextModel, monkeypatch: pytest.MonkeyPatch) -> None:
     image = np.random.default_rng(0).integers(0, 4000, (3, 40, 60)).astype(np.uint16)
+    assert compress(image, model=own_model) == compress(image)  # too small for a model to pay
+    monkeypatch.setattr(api, "cheaper", lambda settings, first, second, *rest: second)
     data = compress(image, model=own_model)
     assert inspect(data).model_source == "embedded"
     assert inspect(data).sections["MODL"] == len(own_model.to_bytes()) + 16
@@ -254,7 +256,7 @@ def test_effort_max_embeds_only_what_pays(own_model: ContextModel, monkeypatch: 
     image = np.cumsum(rng.integers(-9, 10, (40, 64, 96)), axis=2).astype(np.int16)
     plain, asked = compress(image, group_slices=2), []
 
-    def fit(groups, *, start, seconds, bound):
+    def fit(groups, *, start, seconds, bound, name):
         asked.append((sum(map(len, groups)), start.hash, bound))
         return own_model
 

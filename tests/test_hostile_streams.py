@@ -14,6 +14,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from monai_compress import api
 from monai_compress.api import compress, decompress, inspect, verify_stream
 from monai_compress.codecs.geometry import INPUTS
 from monai_compress.codecs.model import ContextModel
@@ -52,7 +53,10 @@ def stream(name: str) -> bytes:
     smooth[3] ^= 0x4000
     rescale = [(1.0, 10.0 * number) for number in range(5)]
     options = {"padding": 3, "bits_stored": 12, "metadata": {"affine": [1.5, 2.5]}, "model": tiny_model()}
-    return compress(smooth, max_error=2, rescale=rescale, group_slices=2, **options)
+    # whether the model pays is another question
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(api, "cheaper", lambda settings, first, second, *rest: second)
+        return compress(smooth, max_error=2, rescale=rescale, group_slices=2, **options)
 
 
 def outcome(data: bytes) -> CompressionError | None:
@@ -70,7 +74,7 @@ def outcome(data: bytes) -> CompressionError | None:
 def sealed(data: bytearray) -> bytes:
     """The stream with all checksums and offsets made right, as far as its sections can be walked."""
     struct.pack_into("<I", data, 96, zlib.crc32(data[:96]))
-    frame, offset, tag = zlib.crc32(data[:100]), 100, b""
+    frame, offset, tag = zlib.crc32(data[:96]), 100, b""
     while tag != b"INDX" and offset + 16 <= len(data) - 28:
         start = offset
         tag, length = struct.unpack_from("<4sQ", data, start)

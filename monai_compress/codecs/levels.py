@@ -84,6 +84,8 @@ def read_levels(data: bytes, count: int) -> NDArray[np.int64]:
     Raises:
         CorruptStream: not ``count`` ascending levels of a 16-bit range.
     """
+    if count == 1 and data:
+        raise CorruptStream("the levels of a slice group are damaged: one level has no distance to a next one")
     engine = zlib.decompressobj()
     try:
         raw = engine.decompress(data, 2 * count + 1) if count > 1 else b""

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,10 +27,11 @@ MAX_BYTES: Final = 1 << 20
 EXACT: Final = 1 << 24
 """Sums stay below 2**24, so that products in float32 are exact too."""
 
+_METADATA: Final = "monai_compress"
 _LAYERS: Final = ("hidden1", "hidden2", "output")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ContextModel:
     """Three layers of integers.
 
@@ -106,7 +108,8 @@ class ContextModel:
     def to_bytes(self) -> bytes:
         """The model as a safetensors file."""
         tensors = {name: np.ascontiguousarray(tensor) for name, tensor in sorted(self.tensors.items())}
-        return save(tensors, metadata={"format": "np", **self.about, "name": self.name})
+        # one entry, since the file keeps several in no order
+        return save(tensors, metadata={_METADATA: json.dumps({**self.about, "name": self.name}, sort_keys=True)})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ContextModel:
@@ -120,15 +123,13 @@ class ContextModel:
         try:
             tensors = load(bytes(data))
             about = _metadata(bytes(data))
-        except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise CorruptStream(f"a network that is no safetensors file: {error}") from error
         return cls(tensors, about.pop("name", ""), about)
 
 
 def _metadata(data: bytes) -> dict[str, str]:
     """The free text in the header of a safetensors file: its length, then JSON with ``__metadata__``."""
-    import json
-
     length = int.from_bytes(data[:8], "little")
-    stored = json.loads(data[8 : 8 + length]).get("__metadata__", {})
-    return {str(key): str(value) for key, value in stored.items() if key != "format"}
+    entries = json.loads(data[8 : 8 + length]).get("__metadata__", {})
+    return {str(key): str(value) for key, value in json.loads(entries.get(_METADATA, "{}")).items()}

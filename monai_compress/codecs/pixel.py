@@ -36,6 +36,9 @@ LEAST_SIDE: Final = 8
 MOST_COLUMNS: Final = 16384
 """Slices with more columns would take too much memory at once."""
 
+MOST_ROWS: Final = 65536
+"""Slices with more rows would have more bands than a byte counts."""
+
 _HEAD: Final = struct.Struct("<BBBBqII")
 _BAND: Final = struct.Struct("<I")
 
@@ -88,8 +91,11 @@ class PixelCodec:
             The bytes, and the slices that they decode to: the same when the bound is 0.
 
         Raises:
+            TypeError: no integers.
             ValueError: the values span more than 16 bits.
         """
+        if slices.dtype.kind not in "iu":
+            raise TypeError(f"the pixel codec holds integers, not {slices.dtype}: round them to int16 first")
         low, high = int(slices.min()), int(slices.max())
         if high - low > MAX_SPAN:
             raise ValueError(f"stored values from {low} to {high}: the pixel codec holds a range of 65,536 values")
@@ -262,7 +268,8 @@ def _worked_shape(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
     count, rows, columns = shape
     if rows * columns < 256:
         count, rows, columns = 1, count, rows * columns
-    return (count, rows, columns) if rows >= LEAST_SIDE and LEAST_SIDE <= columns <= MOST_COLUMNS else None
+    fits = LEAST_SIDE <= rows <= MOST_ROWS and LEAST_SIDE <= columns <= MOST_COLUMNS
+    return (count, rows, columns) if fits else None
 
 
 def _wide(slices: NDArray[np.integer[Any]], low: int) -> NDArray[np.int32]:

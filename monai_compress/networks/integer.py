@@ -66,7 +66,9 @@ class IntegerLinear(nn.Module):
             return F.linear(x, self.weight, self.bias)
         unit = torch.exp2(self.bits())[:, None]
         weight = round_through((self.weight * unit).clamp(-LARGEST_WEIGHT, LARGEST_WEIGHT)) / unit
-        return F.linear(x, weight, self.bias.clamp(-self.limit, self.limit))
+        steps = unit[:, 0] * 2**ACTIVATION_BITS
+        bias = round_through(self.bias.clamp(-self.limit, self.limit) * steps) / steps
+        return F.linear(x, weight, bias)
 
     @torch.no_grad()
     def export(self) -> dict[str, NDArray[np.generic]]:

@@ -59,7 +59,7 @@ def packed(
         heads += head
         data += head + payload
     fields = struct.pack("<QQI", len(data) + 28 if size is None else size, index_offset or start, slices)
-    return bytes(data) + fields + struct.pack("<I4s", zlib.crc32(header + heads + fields), b"ZCM\x89")
+    return bytes(data) + fields + struct.pack("<I4s", zlib.crc32(header[:96] + heads + fields), b"ZCM\x89")
 
 
 def resealed(header: bytes) -> bytes:

@@ -118,6 +118,13 @@ def test_wrong_arguments(model) -> None:
         PixelCodec(model, engine="fpga")
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.bool_])
+def test_what_are_no_integers_is_refused(kind, model) -> None:
+    slices = (np.random.default_rng(0).normal(0, 3, (1, 20, 20)) + 0.4).astype(kind)
+    with pytest.raises((TypeError, ValueError)):
+        PixelCodec(model).encode(slices)
+
+
 @pytest.mark.parametrize("padding", [np.int16(32767), np.int16(-32768), np.uint16(40000)])
 def test_padding_may_be_a_numpy_integer(padding, model) -> None:
     rng = np.random.default_rng(0)
@@ -218,8 +225,8 @@ class Group:
             words.append(take(4 * count))
         assert at == len(data)
         return cls(
-            bands, lanes, taps, low, levels, gaps, volume, alone, pairs, flat_counts, seeds, tuple(states), tuple(words),
-            kind=kind,
+            bands, lanes, taps, low, levels, gaps, volume, alone, pairs, flat_counts, seeds,
+            states=tuple(states), words=tuple(words), kind=kind,
         )  # fmt: skip
 
     def pack(self) -> bytes:

@@ -17,6 +17,7 @@ from monai_compress import fitting
 from monai_compress.api import compress, decompress, inspect
 from monai_compress.errors import ModelNotFound, OutputError, PromiseBroken
 from monai_compress.streams import PixelReader, PixelWriter
+from monai_compress.streams import writer as writing
 from monai_compress.streams.groups import GroupCoder
 
 
@@ -239,9 +240,12 @@ def test_the_writer_does_not_wait_for_a_group_that_is_encoded(
         filled.set()
 
 
-def test_own_models_ride_along(volume: np.ndarray, own_model, tmp_path: Path) -> None:
+def test_own_models_ride_along(volume: np.ndarray, own_model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "own.safetensors"
     path.write_bytes(own_model.to_bytes())
+    # in a stream this small a model costs more than it saves
+    assert inspect(written(volume, model=own_model)).model_source == "shipped"
+    monkeypatch.setattr(writing, "cheaper", lambda settings, first, second, *rest: second)
     for model in (own_model, path, str(path)):
         info = inspect(written(volume, model=model))
         assert (info.model_source, info.model_hash, info.model_name) == ("embedded", own_model.hash, "our scanner")
@@ -253,15 +257,15 @@ def test_effort_max_fits_to_the_first_group(own_model, monkeypatch: pytest.Monke
     volume = np.random.default_rng(0).integers(0, 4000, (4, 128, 256), np.int16)
     seen: list[tuple[int, ...]] = []
 
-    def fit(groups, *, start, seconds, bound):
+    def fit(groups, *, start, seconds, bound, name):
         seen.extend(group.shape for group in groups)
         assert seconds > 0 and bound == 0
         return own_model
 
     monkeypatch.setattr(fitting, "fit_context_model", fit)
-    monkeypatch.setattr(PixelWriter, "_cost", lambda self, model, group: 10**7 + (model is own_model))
+    monkeypatch.setattr(writing, "cost", lambda settings, model, *rest: 10**7 + (model is own_model))
     assert inspect(written(volume, effort="max", group_slices=2)).model_source == "shipped"
-    monkeypatch.setattr(PixelWriter, "_cost", lambda self, model, group: 10**7 - (model is own_model))
+    monkeypatch.setattr(writing, "cost", lambda settings, model, *rest: 10**7 - (model is own_model))
     data = written(volume, effort="max", group_slices=2)
     assert inspect(data).model_hash == own_model.hash
     assert np.array_equal(decompress(data), volume)

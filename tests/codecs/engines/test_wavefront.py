@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from monai_compress.bitstream.coder import TOTAL_BITS
 from monai_compress.codecs.engines.compiled import BandWalker, decode_band, encode_band, extract_band
 from monai_compress.codecs.engines.wavefront import BEYOND, ENCODE, Tape
 from monai_compress.codecs.group import GroupParameters
+from monai_compress.codecs.levels import write_levels
 from monai_compress.codecs.model import ContextModel
 from monai_compress.errors import CorruptStream
 
@@ -231,32 +234,21 @@ def test_first_slices_decode_alone(model) -> None:
 @pytest.mark.parametrize("name", ["17", "all", "grid", "two far"])
 def test_the_format_page_tells_the_same(name: str, volume: bool, model, reference) -> None:
     levels = LEVELS[name]
-    slices = drawn((2, 14, 13), levels, seed=2)
+    slices = drawn((2, 16, 17), levels, seed=2)
     group = parameters(levels, 2, volume=np.array([False, volume]), lanes=3)
     states, words = encode_band(slices, 0, group, model.packed)
-    out = np.zeros(slices.shape, np.int64)
-    coder = reference.Coder([int(state) for state in states], tuple(int(word) for word in words))
-    network = [
-        tuple(model.tensors[f"{layer}.{part}"].astype(np.int64) for part in ("weight", "bias", "shift"))
-        for layer in ("hidden1", "hidden2", "output")
-    ]
+    packed = write_levels(group.levels.astype(np.int64))
+    head = struct.pack("<BBBBqII", 1, 1, group.lanes, group.flat_taps, 0, len(levels), len(packed))
+    pieces = [packed, np.packbits(group.volume, bitorder="little"), group.alone[1:].astype("<i2")]
+    pieces += [group.pairs[1:].astype("<i2")] if volume else []
+    pieces += [group.flat_counts.astype("<u2"), group.seeds.astype("<u2"), struct.pack("<I", len(words)), states, words]
+    data = head + b"".join(bytes(piece) for piece in pieces)
+    network = reference.read_network(model.to_bytes())
     try:
-        reference.decode_band(
-            out,
-            coder,
-            int(group.seeds[0]),
-            [int(level) for level in levels],
-            group.flat_taps,
-            group.volume.tolist(),
-            group.alone[1:].astype(np.int64),
-            group.pairs[1:].astype(np.int64),
-            group.flat_counts.tolist(),
-            network,
-        )
-        coder.finish()
+        found = reference.decode_group(data, slices.shape, np.dtype(np.int32), network)
     except ValueError as error:
-        pytest.fail(f"the second decoder refuses the band: {error}")
-    assert np.array_equal(out, slices)
+        pytest.fail(f"the second decoder refuses the group: {error}")
+    assert np.array_equal(found, slices)
 
 
 def test_what_is_written_down_for_training(model) -> None:
