@@ -132,4 +132,6 @@ def _metadata(data: bytes) -> dict[str, str]:
     """The free text in the header of a safetensors file: its length, then JSON with ``__metadata__``."""
     length = int.from_bytes(data[:8], "little")
     entries = json.loads(data[8 : 8 + length]).get("__metadata__", {})
-    return {str(key): str(value) for key, value in json.loads(entries.get(_METADATA, "{}")).items()}
+    told = {str(key): str(value) for key, value in json.loads(entries.get(_METADATA, "{}")).items()}
+    json.dumps(told, ensure_ascii=False).encode()  # refuses halves of surrogate pairs, which could not be shown
+    return told

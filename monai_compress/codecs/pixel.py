@@ -162,11 +162,14 @@ class PixelCodec:
             (count, rows, columns) of ``dtype``.
 
         Raises:
+            ValueError: ``count`` is not 1 to the number of slices.
             TruncatedStream: the bytes end early.
             CorruptStream: they are damaged.
         """
         dtype = np.dtype(dtype)
         wanted = shape[0] if count is None else count
+        if not 1 <= wanted <= shape[0]:
+            raise ValueError(f"{wanted} slices of a group of {shape[0]}")
         if not data:
             raise TruncatedStream("a slice group without bytes")
         if data[0] == DEFLATED:

@@ -215,6 +215,42 @@ def test_hostile_files(name: str) -> None:
         ContextModel.from_bytes(HOSTILE[name])
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "null",
+        "[]",
+        "5",
+        "{",
+        '"text"',
+        "[" * 100_000,
+        '{"a":' * 100_000,
+        '{"name": {"a": 1}}',
+        '{"name": null}',
+        '{"name": 1' + "0" * 5000 + "}",
+        '{"name": "\\ud800"}',
+        '{"\\udfff": "x"}',
+        '{"name": NaN}',
+    ],
+    ids=lambda text: text[:12] or "empty",
+)
+def test_what_is_told_about_it_may_be_hostile(text: str, model) -> None:
+    data = save(dict(model.tensors), metadata={"monai_compress": text})
+    try:
+        found = ContextModel.from_bytes(data)
+    except CorruptStream:
+        return
+    # what was accepted can be shown to people and written again
+    for told in (found.name, *found.about, *found.about.values()):
+        told.encode()
+    assert ContextModel.from_bytes(found.to_bytes()).hash == model.hash
+
+
+def test_a_model_without_words_about_it(model) -> None:
+    assert ContextModel.from_bytes(save(dict(model.tensors))).hash == model.hash
+
+
 def test_every_truncation(model) -> None:
     data = model.to_bytes()
     for cut in [*range(900), *range(900, len(data), 61), len(data) - 1]:
