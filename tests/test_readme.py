@@ -72,7 +72,8 @@ def by_name(page: Path) -> str:
 
 @pytest.fixture
 def desk(tmp_path, monkeypatch):
-    """An empty folder to work in."""
+    """A folder to work in, like a clone: nothing but the benchmarks, which are not installed with the package."""
+    (tmp_path / "benchmarks").symlink_to(TREE / "benchmarks")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
