@@ -140,7 +140,12 @@ class TrainingError(CompressionError):
 
 
 class OutputError(CompressionError):
-    """A result could not be written; what was there before is untouched."""
+    """A result could not be written; what was there before is untouched.
+
+    ``errno`` tells what the system said, where it was the system that refused.
+    """
+
+    errno: int | None = None
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-STREAMS = Path(__file__).parent / "fixtures" / "streams"
+STREAMS = Path(__file__).parent / "fixtures" / "v1" / "streams"
 PACKAGE = Path(__file__).parents[1] / "monai_compress"
 OLDER = {
     "NUMBA_CPU_NAME": "generic",

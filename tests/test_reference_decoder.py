@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 DECODER = Path(__file__).parent / "fixtures" / "reference_decoder.py"
-STREAMS = Path(__file__).parent / "fixtures" / "streams"
+STREAMS = Path(__file__).parent / "fixtures" / "v1" / "streams"
 WEIGHTS = Path(__file__).parents[1] / "monai_compress" / "weights"
 
 

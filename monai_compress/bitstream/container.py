@@ -13,108 +13,27 @@ can be read without the rest, and still no bit of what was read can have changed
 
 from __future__ import annotations
 
-import io
 import struct
-import threading
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import NamedTuple
 
-from ..errors import CorruptStream, InputError, StreamError, TruncatedStream
+from ..errors import CorruptStream, StreamError, TruncatedStream
 from .header import HEADER_BYTES, MAGIC, Header, bits_of, unknown
+from .sections import SECTION_HEAD_BYTES, Section, Source, pack_head, parse_head, read_section
 
 END = b"ZCM\x89"
 CHECKSUM_BYTES = 8
 """Of a slice group: the first bytes of the SHA-256 of its integers, little endian, in C order."""
 
-_HEAD = struct.Struct("<4sQI")
 _ENTRY = struct.Struct(f"<QQI{CHECKSUM_BYTES}s")
 _FOOTER = struct.Struct("<QQI")
 _TAIL = struct.Struct("<I4s")
-SECTION_HEAD_BYTES = _HEAD.size
 FOOTER_BYTES = _FOOTER.size + _TAIL.size
 
 ONCE = ("MODL", "RESC", "META", "INDX")
 """Sections of which a stream has at most one."""
-
-
-class Source(Protocol):
-    """Bytes that can be read from any place."""
-
-    size: int
-
-    def read(self, offset: int, length: int) -> bytes | memoryview:
-        """The ``length`` bytes from ``offset`` on, which must be there (``offset + length <= size``).
-
-        Raises:
-            TruncatedStream: they are not there (any more).
-        """
-
-
-class BytesSource:
-    """Read from bytes in memory, without a copy."""
-
-    def __init__(self, data: bytes | bytearray | memoryview) -> None:
-        self._view = memoryview(data).cast("B")
-        self.size = len(self._view)
-
-    def read(self, offset: int, length: int) -> memoryview:
-        """See `Source`."""
-        return self._view[offset : offset + length]
-
-
-class FileSource:
-    """Read from a binary file that can seek; its first byte is the stream's first. Threads may share it."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file, self._lock = file, threading.Lock()
-        with _reading(), self._lock:
-            self.size = file.seek(0, io.SEEK_END)
-
-    def read(self, offset: int, length: int) -> bytes:
-        """See `Source`.
-
-        Raises:
-            InputError: the disk or the network fails.
-        """
-        with _reading(), self._lock:
-            self._file.seek(offset)
-            data = self._file.read(length)
-        if data is None or len(data) != length:
-            raise TruncatedStream(f"the file gives {len(data or b'')} of {length} bytes at offset {offset}: it shrank")
-        return data
-
-
-@contextmanager
-def _reading() -> Iterator[None]:
-    """Turn the system's errors into ours."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError(f"the stream cannot be read: {error.strerror or error}", reason="unreadable") from error
-
-
-class Section(NamedTuple):
-    """Where a section lies.
-
-    Args:
-        tag: four ASCII letters.
-        offset: of its head, from the start of the stream.
-        length: bytes of its payload.
-        checksum: CRC-32 of its payload.
-    """
-
-    tag: str
-    offset: int
-    length: int
-    checksum: int
-
-    @property
-    def end(self) -> int:
-        """Offset of the first byte behind the section."""
-        return self.offset + SECTION_HEAD_BYTES + self.length
 
 
 class Group(NamedTuple):
@@ -184,7 +103,7 @@ class ContainerWriter:
 
     def add(self, tag: str, payload: bytes) -> None:
         """Append a section."""
-        self._put(_HEAD.pack(tag.encode("ascii"), len(payload), zlib.crc32(payload)), is_frame=True)
+        self._put(pack_head(tag, len(payload), zlib.crc32(payload)), is_frame=True)
         self._put(payload)
 
     def add_group(self, pixels: bytes, high_bits: bytes | None, slices: int, checksum: bytes) -> None:
@@ -209,16 +128,29 @@ def _of_header(packed: bytes) -> int:
     return zlib.crc32(packed[: HEADER_BYTES - 4])
 
 
-def read_layout(source: Source) -> Layout:
+def read_layout(source: Source, salvage: bool = False) -> Layout:
     """Find header, sections and slice groups, and check that the frame is whole and unchanged.
 
     Reads the header, the heads of the sections, the index and the footer, and no other payload.
+
+    Args:
+        source: a whole stream.
+        salvage: where the head of a section is damaged, believe the index: only that slice group is lost then.
 
     Raises:
         TruncatedStream: the bytes end before the stream does.
         CorruptStream: damaged, followed by other bytes, or no stream of this package.
         UnsupportedVersion: written by a later version.
     """
+    try:
+        return _read_layout(source)
+    except CorruptStream:
+        if not salvage:
+            raise
+        return _salvaged(source)
+
+
+def _read_layout(source: Source) -> Layout:
     head = bytes(source.read(0, min(HEADER_BYTES, source.size)))
     header = Header.parse(head)
     frame_checksum = _of_header(head)
@@ -232,7 +164,7 @@ def read_layout(source: Source) -> Layout:
             raise _too_short(f"no section at offset {offset}", source.size, is_whole)
         data = bytes(source.read(offset, SECTION_HEAD_BYTES))
         frame_checksum = zlib.crc32(data, frame_checksum)
-        section = _section(data, offset)
+        section = parse_head(data, offset)
         if section.end > source.size:
             raise _too_short(f"section {section.tag} at offset {offset} is not whole", source.size, is_whole)
         sections.append(section)
@@ -258,23 +190,52 @@ def read_layout(source: Source) -> Layout:
     return Layout(header, tuple(sections), groups, slices, size)
 
 
-def read_section(source: Source, section: Section) -> bytes | memoryview:
-    """The payload of a section, its checksum checked.
+def _salvaged(source: Source) -> Layout:
+    """The layout as header, index and footer tell it, each sound by itself; heads that do not fit stay as claims."""
+    header = Header.parse(bytes(source.read(0, min(HEADER_BYTES, source.size))))
+    footer = bytes(source.read(max(source.size - FOOTER_BYTES, 0), min(FOOTER_BYTES, source.size)))
+    if len(footer) < FOOTER_BYTES or not footer.endswith(END):
+        raise TruncatedStream("no footer where the stream should end: nothing tells where its slice groups are")
+    _, place, slices = _FOOTER.unpack_from(footer)
+    index = _head_at(source, place, "INDX")
+    entries = list(_ENTRY.iter_unpack(read_section(source, index))) if index.length % _ENTRY.size == 0 else []
+    sections: list[Section] = []
+    if entries:
+        sections += _walked(source, HEADER_BYTES, entries[0][0])
+    for start, length, _, _ in entries:
+        # a claim, in the place of a damaged head, has a checksum that its payload will not have
+        claim = Section("GRUP", start, max(length - SECTION_HEAD_BYTES, 0), -1)
+        found = _walked(source, start, start + length)
+        sections += found if [section.tag for section in found] in (["GRUP"], ["GRUP", "HIGH"]) else [claim]
+    if entries:
+        sections += _walked(source, entries[-1][0] + entries[-1][1], place)
+    sections.append(index)
+    groups = _groups(header, sections, bytes(read_section(source, index)), slices)
+    return Layout(header, tuple(sections), groups, slices, source.size)
 
-    Raises:
-        CorruptStream: the payload is damaged.
-    """
-    payload = source.read(section.offset + SECTION_HEAD_BYTES, section.length)
-    if zlib.crc32(payload) != section.checksum:
-        raise CorruptStream(f"section {section.tag} at offset {section.offset} is damaged: its checksum does not fit")
-    return payload
+
+def _head_at(source: Source, offset: int, tag: str) -> Section:
+    if offset + SECTION_HEAD_BYTES > source.size:
+        raise CorruptStream(f"no section {tag} at offset {offset}")
+    section = parse_head(bytes(source.read(offset, SECTION_HEAD_BYTES)), offset)
+    if section.tag != tag or section.end > source.size:
+        raise CorruptStream(f"no section {tag} at offset {offset}")
+    return section
 
 
-def _section(head: bytes, offset: int) -> Section:
-    raw, length, checksum = _HEAD.unpack(head)
-    if not raw.isalpha():  # of bytes, ASCII only
-        raise CorruptStream(f"no section begins at offset {offset}: {raw.hex(' ')} is no tag")
-    return Section(raw.decode("ascii"), offset, length, checksum)
+def _walked(source: Source, start: int, end: int) -> list[Section]:
+    """The sections that fill a range exactly; none where they do not."""
+    sections: list[Section] = []
+    while start < end:
+        if start + SECTION_HEAD_BYTES > min(end, source.size):
+            return []
+        try:
+            section = parse_head(bytes(source.read(start, SECTION_HEAD_BYTES)), start)
+        except CorruptStream:
+            return []
+        sections.append(section)
+        start = section.end
+    return sections if start == end else []
 
 
 def _too_short(what: str, size: int, is_whole: bool) -> StreamError:

@@ -18,11 +18,17 @@ from ..errors import CorruptStream, StreamError, TruncatedStream, UnsupportedVer
 MAGIC = b"\x89MCZ\r\n\x1a\n"
 """As in PNG: a byte that is no ASCII, a name, both kinds of line end and the end-of-file of DOS."""
 
-VERSION = (0, 1)
+VERSION = (1, 0)
 """Major and minor. A reader refuses another major; a newer minor is read as far as all that it needs is known."""
+
+DRAFT = (0, 1)
+"""The version before 1.0: all but its number is the same, so its streams are read too."""
 
 DTYPES = {1: "int8", 2: "uint8", 3: "int16", 4: "uint16", 5: "int32", 6: "uint32"}
 """Codes of the stored integers' types. Written constants: never renumber."""
+
+ARCHIVE = 0
+"""What stands in an archive where a stream has the id of its codec."""
 
 MAX_BOUND = 65535
 """The largest bound in stored units: all that fits into 16 bits may become one value."""
@@ -42,8 +48,8 @@ class Field(NamedTuple):
 
 FIELDS = (
     Field("magic", "8s", "89 4D 43 5A 0D 0A 1A 0A"),
-    Field("major", "B", "version of the format, 0"),
-    Field("minor", "B", "version of the format, 1"),
+    Field("major", "B", "version of the format, 1"),
+    Field("minor", "B", "version of the format, 0"),
     Field("codec", "B", "1: the pixel codec"),
     Field("dtype", "B", "1 int8, 2 uint8, 3 int16, 4 uint16, 5 int32, 6 uint32"),
     Field("ndim", "B", "2: one slice, (rows, columns); 3: (slices, rows, columns)"),
@@ -154,12 +160,7 @@ class Header:
         >>> Header.parse(header.pack()) == header
         True
         """
-        _check_magic(data)
-        if len(data) > len(MAGIC) and data[len(MAGIC)] != VERSION[0]:
-            raise UnsupportedVersion(
-                f"the stream says that it has format {data[len(MAGIC)]}.x, this version of monai_compress reads "
-                f"{VERSION[0]}.x: install a newer one"
-            )
+        check_start(data)
         if len(data) < HEADER_BYTES:
             raise TruncatedStream(f"the stream ends in its header, after {len(data)} of {HEADER_BYTES} bytes")
         values = dict(zip([field.name for field in FIELDS], _STRUCT.unpack_from(data), strict=True))
@@ -175,6 +176,8 @@ class Header:
             if values["padding"]:
                 raise CorruptStream("the header holds a padding value and says that there is none")
             values["padding"] = None
+        if values["major"] == DRAFT[0]:
+            values["minor"] = VERSION[1]
         del values["magic"], values["major"]
         try:
             return cls(**values)
@@ -209,10 +212,21 @@ def value_range(dtype: str, bits: int | None = None) -> tuple[int, int]:
     return (0, span - 1) if dtype.startswith("u") else (-span // 2, span // 2 - 1)
 
 
-def _check_magic(data: bytes) -> None:
-    """Tell text-mode damage and other files from a stream of ours."""
+def check_start(data: bytes, is_archive: bool = False) -> None:
+    """See that bytes begin like a stream, or like an archive, of a version that is read here.
+
+    Args:
+        data: the first bytes, or all there are.
+        is_archive: an archive is what is wanted.
+
+    Raises:
+        TruncatedStream: they end within the first bytes.
+        CorruptStream: something else, or damaged by a transfer as text.
+        UnsupportedVersion: another major version.
+    """
     start = bytes(data[: len(MAGIC)])
     if start == MAGIC:
+        _check_version_and_kind(data[len(MAGIC) : len(MAGIC) + 3], is_archive)
         return
     if MAGIC.startswith(start):
         raise TruncatedStream(f"the stream ends after {len(start)} bytes" if start else "the stream is empty")
@@ -222,3 +236,15 @@ def _check_magic(data: bytes) -> None:
             "from where it is still whole"
         )
     raise CorruptStream(f"this is no stream of monai_compress: it begins with {start.hex(' ')}, not {MAGIC.hex(' ')}")
+
+
+def _check_version_and_kind(data: bytes, is_archive: bool) -> None:
+    if data and data[0] != VERSION[0] and tuple(data[:2]) != DRAFT:
+        raise UnsupportedVersion(
+            f"this is format {data[0]}.x, and this version of monai_compress reads {VERSION[0]}.x: install a newer one"
+        )
+    if len(data) > 2 and (data[2] == ARCHIVE) != is_archive:
+        kinds = ("a stream of one image", "an archive of files")
+        advice = ("PixelReader and 'monai-compress decompress' open it", "'monai-compress unpack' restores its files")
+        found = int(data[2] == ARCHIVE)
+        raise CorruptStream(f"this is {kinds[found]}, not {kinds[1 - found]}: {advice[found]}")

@@ -81,7 +81,7 @@ def _stacked(series: Series, notes: tuple[str, ...] = ()) -> StoredImage:
     found = [*notes, *series.notes]
     if len(paddings) > 1:
         found.append("the padding value differs between slices; none is treated as padding")
-    affine, positions = _place([head.affine for head in heads])
+    affine, positions = place_slices([head.affine for head in heads])
     if positions is not None:
         found.append("the slices do not lie on one even grid")
     bits = [head.bits_stored for head in heads if head.bits_stored is not None]
@@ -145,7 +145,7 @@ def _read(locator: str, shape: tuple[int, int], dtype: np.dtype[Any]) -> Integer
     return stored[0].astype(dtype, copy=False)
 
 
-def _place(affines: Sequence[Affine | None]) -> tuple[Affine | None, NDArray[np.float64] | None]:
+def place_slices(affines: Sequence[Affine | None]) -> tuple[Affine | None, NDArray[np.float64] | None]:
     """The affine of all slices together and, where it cannot tell where each lies, their positions.
 
     Without an even step, the affine has the usual one: it is right in the plane and for the first slice.

@@ -8,8 +8,9 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..bitstream.container import FOOTER_BYTES, SECTION_HEAD_BYTES, Layout
+from ..bitstream.container import FOOTER_BYTES, Layout
 from ..bitstream.header import HEADER_BYTES, VERSION, bits_of
+from ..bitstream.sections import SECTION_HEAD_BYTES
 
 CODEC_NAMES = {1: "pixel"}
 

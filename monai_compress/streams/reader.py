@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, overload
 
 import numpy as np
 
-from ..bitstream.container import BytesSource, FileSource, Group, Source, read_layout, read_section
+from ..bitstream.container import Group, read_layout
 from ..bitstream.header import unknown
 from ..bitstream.metadata import parse_metadata, parse_rescale
+from ..bitstream.sections import BytesSource, FileSource, Source, read_section
 from ..context_models import find_context_model
 from ..errors import CorruptStream, ModelMismatch, ModelNotFound, StreamError
 from ..sources import open_binary
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 MAX_PIXELS = 2**28
 """The largest image that is decoded unless the caller allows more."""
 
-StreamLike: TypeAlias = "str | os.PathLike[str] | BinaryIO | bytes | bytearray | memoryview"
+StreamLike: TypeAlias = "str | os.PathLike[str] | BinaryIO | bytes | bytearray | memoryview | Source"
 
 
 class PixelReader:
@@ -44,11 +45,12 @@ class PixelReader:
 
     Args:
         stream: a path (or locator of a member of a zip archive), a binary file object that can seek and that begins
-            with the stream, or the bytes themselves.
+            with the stream, the bytes themselves, or a ``Source``.
         max_pixels: the largest array that is made, whatever a header claims; raise it for larger images that you trust.
         model: the model that the stream names, or its path, where it is neither embedded nor shipped with the package.
         engine: the codec's engine; None for its own choice.
         threads: at most so many at a time; None for all cores.
+        salvage: open a stream whose section heads are damaged, too; only the slice groups behind them are lost.
 
     Raises:
         TruncatedStream: the bytes end before the stream does.
@@ -70,6 +72,7 @@ class PixelReader:
         model: ContextModel | str | os.PathLike[str] | None = None,
         engine: str | None = None,
         threads: int | None = None,
+        salvage: bool = False,
     ) -> None:
         self._max_pixels, self._given, self._engine = max_pixels, model, engine
         self._threads = thread_count(threads)
@@ -77,8 +80,8 @@ class PixelReader:
         self._lock = threading.Lock()
         self._kept: tuple[int, Integers] | None = None
         with ExitStack() as stack, self._located():
-            self._source = _source(stream, stack)
-            self._layout = read_layout(self._source)
+            self._source = open_source(stream, stack)
+            self._layout = read_layout(self._source, salvage)
             self._header = self._layout.header
             if self._header.codec not in CODEC_NAMES:
                 raise unknown(f"codec {self._header.codec}", self._header.minor)
@@ -300,7 +303,15 @@ class PixelReader:
             raise type(error)(f"{self._where}: {error}") from error
 
 
-def _source(stream: StreamLike, stack: ExitStack) -> Source:
+def open_source(stream: StreamLike, stack: ExitStack) -> Source:
+    """What a stream or an archive is read from; a path is opened, and closed with ``stack``.
+
+    Raises:
+        TypeError: nothing that can be read from.
+        InputError: the file can not be read.
+    """
+    if isinstance(stream, Source):
+        return stream
     if isinstance(stream, bytes | bytearray | memoryview):
         return BytesSource(stream)
     if isinstance(stream, str | os.PathLike):

@@ -14,16 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from monai_compress.bitstream.container import (
-    BytesSource,
-    ContainerWriter,
-    FileSource,
-    Layout,
-    looks_like_stream,
-    read_layout,
-    read_section,
-)
+from monai_compress.bitstream.container import ContainerWriter, Layout, looks_like_stream, read_layout
 from monai_compress.bitstream.header import DTYPES, FIELDS, HEADER_BYTES, MAGIC, Header, value_range
+from monai_compress.bitstream.sections import BytesSource, FileSource, read_section
 from monai_compress.errors import CorruptStream, InputError, StreamError, TruncatedStream, UnsupportedVersion
 
 FORMAT = Path(__file__).resolve().parents[2] / "docs" / "format.md"

@@ -1,0 +1,24 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""Archives of whole files: DICOM series, NIfTI, .npy and whatever lies beside them, to come back byte for byte."""
+
+from __future__ import annotations
+
+from .prepare import ArchiveSettings, SourceFile
+from .reader import ArchiveInfo, SeriesArchive
+from .restore import restore
+from .table import FileEntry
+from .volume import Volume
+from .writer import ArchiveReport, write_archive
+
+__all__ = [
+    "ArchiveInfo",
+    "ArchiveReport",
+    "ArchiveSettings",
+    "FileEntry",
+    "SeriesArchive",
+    "SourceFile",
+    "Volume",
+    "restore",
+    "write_archive",
+]

@@ -1,0 +1,105 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""CT slices whose values may stray: what comes back is another DICOM file, which says so; the old header is kept."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..bitstream.sections import Source
+from ..dicom.derived import derived_header
+from ..errors import PromiseBroken
+from ..streams import PixelReader
+from .elements import write_values
+from .prepare import ArchiveSettings, Prepared
+from .table import Bytes, Deflated, FileEntry, Original, Segment, Slices
+
+
+def stream_options(settings: ArchiveSettings, one: Prepared) -> dict[str, Any]:
+    """Keywords of the stream that holds the stack of ``one``."""
+    pixels = one.pixels
+    return {
+        "max_error": settings.max_error,
+        "rescale": (pixels.slope, pixels.intercept),
+        "padding": pixels.padding,
+        "bits_stored": pixels.bits_stored,
+    }
+
+
+class Derivation:
+    """Makes the entries of near-lossless files, once their stream is written.
+
+    Args:
+        source: the bytes of the stream.
+        stack: the files whose slices it holds, in their order.
+        settings: as given.
+        keep: puts the bytes of a header into the archive.
+    """
+
+    def __init__(
+        self, source: Source, stack: Sequence[Prepared], settings: ArchiveSettings, keep: Callable[[bytes], Bytes]
+    ) -> None:
+        self._reader = PixelReader(source, max_pixels=2**63, threads=settings.threads)
+        self._settings, self._keep = settings, keep
+        values = sum(one.pixels.nbytes for one in stack)
+        self._ratio = values / source.size
+
+    def entry(self, one: Prepared, written: FileEntry) -> FileEntry:
+        """The entry of a file, from the one that its source would have.
+
+        Args:
+            one: the file; it holds one slice.
+            written: what the archive holds of its source.
+
+        Raises:
+            DicomError: no header says what became of this one; keep it without loss.
+            PromiseBroken: a value strays further than it may.
+        """
+        slices = next(part for part in _flat(written.segments) if isinstance(part, Slices))
+        decoded = self._reader[slices.first]
+        self._check(one, decoded)
+        with one.opener() as file:
+            head, tail = derived_header(
+                file,
+                decoded[None],
+                max_error=self._settings.max_error,
+                bound=one.bound,
+                ratio=self._ratio,
+                where=one.file.locator,
+            )
+        values = write_values(decoded, slices.element)
+        parts = [part for part in _flat(written.segments) if isinstance(part, Bytes)]
+        place = sum(
+            isinstance(part, Bytes) for part in _flat(written.segments)[: _flat(written.segments).index(slices)]
+        )
+        return replace(
+            written,
+            size=len(head) + len(values) + len(tail),
+            sha256=hashlib.sha256(head + values + tail).hexdigest(),
+            segments=(self._keep(head), slices, *([self._keep(tail)] if tail else [])),
+            original=Original(
+                written.size, written.sha256, one.cut.syntax, head=tuple(parts[:place]), tail=tuple(parts[place:])
+            ),
+        )
+
+    def _check(self, one: Prepared, decoded: np.ndarray[Any, Any]) -> None:
+        with one.open() as content:
+            for _ in content.take(one.pixels.offset):
+                pass
+            source = next(iter(content.slices(one.pixels)))
+        worst = int(np.abs(source.astype(np.int64) - decoded).max())
+        if worst > one.bound:
+            raise PromiseBroken(f"a value strays by {worst} stored units, not {one.bound}")
+
+
+def _flat(segments: Sequence[Segment]) -> list[Bytes | Slices]:
+    """Segments without the deflate stream around them."""
+    flat: list[Bytes | Slices] = []
+    for segment in segments:
+        flat += segment.segments if isinstance(segment, Deflated) else (segment,)
+    return flat

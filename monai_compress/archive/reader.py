@@ -1,0 +1,441 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""Read an archive: its files as they were, and single slices and headers without the rest."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from operator import index
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..bitstream.archive import read_archive_layout
+from ..bitstream.blocks import unpack_block
+from ..bitstream.header import VERSION
+from ..bitstream.metadata import parse_metadata
+from ..bitstream.sections import SECTION_HEAD_BYTES, Section, Source, Window, parse_head, read_section
+from ..errors import CorruptStream, StreamError
+from ..streams import PixelReader
+from ..streams.reader import MAX_PIXELS, open_source
+from .deflate import ZLIB, Deflater
+from .elements import element_bytes, write_values
+from .runs import RunReader
+from .table import DATA, HEAD, MAX_TABLE_BYTES, Bytes, Deflated, FileEntry, Segment, Slices, parse_table
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+    from .volume import Volume
+
+_PIECE_BYTES = 2**20
+
+
+@dataclass(frozen=True)
+class ArchiveInfo:
+    """What an archive says of itself, without names.
+
+    Args:
+        version: of the format, ``"major.minor"``.
+        series: 16 hex digits that name the series, the first of the SHA-256 of its Series Instance UID; else empty.
+        generation: 1, or more where the series had changed since an earlier archive.
+        max_error: the largest error that was asked for, in rescaled units (HU for CT); 0 is lossless.
+        settings: how it was written: effort, transcode, inflate.
+        files: how many files, folders not counted.
+        images: how many images `SeriesArchive` reads.
+        streams: shape and dtype of each pixel stream.
+        ways: how many files were kept in which way.
+        reasons: how many files did not go through the codec, and why.
+        bytes: of the archive.
+        source_bytes: of the files that went in.
+        restored_bytes: of the files that come back.
+        ratio: ``source_bytes / bytes``.
+        sections: bytes by what they are for.
+        damage: what of the frame is damaged; empty where it is sound.
+    """
+
+    version: str
+    series: str
+    generation: int
+    max_error: float
+    settings: dict[str, Any]
+    files: int
+    images: int
+    streams: tuple[str, ...]
+    ways: dict[str, int]
+    reasons: dict[str, int]
+    bytes: int
+    source_bytes: int
+    restored_bytes: int
+    ratio: float
+    sections: dict[str, int]
+    damage: tuple[str, ...] = field(default=())
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as plain values that JSON takes."""
+        return asdict(self) | {"streams": list(self.streams), "damage": list(self.damage)}
+
+
+class SeriesArchive:
+    """Read the files, the images or the headers of an archive; only what is asked for is read and decoded.
+
+    Images are counted from 0 in the order of the archive, which is that of their place in the patient; those of
+    files that were kept as they are (JPEG-LS for example) come behind.
+
+    Args:
+        path: of the archive; a binary file or bytes are taken too.
+        max_pixels: the largest slice group that is decoded, whatever a header claims.
+        threads: at most so many at a time; None for all cores.
+
+    Raises:
+        TruncatedStream: the archive ends too early.
+        CorruptStream: it is damaged, or no archive.
+        UnsupportedVersion: written by a later version.
+        InputError: the file can not be read.
+
+    Example::
+
+        with SeriesArchive("0123456789abcdef.mcz") as archive:
+            image = archive[10]                      # stored values, (rows, columns)
+            print(archive.dataset(10).SliceThickness)
+            volume = archive.volume()                # HU and affine
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | BinaryIO | bytes,
+        *,
+        max_pixels: int = MAX_PIXELS,
+        threads: int | None = None,
+    ) -> None:
+        self._max_pixels, self._threads = max_pixels, threads
+        self._where = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+        self._streams: dict[int, PixelReader] = {}
+        with ExitStack() as stack, self._located():
+            self._source = open_source(path, stack)
+            self._layout = read_archive_layout(self._source)
+            self._damage = list(self._layout.damage)
+            self._metadata = self._read_metadata()
+            self.files: tuple[FileEntry, ...] = self._read_table()
+            """Every file of the archive, and every empty folder."""
+            self._runs = {run: RunReader(self._source, self._layout, run) for run in (HEAD, DATA)}
+            self._images = [(entry, frame) for entry in self.files for frame in range(entry.frames)]
+            self._stack = stack.pop_all()
+
+    def __len__(self) -> int:
+        """Images in the archive."""
+        return len(self._images)
+
+    def __getitem__(self, number: int) -> NDArray[Any]:
+        """The stored values of one image, (rows, columns); of files kept as they are, as pydicom decodes them.
+
+        Raises:
+            IndexError: there is no such image.
+            CorruptStream: its slice group is damaged.
+            DicomError: a file that was kept as it is does not decode.
+        """
+        entry, frame = self._image(number)
+        with self._located():
+            if (found := self._slices_of(entry)) is not None:
+                return self._slice(found, frame)
+            return self._decoded(entry, frame)
+
+    def dataset(self, number: int) -> Dataset:
+        """The DICOM header of the file that holds an image, as it comes back, without pixels.
+
+        Raises:
+            IndexError: there is no such image.
+            ValueError: the image is not one of DICOM.
+            CorruptStream: the header is damaged.
+        """
+        from ..dicom.parse import parse
+        from ..sources import quiet
+
+        entry, _ = self._image(number)
+        if entry.kind != "dicom":
+            raise ValueError(f"image {number} is {entry.kind}, and has no DICOM header")
+        with self._located(), quiet():
+            first = entry.segments[0] if entry.segments else None
+            is_cut = isinstance(first, Bytes) and any(isinstance(part, Slices) for part in entry.segments)
+            pieces = self._runs[first.run].read(first) if is_cut and isinstance(first, Bytes) else self._pieces(entry)
+            return parse(io.BytesIO(b"".join(pieces)), "", pixels=False)[0]
+
+    def hu(self, number: int) -> NDArray[np.float32]:
+        """One image in Hounsfield units, (rows, columns) float32; padding is -1024 HU. NIfTI and .npy: see `volume`.
+
+        Raises:
+            IndexError: there is no such image.
+            ValueError: the image is not one of DICOM.
+            CorruptStream: damaged.
+        """
+        from .volume import hu_of
+
+        return hu_of(self, number)
+
+    def frame_of(self, number: int) -> tuple[FileEntry, int]:
+        """The file that holds an image, and which of its frames it is.
+
+        Raises:
+            IndexError: there is no such image.
+        """
+        return self._image(number)
+
+    def volume(self, stack: int = 0) -> Volume:
+        """Images of one size and type as a volume in HU, with its place in the patient.
+
+        Args:
+            stack: which of them where there are several, the one with most images first.
+
+        Raises:
+            ValueError: there is no such stack.
+            CorruptStream: damaged.
+        """
+        from .volume import volume_of
+
+        return volume_of(self, stack)
+
+    @property
+    def info(self) -> ArchiveInfo:
+        """What the archive says of itself; decodes nothing."""
+        files = [entry for entry in self.files if entry.how != "directory"]
+        source_bytes = sum(entry.source_size for entry in files)
+        sections: dict[str, int] = {}
+        for part in self._layout.parts:
+            name, length = part.section.tag, SECTION_HEAD_BYTES + part.section.length
+            sections[name] = sections.get(name, 0) + length
+        sections["frame"] = self._layout.size - sum(sections.values())
+        return ArchiveInfo(
+            version=f"{VERSION[0]}.{self._layout.minor}",
+            series=self._metadata["series"],
+            generation=self._metadata["generation"],
+            max_error=self._metadata["max_error"],
+            settings=self._metadata["settings"],
+            files=len(files),
+            images=len(self),
+            streams=tuple(self._spoken(number) for number in range(len(self._layout.all("STRM")))),
+            ways=dict(Counter(entry.how for entry in files)),
+            reasons=dict(Counter(entry.why for entry in files if entry.why)),
+            bytes=self._layout.size,
+            source_bytes=source_bytes,
+            restored_bytes=sum(entry.size for entry in files),
+            ratio=source_bytes / self._layout.size,
+            sections=sections,
+            damage=tuple(self._damage),
+        )
+
+    def read(self, entry: FileEntry) -> Iterator[bytes]:
+        """The bytes of a file as it comes back, piece by piece; its SHA-256 is not checked.
+
+        Raises:
+            CorruptStream: a part of it is damaged.
+            ModelNotFound: its pixels need a model that is not here.
+        """
+        with self._located():
+            yield from self._pieces(entry)
+
+    def original_header(self, entry: FileEntry) -> bytes:
+        """The bytes before the pixel value of the source of a near-lossless file, whole and unchanged.
+
+        Raises:
+            ValueError: the file is none of those.
+            CorruptStream: a part of it is damaged.
+        """
+        if entry.original is None or not entry.original.head:
+            raise ValueError("the header comes back as it was, or the file was transcoded")
+        with self._located():
+            return b"".join(piece for part in entry.original.head for piece in self._runs[part.run].read(part))
+
+    def check(self, entry: FileEntry) -> None:
+        """Restore a file into nothing, and see that its bytes are what they must be.
+
+        Raises:
+            CorruptStream: they are not, or do not decode.
+            ModelNotFound: its pixels need a model that is not here.
+        """
+        digest = hashlib.sha256()
+        for piece in self.read(entry):
+            digest.update(piece)
+        if digest.hexdigest() != entry.sha256 and entry.how != "directory":
+            raise CorruptStream(self.mismatch(entry))
+
+    def check_frame(self) -> None:
+        """Read every section and see that its checksum fits.
+
+        Raises:
+            CorruptStream: one does not, or index and sections tell different things.
+        """
+        with self._located():
+            if self._damage:
+                raise CorruptStream("; ".join(self._damage))
+            for part in self._layout.parts:
+                _check_section(self._source, part.section)
+
+    def mismatch(self, entry: FileEntry) -> str:
+        """Why a file may have come back with other bytes than it must have."""
+        for segment in entry.segments:
+            if isinstance(segment, Deflated) and segment.zlib != ZLIB:
+                return (
+                    f"its content comes back, but zlib {ZLIB} of this machine deflates it to other "
+                    f"bytes than zlib {segment.zlib} did: restore it where that one is installed"
+                )
+        return "it comes back with other bytes than it had: its SHA-256 does not fit"
+
+    def close(self) -> None:
+        """Close the file, if this reader opened it."""
+        self._stack.close()
+
+    def __enter__(self) -> SeriesArchive:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _image(self, number: int) -> tuple[FileEntry, int]:
+        place = index(number)
+        if not -len(self) <= place < len(self):
+            raise IndexError(f"there is no image {number}, only {len(self)}")
+        return self._images[place]
+
+    def slices_of(self, entry: FileEntry) -> tuple[Slices, PixelReader] | None:
+        """The run of slices that holds the pixels of a file, and its stream; None where it has none.
+
+        Raises:
+            CorruptStream: there is no such stream.
+        """
+        with self._located():
+            found = self._slices_of(entry)
+            return None if found is None else (found, self._stream(found.stream))
+
+    @staticmethod
+    def _slices_of(entry: FileEntry) -> Slices | None:
+        for segment in entry.segments:
+            for part in segment.segments if isinstance(segment, Deflated) else (segment,):
+                if isinstance(part, Slices):
+                    return part
+        return None
+
+    def _slice(self, found: Slices, frame: int) -> NDArray[Any]:
+        stream = self._stream(found.stream)
+        if not 0 <= frame < found.count or found.first + found.count > len(stream):
+            raise CorruptStream(f"stream {found.stream} has no slice {found.first + frame}, only {len(stream)}")
+        return stream[found.first + frame]
+
+    def _decoded(self, entry: FileEntry, frame: int) -> NDArray[Any]:
+        from ..dicom.decode import decode
+        from ..dicom.parse import parse
+        from ..sources import quiet
+
+        with quiet():
+            header, _ = parse(io.BytesIO(b"".join(self._pieces(entry))), "", pixels=True)
+            return decode(header, "", frame=frame, max_pixels=self._max_pixels)[0]
+
+    def _pieces(self, entry: FileEntry) -> Iterator[bytes]:
+        """The bytes of a file; never more of them than it says that it has."""
+        left = entry.size
+        for segment in entry.segments:
+            for piece in self._of(segment):
+                left -= len(piece)
+                if left < 0:
+                    raise CorruptStream(f"a file has more bytes than the {entry.size} that the archive says")
+                yield piece
+        if left:
+            raise CorruptStream(f"a file has {entry.size - left} bytes, not {entry.size} as the archive says")
+
+    def _of(self, segment: Segment) -> Iterator[bytes]:
+        if isinstance(segment, Bytes):
+            yield from self._runs[segment.run].read(segment)
+        elif isinstance(segment, Slices):
+            element_bytes(segment.element)
+            for frame in range(segment.count):
+                yield write_values(self._slice(segment, frame), segment.element)
+        else:
+            deflater = Deflater(segment.settings)
+            for part in segment.segments:
+                for piece in self._of(part):
+                    yield deflater.write(piece)
+            yield deflater.finish()
+
+    def _stream(self, number: int) -> PixelReader:
+        if number not in self._streams:
+            parts = self._layout.all("STRM")
+            if number >= len(parts):
+                raise CorruptStream(f"there is no stream {number} in the archive, only {len(parts)}")
+            section = parts[number].section
+            window = Window(self._source, section.offset + SECTION_HEAD_BYTES, section.length)
+            self._streams[number] = PixelReader(
+                window, max_pixels=self._max_pixels, threads=self._threads, salvage=True
+            )
+        return self._streams[number]
+
+    def _spoken(self, number: int) -> str:
+        try:
+            stream = self._stream(number)
+        except StreamError:
+            return "damaged"
+        return f"{' x '.join(map(str, stream.shape))} {stream.dtype.name}, model {stream.info.model_name}"
+
+    def _read_metadata(self) -> dict[str, Any]:
+        parts = self._layout.all("META")
+        document = parse_metadata(read_section(self._source, parts[0].section)) if parts else {}
+        found = {
+            "series": document.get("series", ""),
+            "generation": document.get("generation", 1),
+            "max_error": document.get("max_error", 0.0),
+            "settings": document.get("settings", {}),
+        }
+        kinds = {"series": str, "generation": int, "max_error": int | float, "settings": dict}
+        if len(parts) > 1 or any(not isinstance(found[key], kind) for key, kind in kinds.items()):
+            raise CorruptStream("section META of the archive makes no sense")
+        return found
+
+    def _read_table(self) -> tuple[FileEntry, ...]:
+        parts = self._layout.all("FILE")
+        if sum(part.size for part in parts) > MAX_TABLE_BYTES:
+            raise CorruptStream(f"the list of files claims more than {MAX_TABLE_BYTES} bytes")
+        lines = []
+        for part in parts:
+            try:
+                lines.append(unpack_block(read_section(self._source, part.section), part.size))
+            except CorruptStream as error:
+                # each block holds whole lines, so the others can be read without it
+                self._damage.append(f"a part of the list of files is lost: {error}")
+        entries = parse_table(b"".join(lines))
+        if not self._damage and len(entries) != self._layout.files:
+            raise CorruptStream(f"the list has {len(entries)} files, the footer tells {self._layout.files}")
+        if not entries and self._damage:
+            raise CorruptStream("; ".join(self._damage))
+        return entries
+
+    @contextmanager
+    def _located(self) -> Iterator[None]:
+        """Put the archive's name before what is wrong with it."""
+        try:
+            yield
+        except StreamError as error:
+            if self._where is None or str(error).startswith(self._where):
+                raise
+            raise type(error)(f"{self._where}: {error}") from error
+
+
+def _check_section(source: Source, section: Section) -> None:
+    head = parse_head(bytes(source.read(section.offset, SECTION_HEAD_BYTES)), section.offset)
+    if head != section:
+        raise CorruptStream(f"the head of section {section.tag} at offset {section.offset} is damaged")
+    checksum, done = 0, 0
+    while done < section.length:
+        piece = source.read(section.offset + SECTION_HEAD_BYTES + done, min(_PIECE_BYTES, section.length - done))
+        checksum = zlib.crc32(piece, checksum)
+        done += len(piece)
+    if checksum != section.checksum:
+        raise CorruptStream(f"section {section.tag} at offset {section.offset} is damaged: its checksum does not fit")

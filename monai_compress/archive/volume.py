@@ -1,0 +1,118 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""Images of an archive in Hounsfield units, with their place in the patient."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset
+
+from ..dicom import DicomImage, tags
+from ..dicom.check import rescale
+from ..dicom.geometry import frame_affine, orientation, pixel_spacing_mm
+from ..dicom.read import padding_range
+from ..images.series import place_slices
+from ..nifti import read_volume
+
+if TYPE_CHECKING:
+    from .reader import SeriesArchive
+    from .table import FileEntry
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """Slices of one size, one behind the other.
+
+    Args:
+        hu: (slices, rows, columns) float32 in HU; padding is -1024 HU. Of .npy files the values as they are.
+        affine: (4, 4) float64 from (row, column, slice) indices to LPS millimetres; None where the files do not say, or
+            where the slices do not share one plane.
+        images: numbers of these slices in the archive.
+    """
+
+    hu: NDArray[np.float32]
+    affine: NDArray[np.float64] | None = field(repr=False)
+    images: tuple[int, ...] = field(repr=False)
+
+
+def hu_of(archive: SeriesArchive, number: int) -> NDArray[np.float32]:
+    """See ``SeriesArchive.hu``."""
+    header = archive.dataset(number)
+    return _image(header, archive[number], archive.frame_of(number)[1]).hu()
+
+
+def volume_of(archive: SeriesArchive, stack: int) -> Volume:
+    """See ``SeriesArchive.volume``."""
+    kinds = {archive.frame_of(number)[0].kind for number in range(len(archive))}
+    if kinds == {"nifti"} and len(archive.files) == 1:
+        return _nifti(archive, archive.files[0])
+    if kinds - {"dicom"}:
+        numbers = tuple(range(len(archive)))
+        return Volume(np.stack([archive[number] for number in numbers]).astype(np.float32), None, numbers)
+    headers = _Headers(archive)
+    stacks: dict[Hashable, list[int]] = {}
+    for number in range(len(archive)):
+        if (tags.number(headers[number], "SamplesPerPixel") or 1) == 1:
+            stacks.setdefault(headers.kind(number), []).append(number)
+    found = sorted(stacks.values(), key=lambda numbers: -len(numbers))
+    if not 0 <= stack < len(found):
+        raise ValueError(f"there is no stack {stack} of grey images in the archive, only {len(found)}")
+    chosen = found[stack]
+    hu = np.empty((len(chosen), *archive[chosen[0]].shape), np.float32)
+    affines = []
+    for place, number in enumerate(chosen):
+        image = _image(headers[number], archive[number], archive.frame_of(number)[1])
+        hu[place] = image.hu()
+        affines.append(image.affine)
+    return Volume(hu, place_slices(affines)[0], tuple(chosen))
+
+
+class _Headers:
+    """The headers of images; that of a multi-frame file is parsed once."""
+
+    def __init__(self, archive: SeriesArchive) -> None:
+        self._archive = archive
+        self._last: tuple[str, Dataset] = ("", Dataset())
+
+    def __getitem__(self, number: int) -> Dataset:
+        path = self._archive.frame_of(number)[0].path
+        if path != self._last[0]:
+            self._last = path, self._archive.dataset(number)
+        return self._last[1]
+
+    def kind(self, number: int) -> Hashable:
+        """Images of one kind stack: rows, columns and orientation, as coarse as rounding in headers asks for."""
+        header = self[number]
+        axes = orientation(header, self._archive.frame_of(number)[1])
+        turned = None if axes is None else tuple(round(value, 2) + 0.0 for value in axes.ravel())
+        return header.get("Rows"), header.get("Columns"), turned
+
+
+def _image(header: Dataset, stored: NDArray[np.generic], frame: int) -> DicomImage:
+    slope, intercept = rescale(header, frame) or (1.0, 0.0)
+    return DicomImage(
+        stored=stored[None],
+        slope=np.array([slope]),
+        intercept=np.array([intercept]),
+        padding=padding_range(header),
+        pixel_spacing_mm=pixel_spacing_mm(header, frame),
+        affine=frame_affine(header, frame),
+        header=header,
+    )
+
+
+def _nifti(archive: SeriesArchive, entry: FileEntry) -> Volume:
+    """A NIfTI file is turned to display order by its own reader, which wants a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / Path(entry.path).name
+        with path.open("wb") as file:
+            file.writelines(archive.read(entry))
+        volume = read_volume(path)
+    return Volume(volume.hu, volume.affine, tuple(range(len(archive))))

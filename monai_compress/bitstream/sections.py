@@ -1,0 +1,137 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""Sections, the bricks of streams and archives: a tag, a length, a checksum and a payload (docs/format.md)."""
+
+from __future__ import annotations
+
+import io
+import struct
+import threading
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, NamedTuple
+
+from ..errors import CorruptStream, InputError, TruncatedStream
+
+_HEAD = struct.Struct("<4sQI")
+SECTION_HEAD_BYTES = _HEAD.size
+
+
+class Source(ABC):
+    """Bytes that can be read from any place."""
+
+    size: int
+
+    @abstractmethod
+    def read(self, offset: int, length: int) -> bytes | memoryview:
+        """The ``length`` bytes from ``offset`` on, which must be there (``offset + length <= size``).
+
+        Raises:
+            TruncatedStream: they are not there (any more).
+        """
+
+
+class BytesSource(Source):
+    """Read from bytes in memory, without a copy."""
+
+    def __init__(self, data: bytes | bytearray | memoryview) -> None:
+        self._view = memoryview(data).cast("B")
+        self.size = len(self._view)
+
+    def read(self, offset: int, length: int) -> memoryview:
+        """See `Source`."""
+        return self._view[offset : offset + length]
+
+
+class FileSource(Source):
+    """Read from a binary file that can seek; its first byte is the stream's first. Threads may share it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._lock = file, threading.Lock()
+        with _reading(), self._lock:
+            self.size = file.seek(0, io.SEEK_END)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """See `Source`.
+
+        Raises:
+            InputError: the disk or the network fails.
+        """
+        with _reading(), self._lock:
+            self._file.seek(offset)
+            data = self._file.read(length)
+        if data is None or len(data) != length:
+            raise TruncatedStream(f"the file gives {len(data or b'')} of {length} bytes at offset {offset}: it shrank")
+        return data
+
+
+class Window(Source):
+    """A part of another source: a stream inside an archive."""
+
+    def __init__(self, source: Source, offset: int, length: int) -> None:
+        self._source, self._offset, self.size = source, offset, length
+
+    def read(self, offset: int, length: int) -> bytes | memoryview:
+        """See `Source`."""
+        return self._source.read(self._offset + offset, length)
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Turn the system's errors into ours."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"the stream cannot be read: {error.strerror or error}", reason="unreadable") from error
+
+
+class Section(NamedTuple):
+    """Where a section lies.
+
+    Args:
+        tag: four ASCII letters.
+        offset: of its head, from the start of the stream.
+        length: bytes of its payload.
+        checksum: CRC-32 of its payload.
+    """
+
+    tag: str
+    offset: int
+    length: int
+    checksum: int
+
+    @property
+    def end(self) -> int:
+        """Offset of the first byte behind the section."""
+        return self.offset + SECTION_HEAD_BYTES + self.length
+
+
+def pack_head(tag: str, length: int, checksum: int) -> bytes:
+    """The `SECTION_HEAD_BYTES` bytes before a payload."""
+    return _HEAD.pack(tag.encode("ascii"), length, checksum)
+
+
+def parse_head(head: bytes, offset: int) -> Section:
+    """The section whose head stands at ``offset``.
+
+    Raises:
+        CorruptStream: this is no head of a section.
+    """
+    raw, length, checksum = _HEAD.unpack(head)
+    if not raw.isalpha():  # of bytes, ASCII only
+        raise CorruptStream(f"no section begins at offset {offset}: {raw.hex(' ')} is no tag")
+    return Section(raw.decode("ascii"), offset, length, checksum)
+
+
+def read_section(source: Source, section: Section) -> bytes | memoryview:
+    """The payload of a section, its checksum checked.
+
+    Raises:
+        CorruptStream: the payload is damaged.
+    """
+    payload = source.read(section.offset + SECTION_HEAD_BYTES, section.length)
+    if zlib.crc32(payload) != section.checksum:
+        raise CorruptStream(f"section {section.tag} at offset {section.offset} is damaged: its checksum does not fit")
+    return payload

@@ -1,0 +1,262 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""The header of a CT slice whose pixels came back near-lossless: a derived image, and it says so.
+
+A slice whose values changed is another SOP instance. It gets its own UID, names the one that it was made from and
+tells how, so that no reader takes it for the original.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+import struct
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset, Sequence
+from pydicom.filereader import read_dataset
+from pydicom.uid import (
+    UID,
+    CTImageStorage,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
+
+from ..errors import DicomError
+from ..sources import quiet
+from . import syntaxes, tags
+from .check import rescale
+from .parse import parse
+from .read import padding_range
+from .write import PIXEL_DATA, UNCOMPRESSED, around_pixels, has_overlay_in_pixels
+
+METHOD = "MONAI_COMPRESS"
+"""Lossy Image Compression Method (0028,2114), a code string of at most 16 characters."""
+
+_SIGNATURES = ("DigitalSignaturesSequence", "MACParametersSequence")
+_STALE = (
+    "SmallestPixelValueInSeries",
+    "LargestPixelValueInSeries",
+    "SmallestImagePixelValueInPlane",
+    "LargestImagePixelValueInPlane",
+    "HistogramSequence",
+)
+"""What speaks of the exact values of the pixels and can't be told anew from one slice, or is retired."""
+
+_LONGEST_TEXT = 1024
+_UNDEFINED_LENGTH = 0xFFFFFFFF
+
+
+def refused_derivation(header: Dataset) -> str | None:
+    """Return in short words why a file can't be made near-lossless; None if it can.
+
+    The words: "not CT Image Storage", "no SOP Instance UID", "multi-frame", "already compressed", "colour", "no image",
+    "not 16 bit", "odd high bit", "overlay in the pixels", "no rescale".
+
+    Args:
+        header: as from ``read_header``.
+
+    >>> refused_derivation(Dataset())
+    'not CT Image Storage'
+    """
+    with quiet():
+        return _refusal(header)
+
+
+def _refusal(header: Dataset) -> str | None:
+    number = tags.number
+    bits_stored, high_bit = number(header, "BitsStored"), number(header, "HighBit")
+    slope = rescale(header)
+    refusals = {
+        "not CT Image Storage": tags.text(header, "SOPClassUID") != CTImageStorage,
+        "no SOP Instance UID": tags.text(header, "SOPInstanceUID") is None,
+        "multi-frame": (number(header, "NumberOfFrames") or 1) > 1,
+        "already compressed": syntaxes.of_header(header) not in UNCOMPRESSED,
+        "colour": number(header, "SamplesPerPixel") not in (None, 1)
+        or not (tags.text(header, "PhotometricInterpretation") or "MONOCHROME2").startswith("MONOCHROME"),
+        "no image": not number(header, "Rows") or not number(header, "Columns"),
+        "not 16 bit": number(header, "BitsAllocated") != 16,
+        "odd high bit": bits_stored is None or (high_bit is not None and high_bit != bits_stored - 1),
+        "overlay in the pixels": has_overlay_in_pixels(header),
+        "no rescale": slope is None or slope[0] == 0 or bool(tags.items(header, "ModalityLUTSequence")),
+    }
+    return next((words for words, refused in refusals.items() if refused), None)
+
+
+def derived_header(
+    source: BinaryIO | bytes,
+    pixels: NDArray[np.integer[Any]],
+    *,
+    max_error: float,
+    bound: int,
+    ratio: float,
+    where: str,
+) -> tuple[bytes, bytes]:
+    """Return head and tail of the DICOM file that holds near-lossless pixels: head + pixel values + tail is all of it.
+
+    Private elements, preamble and transfer syntax stay as they are (a deflated data set becomes explicit little
+    endian). New or changed: SOP Instance UID, Image Type (DERIVED), Lossy Image Compression with ratio and
+    method, derivation description and code, the source image, smallest and largest pixel value. Gone: the values of the
+    series and histograms, which are no longer true, and digital signatures, which the description tells.
+    The same arguments give the same bytes: no date, time or chance is in them.
+
+    Args:
+        source: the original file. A stream must be seekable; the value of its pixels is not read unless deflated. Bytes
+            that end where that value begins are enough where nothing stands behind it.
+        pixels: (1, rows, columns) integers, the stored values that come back.
+        max_error: what was promised, in rescaled units (HU).
+        bound: the same in stored units, at least 1; with 0 nothing is lost, and nothing derived.
+        ratio: bytes of the pixels before, divided by those after.
+        where: the locator, for messages.
+
+    Raises:
+        NotDicom: not a DICOM file.
+        DicomError: its ``reason`` is one of ``refused_derivation``, "values beyond Bits Stored", "odd end" or
+            "header can't be rewritten".
+        ValueError: the arguments don't fit each other or the header.
+
+    Source: DICOM PS3.3 C.7.6.1.1.2 to C.7.6.1.1.5, C.12.4, C.7.6.3.1.1; PS3.16 CID 7203 (how an image was
+    derived), CID 7202 (what its source is to it); PS3.5 B.2 (UIDs from a UUID).
+    """
+    if bound < 1 or not (0 < max_error < math.inf and 0 < ratio < math.inf):
+        raise ValueError(f"bound={bound}, max_error={max_error}, ratio={ratio}: all must be positive and finite")
+    stream = io.BytesIO(source) if isinstance(source, bytes) else source
+    stream.seek(0)
+    with quiet():
+        header, _ = parse(stream, where, pixels=False)
+        refused = _refusal(header)
+        if refused:
+            message = f"this file can't be kept near-lossless: {refused}"
+            raise DicomError(message, reason=refused, where=where)
+        if pixels.dtype.kind not in "iu" or pixels.shape != (1, header.Rows, header.Columns):
+            raise ValueError(f"pixels must be (1, {header.Rows}, {header.Columns}) integers, got {pixels.shape}")
+        if not _fits(header, pixels):
+            message = "its pixels hold values that Bits Stored has no room for, and readers would mask them"
+            raise DicomError(message, reason="values beyond Bits Stored", where=where)
+        if PIXEL_DATA not in header:  # all of a deflated data set is there already
+            for element in _behind_pixels(stream, header, where).elements():
+                header[element.tag] = element
+        _tell_pixels(header, pixels)
+        _tell_derivation(header, pixels, max_error, bound, ratio)
+        return around_pixels(header, where, syntax=_syntax(header), value_bytes=2 * pixels.size, vr="OW")
+
+
+def _fits(header: Dataset, pixels: NDArray[np.integer[Any]]) -> bool:
+    """Whether all values lie where an error within the bound stays one: a reader's mask would wrap the others round."""
+    bits = int(tags.number(header, "BitsStored") or 16)
+    low = -(2 ** (bits - 1)) if tags.number(header, "PixelRepresentation") == 1 else 0
+    return low <= int(pixels.min()) and int(pixels.max()) < low + 2**bits
+
+
+def _syntax(header: Dataset) -> UID:
+    """The syntax in which the data set really is written, which a wrong meta header may contradict."""
+    implicit, little = header.original_encoding
+    if implicit:
+        return ImplicitVRLittleEndian
+    return ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+
+
+def _behind_pixels(stream: BinaryIO, header: Dataset, where: str) -> Dataset:
+    """Read the elements behind the pixels from a stream at the element that holds them.
+
+    Source: DICOM PS3.5 7.1.2, 7.1.3.
+    """
+    implicit, little = header.original_encoding
+    stream.seek(4 if implicit else 8, io.SEEK_CUR)
+    raw = stream.read(4)
+    length = struct.unpack("<I" if little else ">I", raw)[0] if len(raw) == 4 else 0
+    if length == _UNDEFINED_LENGTH:
+        raise DicomError("its pixels have no stated length", reason="odd end", where=where)
+    stream.seek(length, io.SEEK_CUR)
+    try:
+        behind = read_dataset(stream, bool(implicit), bool(little))
+    except Exception as error:
+        message = f"what stands behind the pixels does not parse ({type(error).__name__})"
+        raise DicomError(message, reason="odd end", where=where) from error
+    if any(tag <= PIXEL_DATA for tag in behind.keys()):  # noqa: SIM118 - iterating a data set parses its values
+        raise DicomError("what stands behind the pixels is no part of a data set", reason="odd end", where=where)
+    return behind
+
+
+def _tell_pixels(header: Dataset, pixels: NDArray[np.integer[Any]]) -> None:
+    """Make what the header says about the values true again."""
+    values = pixels
+    padding = padding_range(header)
+    if padding is not None and not _counts_padding(header, padding):
+        measured = pixels[(pixels < padding[0]) | (pixels > padding[1])]
+        values = measured if measured.size else pixels
+    vr = "SS" if tags.number(header, "PixelRepresentation") == 1 else "US"
+    for keyword, value in (("SmallestImagePixelValue", values.min()), ("LargestImagePixelValue", values.max())):
+        if keyword in header:
+            header.add_new(keyword, vr, int(value))
+    for keyword in _STALE:
+        header.pop(keyword, None)
+
+
+def _counts_padding(header: Dataset, padding: tuple[int, int]) -> bool:
+    """Whether the original's smallest and largest value are taken over padded pixels too."""
+    ends = [tags.number(header, f"{which}ImagePixelValue") for which in ("Smallest", "Largest")]
+    # modulo, since some writers give these values the sign of the other type
+    return any(end is not None and (int(end) - padding[0]) % 2**16 <= padding[1] - padding[0] for end in ends)
+
+
+def _tell_derivation(
+    header: Dataset, pixels: NDArray[np.integer[Any]], max_error: float, bound: int, ratio: float
+) -> None:
+    old_uid = str(tags.text(header, "SOPInstanceUID"))
+    source = Dataset()
+    source.ReferencedSOPClassUID = CTImageStorage
+    source.ReferencedSOPInstanceUID = old_uid
+    source.PurposeOfReferenceCodeSequence = Sequence([_code("121320", "Uncompressed predecessor")])
+    _append(header, "SourceImageSequence", source)
+    _append(header, "DerivationCodeSequence", _code("113040", "Lossy Compression"))
+
+    description = f"{METHOD}: near-lossless, no pixel is off by more than {bound} stored units ({max_error:g} HU asked)"
+    signed = [header.pop(keyword, None) for keyword in _SIGNATURES]
+    if any(element is not None for element in signed):
+        description += "; digital signatures removed"
+    before = tags.text(header, "DerivationDescription")
+    if before:
+        description = f"{before[: _LONGEST_TEXT - len(description) - 2]}; {description}"
+    header.DerivationDescription = description
+
+    ratios = tags.texts(header, "LossyImageCompressionRatio")
+    methods = tags.texts(header, "LossyImageCompressionMethod")
+    # the n-th method belongs to the n-th ratio: what an earlier step did not tell stays empty
+    steps = max(len(ratios), len(methods))
+    ratio_text = f"{ratio:.2f}"
+    header.LossyImageCompressionRatio = [*ratios, *[""] * (steps - len(ratios)), ratio_text]
+    header.LossyImageCompressionMethod = [*methods, *[""] * (steps - len(methods)), METHOD]
+    header.LossyImageCompression = "01"
+
+    header.ImageType = ["DERIVED", *(tags.texts(header, "ImageType")[1:] or ["PRIMARY"])]
+    header.SOPInstanceUID = _uid(pixels, old_uid, repr(float(max_error)), str(bound), ratio_text)
+
+
+def _append(header: Dataset, keyword: str, item: Dataset) -> None:
+    setattr(header, keyword, Sequence([*tags.items(header, keyword), item]))
+
+
+def _code(value: str, meaning: str) -> Dataset:
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, "DCM", meaning
+    return code
+
+
+def _uid(pixels: NDArray[np.integer[Any]], *parts: str) -> UID:
+    """Return a UID that depends on the original's UID, the parameters and the pixels, and on nothing else.
+
+    The pixels belong to it: another model or effort keeps the same promise with other values, and that is another
+    instance.
+    """
+    digest = hashlib.sha256("\n".join(["monai_compress derived", *parts, ""]).encode())
+    digest.update(pixels.astype("<i4").tobytes())
+    number = int.from_bytes(digest.digest()[:16], "big")
+    # RFC 9562 5.8: version 8, for a UUID that a custom hash made
+    number = number & ~(0xF << 76) | 0x8 << 76
+    number = number & ~(0x3 << 62) | 0x2 << 62
+    return UID(f"2.25.{number}")
