@@ -24,6 +24,7 @@ _PUBLIC = {
     "PixelCodec": "codecs",
     "PixelReader": "streams",
     "PixelWriter": "streams",
+    "SeriesArchive": "archive",
     "TrainingConfig": "engines",
     "build_datasets": "data",
     "chest_phantom": "phantom",

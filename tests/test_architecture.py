@@ -23,8 +23,8 @@ FLOORS = {
     3: ("codecs", "losses", "metrics"),
     4: ("models", "context_models", "fitting"),
     5: ("api", "streams"),
-    6: ("images", "transforms", "data", "phantom"),
-    7: ("engines", "reconstruction"),
+    6: ("images", "archive", "transforms", "data", "phantom"),
+    7: ("batch", "engines", "reconstruction"),
     8: ("report",),
     9: ("cli", "__main__"),
 }
@@ -37,7 +37,9 @@ SAME_FLOOR = {
     ("nifti", "dicom"),
     ("pictures", "sources"),
     ("api", "streams"),
+    ("archive", "images"),
     ("transforms", "images"),
+    ("transforms", "archive"),
     ("data", "transforms"),
     ("reconstruction", "engines"),
     ("__main__", "cli"),
@@ -96,7 +98,7 @@ def test_light_to_import(module):
     assert run.stderr.strip() == "[]"
 
 
-@pytest.mark.parametrize("module", ["bitstream", "codecs", "context_models", "api", "streams", "images"])
+@pytest.mark.parametrize("module", ["bitstream", "codecs", "context_models", "api", "streams", "images", "archive", "batch"])
 def test_decoding_needs_neither_torch_nor_monai(module):
     code = f"import sys, monai_compress.{module}; sys.exit(str(sorted({{'torch', 'monai'}} & set(sys.modules))) or 0)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

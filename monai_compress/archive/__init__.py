@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+from .info import ArchiveInfo
 from .prepare import ArchiveSettings, SourceFile
-from .reader import ArchiveInfo, SeriesArchive
+from .reader import SeriesArchive
 from .restore import restore
 from .table import FileEntry
 from .volume import Volume

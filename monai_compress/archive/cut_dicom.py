@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import io
+import math
 from dataclasses import dataclass, replace
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from pydicom import Dataset
 from pydicom.filereader import read_dataset
@@ -33,6 +34,8 @@ _FAMILIES = (
     (range(110, 113), "JPEG XL"),
     (range(201, 204), "HTJ2K"),
 )
+# the last is Deflated Image Frame Compression
+_OTHER_FAMILIES = {RLELossless: "RLE", "1.2.840.10008.1.2.8.1": "deflate"}
 _KEYWORDS = {0x0010: "PixelData", 0x0008: "FloatPixelData", 0x0009: "DoubleFloatPixelData"}
 _LONG_VRS = frozenset({b"OB", b"OW", b"OF", b"OD", b"OL", b"OV", b"UN"})
 _UNDEFINED_LENGTH = 0xFFFFFFFF
@@ -142,14 +145,14 @@ def _element(stream: BinaryIO, content_bytes: int) -> _Element | None:
     start = stream.tell()
     raw = stream.read(12)
     is_little = raw[:2] == b"\xe0\x7f"
-    order = "little" if is_little else "big"
-    group, keyword = int.from_bytes(raw[:2], order), _KEYWORDS.get(int.from_bytes(raw[2:4], order))  # type: ignore[arg-type]
+    order: Literal["little", "big"] = "little" if is_little else "big"
+    group, keyword = int.from_bytes(raw[:2], order), _KEYWORDS.get(int.from_bytes(raw[2:4], order))
     if group != 0x7FE0 or keyword is None or len(raw) < 8:
         return None
     # by the bytes, since writers switch from one encoding to the other; a length that reads like a VR would be odd
     vr = raw[4:6] if raw[4:6] in _LONG_VRS else b""
     offset = start + (12 if vr else 8)
-    length = int.from_bytes(raw[8:12] if vr else raw[4:8], order)  # type: ignore[arg-type]
+    length = int.from_bytes(raw[8:12] if vr else raw[4:8], order)
     return _Element(keyword, vr, is_little, offset, length, max(min(length, content_bytes - offset), 0))
 
 
@@ -161,14 +164,14 @@ def _pixels(header: Dataset, element: _Element, syntax: str, frames: int) -> Pix
         return pieces.compressed(_family(syntax))
     if element.length == _UNDEFINED_LENGTH:
         return pieces.NO_LENGTH
+    rows, columns = (int(tags.number(header, keyword) or 0) for keyword in ("Rows", "Columns"))
+    if rows < 1 or columns < 1:
+        return pieces.NO_IMAGE
     if (tags.number(header, "SamplesPerPixel") or 1) != 1:
         return pieces.COLOUR
     bits = int(tags.number(header, "BitsAllocated") or 0)
     if bits not in (8, 16, 32):
         return pieces.ONE_BIT if bits == 1 else pieces.OTHER_BITS
-    rows, columns = (int(tags.number(header, keyword) or 0) for keyword in ("Rows", "Columns"))
-    if rows < 1 or columns < 1:
-        return pieces.NO_IMAGE
     kind = "i" if tags.number(header, "PixelRepresentation") == 1 else "u"
     if bits > 8:
         name = f"{'<' if element.is_little else '>'}{kind}{bits // 8}"
@@ -180,7 +183,6 @@ def _pixels(header: Dataset, element: _Element, syntax: str, frames: int) -> Pix
         name = f"{kind}1x"
     slope, intercept = (rescale(header) if frames == 1 else None) or (1.0, 0.0)
     stored = int(tags.number(header, "BitsStored") or 0)
-    padding = padding_range(header)
     pixels = Pixels(
         offset=element.offset,
         count=frames,
@@ -188,20 +190,25 @@ def _pixels(header: Dataset, element: _Element, syntax: str, frames: int) -> Pix
         columns=columns,
         element=name,
         bits_stored=stored if 1 <= stored <= bits else None,
-        padding=padding[0] if padding else None,
+        padding=_padding(header, bits, kind == "i") if 0 <= stored <= bits else None,
         slope=slope,
         intercept=intercept,
     )
     return pixels if pixels.nbytes <= element.available else pieces.CUT_OFF
 
 
+def _padding(header: Dataset, bits: int, is_signed: bool) -> int | None:
+    """The stored value of padding, if the pixels can hold it."""
+    found = padding_range(header)
+    lowest = -(2 ** (bits - 1)) if is_signed else 0
+    return found[0] if found and lowest <= found[0] < lowest + 2**bits else None
+
+
 def _family(syntax: str) -> str:
-    if syntax == RLELossless:
-        return "RLE"
+    if syntax in _OTHER_FAMILIES:
+        return _OTHER_FAMILIES[syntax]
     number = syntax.removeprefix(_JPEG_ROOT).split(".")[0] if syntax.startswith(_JPEG_ROOT) else ""
-    if number.isdecimal():
-        return next((name for numbers, name in _FAMILIES if int(number) in numbers), "other")
-    return "other"
+    return next((name for numbers, name in _FAMILIES if number in map(str, numbers)), "other")
 
 
 def _order(header: Dataset) -> tuple[float, ...]:
@@ -210,9 +217,10 @@ def _order(header: Dataset) -> tuple[float, ...]:
     axes, position = orientation(header), position_mm(header)
     if axes is None:
         return (*(0.0,) * 6, tags.number(header, "SliceLocation") or 0.0, instance)
-    along = 0.0 if position is None else round(float(normal(axes) @ position), 3)
-    # + 0.0 takes the sign from -0.0
-    return (*(round(float(cosine), 2) + 0.0 for cosine in axes.ravel()), along + 0.0, instance)
+    along = 0.0 if position is None else float(normal(axes) @ position)
+    # + 0.0 takes the sign from -0.0; odd positions may overflow
+    along = round(along, 3) + 0.0 if math.isfinite(along) else 0.0
+    return (*(round(float(cosine), 2) + 0.0 for cosine in axes.ravel()), along, instance)
 
 
 def _is_ct(header: Dataset) -> bool:

@@ -111,14 +111,16 @@ class Inflated:
 
     >>> import io
     >>> content = Inflated(io.BytesIO(b"head" + zlib.compress(b"abc" * 9, wbits=-15) + b"tail"), 4)
-    >>> b"".join(content) == b"abc" * 9, content.used
-    (True, 7)
+    >>> b"".join(content) == b"abc" * 9, content.used, content.size
+    (True, 7, 27)
     """
 
     def __init__(self, file: BinaryIO, offset: int, *, limit: int | None = None) -> None:
         self._file, self._offset, self._limit = file, offset, limit
         self.used = 0
         """Bytes of the stream, once it was read to its end; what follows them in the file is not part of it."""
+        self.size = 0
+        """Bytes that it inflates to, once it was read to its end."""
 
     def __iter__(self) -> Iterator[bytes]:
         unpack = zlib.decompressobj(-zlib.MAX_WBITS)
@@ -141,7 +143,7 @@ class Inflated:
                 raise InputError(f"it inflates to more than {self._limit} bytes", reason="inflates to too much")
             if piece:
                 yield piece
-        self.used = read - len(unpack.unused_data)
+        self.used, self.size = read - len(unpack.unused_data), total
 
 
 def find_settings(file: BinaryIO, offset: int, *, sample_bytes: int = 2**20) -> list[DeflateSettings]:
@@ -171,16 +173,13 @@ def find_settings(file: BinaryIO, offset: int, *, sample_bytes: int = 2**20) -> 
     return [settings for settings in _CANDIDATES if _begins_like(packed, content, settings, is_whole)]
 
 
-def makes(file: BinaryIO, offset: int, settings: DeflateSettings) -> int:
-    """Return how many bytes a deflate stream has, if settings make the whole of it again; else 0.
+def made_again(file: BinaryIO, offset: int, settings: DeflateSettings) -> Inflated | None:
+    """Return a deflate stream, read to its end, if settings make the whole of it again; else, or if damaged, None.
 
     Args:
         file: it must be possible to seek in it.
         offset: where the stream starts.
         settings: one of those that ``find_settings`` found.
-
-    Raises:
-        InputError: the stream is cut off or damaged.
     """
     content, deflater, at = Inflated(file, offset), Deflater(settings), offset
 
@@ -190,8 +189,11 @@ def makes(file: BinaryIO, offset: int, settings: DeflateSettings) -> int:
         at += len(made)
         return file.read(len(made)) == made
 
-    is_made = all(follows(deflater.write(piece)) for piece in content) and follows(deflater.finish())
-    return content.used if is_made else 0
+    try:
+        is_made = all(follows(deflater.write(piece)) for piece in content) and follows(deflater.finish())
+    except InputError:
+        return None
+    return content if is_made else None
 
 
 def _begins_like(packed: bytes, content: bytes, settings: DeflateSettings, is_whole: bool) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -60,7 +60,10 @@ class Derivation:
             DicomError: no header says what became of this one; keep it without loss.
             PromiseBroken: a value strays further than it may.
         """
-        slices = next(part for part in _flat(written.segments) if isinstance(part, Slices))
+        parts = _flat(written.segments)
+        place = next(number for number, part in enumerate(parts) if isinstance(part, Slices))
+        slices = cast(Slices, parts[place])
+        before, after = ([part for part in some if isinstance(part, Bytes)] for some in (parts[:place], parts[place:]))
         decoded = self._reader[slices.first]
         self._check(one, decoded)
         with one.opener() as file:
@@ -72,6 +75,7 @@ class Derivation:
                 ratio=self._ratio,
                 where=one.file.locator,
             )
+        source = written.original or Original(written.size, written.sha256, one.cut.syntax)
         values = write_values(decoded, slices.element)
         parts = [part for part in _flat(written.segments) if isinstance(part, Bytes)]
         place = sum(
@@ -82,9 +86,7 @@ class Derivation:
             size=len(head) + len(values) + len(tail),
             sha256=hashlib.sha256(head + values + tail).hexdigest(),
             segments=(self._keep(head), slices, *([self._keep(tail)] if tail else [])),
-            original=Original(
-                written.size, written.sha256, one.cut.syntax, head=tuple(parts[:place]), tail=tuple(parts[place:])
-            ),
+            original=replace(source, head=tuple(before), tail=tuple(after)),
         )
 
     def _check(self, one: Prepared, decoded: np.ndarray[Any, Any]) -> None:
@@ -97,9 +99,9 @@ class Derivation:
             raise PromiseBroken(f"a value strays by {worst} stored units, not {one.bound}")
 
 
-def _flat(segments: Sequence[Segment]) -> list[Bytes | Slices]:
+def _flat(segments: Sequence[Segment]) -> list[Segment]:
     """Segments without the deflate stream around them."""
-    flat: list[Bytes | Slices] = []
+    flat: list[Segment] = []
     for segment in segments:
         flat += segment.segments if isinstance(segment, Deflated) else (segment,)
     return flat

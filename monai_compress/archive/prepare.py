@@ -16,13 +16,16 @@ from ..dicom.transcode import explicit_copy
 from ..errors import DicomError, InputError
 from ..sources import open_binary, quiet, state
 from ..streams.promise import stored_bound
+from . import jpeg_ls
 from .content import Content, Opener, named_errors, sha256_of
 from .cut import cut_stream
 from .deflate import ZLIB, Deflater, DeflateSettings, Inflated, find_settings
 from .elements import Measure, stream_type
+from .jpeg_ls import Codestreams
 from .pieces import COMPRESSED, NO_SETTINGS, Cut, Pixels
 from .table import FileEntry, Original, Segment
 
+_ELEMENTS = {"uint8": "u1", "int8": "i1", "uint16": "<u2", "int16": "<i2"}
 _SMALL_BYTES = 2**16
 _HEADER_BYTES = 2**13
 
@@ -89,6 +92,7 @@ class Prepared:
         before: bytes before the deflate stream.
         after: bytes behind it.
         bound: how far its values may stray, in stored units.
+        codestreams: its frames, where they are JPEG-LS that is made again.
     """
 
     number: int
@@ -104,6 +108,7 @@ class Prepared:
     before: bytes = b""
     after: bytes = b""
     bound: int = 0
+    codestreams: Codestreams | None = None
 
     @property
     def pixels(self) -> Pixels:
@@ -182,6 +187,8 @@ def prepare(
         return one
     if settings.transcode and one.why.startswith(COMPRESSED):
         one = _transcoded(one)
+    elif one.cut.syntax == jpeg_ls.SYNTAX:
+        one = _as_jpeg_ls(one)
     if one.cut.pixels is None:
         return one
     if one.cut.deflated_at is not None:
@@ -227,6 +234,16 @@ def _transcoded(one: Prepared) -> Prepared:
     size, sha256 = sha256_of(one.opener)
     original = Original(size, sha256, one.cut.syntax)
     return replace(one, cut=found, opener=copy, how="transcoded", why=found.why, original=original)
+
+
+def _as_jpeg_ls(one: Prepared) -> Prepared:
+    """The file with the places of its codestreams; as it is where they are not made again."""
+    with one.opener() as file, named_errors():
+        found = jpeg_ls.find_codestreams(file, one.file.locator)
+    if found is None:
+        return one
+    pixels = Pixels(found.places[0][0], len(found.places), found.rows, found.columns, _ELEMENTS[found.dtype])
+    return replace(one, cut=replace(one.cut, pixels=pixels), codestreams=found, why="")
 
 
 def _deflated(one: Prepared, may_inflate: bool) -> Prepared:
@@ -280,5 +297,4 @@ def _near(one: Prepared, max_error: float, exact: str | None) -> Prepared:
     bound = 0 if why else stored_bound(max_error, [one.pixels.slope])
     if not bound:
         return replace(one, why=f"kept without loss: {why or 'one stored unit is more than the error'}")
-    original = one.original or Original(0, "")
-    return replace(one, how="near-lossless", bound=bound, original=original)
+    return replace(one, how="near-lossless", bound=bound)

@@ -8,10 +8,8 @@ import hashlib
 import io
 import os
 import zlib
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
 from operator import index
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -21,7 +19,6 @@ from numpy.typing import NDArray
 
 from ..bitstream.archive import read_archive_layout
 from ..bitstream.blocks import unpack_block
-from ..bitstream.header import VERSION
 from ..bitstream.metadata import parse_metadata
 from ..bitstream.sections import SECTION_HEAD_BYTES, Section, Source, Window, parse_head, read_section
 from ..errors import CorruptStream, StreamError
@@ -29,8 +26,10 @@ from ..streams import PixelReader
 from ..streams.reader import MAX_PIXELS, open_source
 from .deflate import ZLIB, Deflater
 from .elements import element_bytes, write_values
+from .info import ArchiveInfo, archive_info
+from .jpeg_ls import encode_frame
 from .runs import RunReader
-from .table import DATA, HEAD, MAX_TABLE_BYTES, Bytes, Deflated, FileEntry, Segment, Slices, parse_table
+from .table import DATA, HEAD, MAX_TABLE_BYTES, Bytes, Deflated, FileEntry, JpegLs, Segment, Slices, parse_table
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -38,51 +37,6 @@ if TYPE_CHECKING:
     from .volume import Volume
 
 _PIECE_BYTES = 2**20
-
-
-@dataclass(frozen=True)
-class ArchiveInfo:
-    """What an archive says of itself, without names.
-
-    Args:
-        version: of the format, ``"major.minor"``.
-        series: 16 hex digits that name the series, the first of the SHA-256 of its Series Instance UID; else empty.
-        generation: 1, or more where the series had changed since an earlier archive.
-        max_error: the largest error that was asked for, in rescaled units (HU for CT); 0 is lossless.
-        settings: how it was written: effort, transcode, inflate.
-        files: how many files, folders not counted.
-        images: how many images `SeriesArchive` reads.
-        streams: shape and dtype of each pixel stream.
-        ways: how many files were kept in which way.
-        reasons: how many files did not go through the codec, and why.
-        bytes: of the archive.
-        source_bytes: of the files that went in.
-        restored_bytes: of the files that come back.
-        ratio: ``source_bytes / bytes``.
-        sections: bytes by what they are for.
-        damage: what of the frame is damaged; empty where it is sound.
-    """
-
-    version: str
-    series: str
-    generation: int
-    max_error: float
-    settings: dict[str, Any]
-    files: int
-    images: int
-    streams: tuple[str, ...]
-    ways: dict[str, int]
-    reasons: dict[str, int]
-    bytes: int
-    source_bytes: int
-    restored_bytes: int
-    ratio: float
-    sections: dict[str, int]
-    damage: tuple[str, ...] = field(default=())
-
-    def as_dict(self) -> dict[str, Any]:
-        """The same as plain values that JSON takes."""
-        return asdict(self) | {"streams": list(self.streams), "damage": list(self.damage)}
 
 
 class SeriesArchive:
@@ -145,8 +99,8 @@ class SeriesArchive:
         """
         entry, frame = self._image(number)
         with self._located():
-            if (found := self._slices_of(entry)) is not None:
-                return self._slice(found, frame)
+            if (found := self._place(entry, frame)) is not None:
+                return self._slice(*found)
             return self._decoded(entry, frame)
 
     def dataset(self, number: int) -> Dataset:
@@ -165,7 +119,7 @@ class SeriesArchive:
             raise ValueError(f"image {number} is {entry.kind}, and has no DICOM header")
         with self._located(), quiet():
             first = entry.segments[0] if entry.segments else None
-            is_cut = isinstance(first, Bytes) and any(isinstance(part, Slices) for part in entry.segments)
+            is_cut = isinstance(first, Bytes) and any(isinstance(part, Slices | JpegLs) for part in entry.segments)
             pieces = self._runs[first.run].read(first) if is_cut and isinstance(first, Bytes) else self._pieces(entry)
             return parse(io.BytesIO(b"".join(pieces)), "", pixels=False)[0]
 
@@ -206,31 +160,8 @@ class SeriesArchive:
     @property
     def info(self) -> ArchiveInfo:
         """What the archive says of itself; decodes nothing."""
-        files = [entry for entry in self.files if entry.how != "directory"]
-        source_bytes = sum(entry.source_size for entry in files)
-        sections: dict[str, int] = {}
-        for part in self._layout.parts:
-            name, length = part.section.tag, SECTION_HEAD_BYTES + part.section.length
-            sections[name] = sections.get(name, 0) + length
-        sections["frame"] = self._layout.size - sum(sections.values())
-        return ArchiveInfo(
-            version=f"{VERSION[0]}.{self._layout.minor}",
-            series=self._metadata["series"],
-            generation=self._metadata["generation"],
-            max_error=self._metadata["max_error"],
-            settings=self._metadata["settings"],
-            files=len(files),
-            images=len(self),
-            streams=tuple(self._spoken(number) for number in range(len(self._layout.all("STRM")))),
-            ways=dict(Counter(entry.how for entry in files)),
-            reasons=dict(Counter(entry.why for entry in files if entry.why)),
-            bytes=self._layout.size,
-            source_bytes=source_bytes,
-            restored_bytes=sum(entry.size for entry in files),
-            ratio=source_bytes / self._layout.size,
-            sections=sections,
-            damage=tuple(self._damage),
-        )
+        streams = [self._spoken(number) for number in range(len(self._layout.all("STRM")))]
+        return archive_info(self._layout, self.files, self._metadata, streams, self._damage)
 
     def read(self, entry: FileEntry) -> Iterator[bytes]:
         """The bytes of a file as it comes back, piece by piece; its SHA-256 is not checked.
@@ -307,29 +238,27 @@ class SeriesArchive:
             raise IndexError(f"there is no image {number}, only {len(self)}")
         return self._images[place]
 
-    def slices_of(self, entry: FileEntry) -> tuple[Slices, PixelReader] | None:
-        """The run of slices that holds the pixels of a file, and its stream; None where it has none.
-
-        Raises:
-            CorruptStream: there is no such stream.
-        """
-        with self._located():
-            found = self._slices_of(entry)
-            return None if found is None else (found, self._stream(found.stream))
-
-    @staticmethod
-    def _slices_of(entry: FileEntry) -> Slices | None:
+    def _place(self, entry: FileEntry, frame: int) -> tuple[int, int] | None:
+        """Stream and number of the slice that holds a frame; None where none does."""
+        left = frame
         for segment in entry.segments:
             for part in segment.segments if isinstance(segment, Deflated) else (segment,):
-                if isinstance(part, Slices):
-                    return part
+                if isinstance(part, JpegLs):
+                    stream, first, count = part.stream, part.number, 1
+                elif isinstance(part, Slices):
+                    stream, first, count = part.stream, part.first, part.count
+                else:
+                    continue
+                if left < count:
+                    return stream, first + left
+                left -= count
         return None
 
-    def _slice(self, found: Slices, frame: int) -> NDArray[Any]:
-        stream = self._stream(found.stream)
-        if not 0 <= frame < found.count or found.first + found.count > len(stream):
-            raise CorruptStream(f"stream {found.stream} has no slice {found.first + frame}, only {len(stream)}")
-        return stream[found.first + frame]
+    def _slice(self, stream: int, number: int) -> NDArray[Any]:
+        reader = self._stream(stream)
+        if number >= len(reader):
+            raise CorruptStream(f"stream {stream} has no slice {number}, only {len(reader)}")
+        return reader[number]
 
     def _decoded(self, entry: FileEntry, frame: int) -> NDArray[Any]:
         from ..dicom.decode import decode
@@ -358,7 +287,12 @@ class SeriesArchive:
         elif isinstance(segment, Slices):
             element_bytes(segment.element)
             for frame in range(segment.count):
-                yield write_values(self._slice(segment, frame), segment.element)
+                yield write_values(self._slice(segment.stream, segment.first + frame), segment.element)
+        elif isinstance(segment, JpegLs):
+            try:
+                yield encode_frame(self._slice(segment.stream, segment.number), segment.bits)
+            except ValueError as error:
+                raise CorruptStream(f"a slice makes no JPEG-LS codestream: {error}") from error
         else:
             deflater = Deflater(segment.settings)
             for part in segment.segments:

@@ -61,6 +61,21 @@ class Slices:
 
 
 @dataclass(frozen=True, slots=True)
+class JpegLs:
+    """A slice of a stream, written as the JPEG-LS codestream that holds it without loss.
+
+    Args:
+        stream: number of the section STRM, from 0.
+        number: of the slice.
+        bits: sample precision.
+    """
+
+    stream: int
+    number: int
+    bits: int
+
+
+@dataclass(frozen=True, slots=True)
 class Deflated:
     """Segments that are deflated together.
 
@@ -75,7 +90,7 @@ class Deflated:
     segments: tuple[Bytes | Slices, ...]
 
 
-Segment: TypeAlias = Bytes | Slices | Deflated
+Segment: TypeAlias = Bytes | Slices | JpegLs | Deflated
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +187,8 @@ def _plain(segment: Segment) -> list[Any]:
         return [segment.run, segment.offset, segment.length]
     if isinstance(segment, Slices):
         return ["pixels", segment.stream, segment.first, segment.count, segment.element]
+    if isinstance(segment, JpegLs):
+        return ["jpeg-ls", segment.stream, segment.number, segment.bits]
     settings = segment.settings
     numbers = [settings.level, settings.memory, settings.strategy, settings.wbits]
     return ["deflate", numbers, segment.zlib, [_plain(part) for part in segment.segments]]
@@ -239,6 +256,8 @@ def _original(found: Any) -> Original:
 
 
 def _segment(part: Any) -> Segment:
+    if isinstance(part, list) and len(part) == 4 and part[0] == "jpeg-ls":
+        return JpegLs(*(_whole(number) for number in part[1:]))
     if isinstance(part, list) and len(part) == 4 and part[0] == "deflate":
         numbers = [_number(number) for number in _list(part[1])]
         if len(numbers) != 4 or not isinstance(part[2], str):

@@ -50,22 +50,23 @@ def hu_of(archive: SeriesArchive, number: int) -> NDArray[np.float32]:
 
 def volume_of(archive: SeriesArchive, stack: int) -> Volume:
     """See ``SeriesArchive.volume``."""
-    kinds = {archive.frame_of(number)[0].kind for number in range(len(archive))}
-    if kinds == {"nifti"} and len(archive.files) == 1:
-        return _nifti(archive, archive.files[0])
-    if kinds - {"dicom"}:
-        numbers = tuple(range(len(archive)))
-        return Volume(np.stack([archive[number] for number in numbers]).astype(np.float32), None, numbers)
     headers = _Headers(archive)
     stacks: dict[Hashable, list[int]] = {}
     for number in range(len(archive)):
-        if (tags.number(headers[number], "SamplesPerPixel") or 1) == 1:
-            stacks.setdefault(headers.kind(number), []).append(number)
+        if (kind := headers.kind(number)) is not None:
+            stacks.setdefault(kind, []).append(number)
     found = sorted(stacks.values(), key=lambda numbers: -len(numbers))
     if not 0 <= stack < len(found):
         raise ValueError(f"there is no stack {stack} of grey images in the archive, only {len(found)}")
     chosen = found[stack]
+    entry, _ = archive.frame_of(chosen[0])
+    if entry.kind == "nifti":
+        return _nifti(archive, entry, chosen)
     hu = np.empty((len(chosen), *archive[chosen[0]].shape), np.float32)
+    if entry.kind != "dicom":
+        for place, number in enumerate(chosen):
+            hu[place] = archive[number]
+        return Volume(hu, None, tuple(chosen))
     affines = []
     for place, number in enumerate(chosen):
         image = _image(headers[number], archive[number], archive.frame_of(number)[1])
@@ -88,9 +89,14 @@ class _Headers:
         return self._last[1]
 
     def kind(self, number: int) -> Hashable:
-        """Images of one kind stack: rows, columns and orientation, as coarse as rounding in headers asks for."""
+        """Images of one kind stack: rows, columns and orientation, as coarse as rounding asks for; None: colour."""
+        entry, frame = self._archive.frame_of(number)
+        if entry.kind != "dicom":
+            return entry.path
         header = self[number]
-        axes = orientation(header, self._archive.frame_of(number)[1])
+        if (tags.number(header, "SamplesPerPixel") or 1) != 1:
+            return None
+        axes = orientation(header, frame)
         turned = None if axes is None else tuple(round(value, 2) + 0.0 for value in axes.ravel())
         return header.get("Rows"), header.get("Columns"), turned
 
@@ -108,11 +114,11 @@ def _image(header: Dataset, stored: NDArray[np.generic], frame: int) -> DicomIma
     )
 
 
-def _nifti(archive: SeriesArchive, entry: FileEntry) -> Volume:
+def _nifti(archive: SeriesArchive, entry: FileEntry, images: list[int]) -> Volume:
     """A NIfTI file is turned to display order by its own reader, which wants a file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / Path(entry.path).name
         with path.open("wb") as file:
             file.writelines(archive.read(entry))
         volume = read_volume(path)
-    return Volume(volume.hu, volume.affine, tuple(range(len(archive))))
+    return Volume(volume.hu, volume.affine, tuple(images))

@@ -17,11 +17,12 @@ from ..bitstream.sections import SECTION_HEAD_BYTES, FileSource, Window
 from ..errors import CompressionError, DicomError, InputError, PromiseBroken, Skipped, StreamError
 from ..files import atomic_path, output_error
 from ..streams import PixelWriter
+from .jpeg_ls import Codestreams, decode_frame
 from .near import Derivation, stream_options
 from .prepare import ArchiveSettings, Prepared, SourceFile, prepare, unchanged
 from .reader import SeriesArchive
 from .runs import RunWriter, merged
-from .table import DATA, HEAD, Bytes, Deflated, FileEntry, Segment, Slices, pack_table
+from .table import DATA, HEAD, Bytes, Deflated, FileEntry, JpegLs, Segment, Slices, pack_table
 
 _TABLE_BLOCK_BYTES = 2**18
 
@@ -148,7 +149,7 @@ def _write(
             builder = _Builder(archive, raw, settings, plan, meter)
             for stack in _stacks(prepared):
                 builder.add_stack(stack)
-            for one in prepared:
+            for one in sorted(prepared, key=lambda one: (one.cut.order, one.file.path)):
                 if one.dtype is None:
                     builder.add_verbatim(one)
             entries = builder.finish(metadata)
@@ -224,6 +225,9 @@ class _Builder:
                 raise _Again from error
 
     def _add_slices(self, one: Prepared, writer: PixelWriter, slices: Slices) -> None:
+        if one.codestreams is not None:
+            self._add_codestreams(one, one.codestreams, writer, slices)
+            return
         before = self._keep(HEAD, [one.before])
         with one.open() as content:
             head = self._keep(HEAD, content.take(one.pixels.offset))
@@ -234,6 +238,17 @@ class _Builder:
         if one.deflated is not None:
             segments = (*before, Deflated(*one.deflated, (*head, slices, *tail)), *self._keep(HEAD, [one.after]))
         self._entries[one.number] = one.entry(content, segments)
+
+    def _add_codestreams(self, one: Prepared, found: Codestreams, writer: PixelWriter, slices: Slices) -> None:
+        segments: list[Segment] = []
+        with one.open() as content:
+            for number, (offset, length) in enumerate(found.places, slices.first):
+                segments += self._keep(HEAD, content.take(offset - content.size))
+                codestream = b"".join(content.take(length))
+                writer.add(decode_frame(codestream, found.rows, found.columns, found.bits, found.dtype))
+                segments.append(JpegLs(slices.stream, number, found.bits))
+            segments += self._keep(HEAD, content.rest())
+        self._entries[one.number] = one.entry(content, tuple(segments))
 
     def add_verbatim(self, one: Prepared) -> None:
         """A file as it is, or an empty folder."""

@@ -53,7 +53,8 @@ def read_stored(
         if lowered.endswith(".npy") or start.startswith(_NPY_MAGIC):
             return read_npy(files[0])
         if start == MAGIC:
-            raise InputError("this is a stream already; 'monai-compress decompress' opens it", where=files[0])
+            message = "this is an .mcz already; 'monai-compress decompress' opens a stream, 'unpack' an archive"
+            raise InputError(message, where=files[0])
     return read_series(files, os.fspath(path), series, progress)
 
 

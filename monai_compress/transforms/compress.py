@@ -20,7 +20,11 @@ from nibabel.orientations import io_orientation
 from numpy.typing import NDArray
 
 from ..api import compress
+from ..archive import SeriesArchive
+from ..bitstream.archive import ARCHIVE_HEADER_BYTES, looks_like_archive
+from ..errors import InputError
 from ..images import DTYPES, affine_in_ras, narrowest_type, stored_from_stream
+from ..sources import open_binary
 from ..streams import PixelReader
 
 if TYPE_CHECKING:
@@ -178,7 +182,7 @@ class LoadedStream:
 class StreamReader(ImageReader):
     """Read .mcz files in ``monai.transforms.LoadImage(reader=StreamReader)``: HU as float32, with affine.
 
-    The array is (rows, columns) or (rows, columns, slices), each slice as `CTReader` has it and a screen shows it; of a
+    Of an archive of files it is the largest stack of slices of one size. The array is (rows, columns) or (rows, columns, slices), each slice as `CTReader` has it and a screen shows it; of a
     stream that `Compress` made, the axes are those that it was given. The metadata are those of `CTReader`:
     ``affine`` to RAS (identity where the place is not known), ``space``, ``spatial_shape``, ``unit`` and so on.
 
@@ -199,14 +203,17 @@ class StreamReader(ImageReader):
         """Decode the file.
 
         Raises:
-            StreamError: damaged, cut off or no stream of ours.
+            StreamError: damaged, cut off or no stream or archive of ours.
             InputError: it cannot be read.
             ModelNotFound: the stream needs a model that is not here.
         """
         names = [data] if isinstance(data, (str, os.PathLike)) else list(data)
         if len(names) != 1:
             raise ValueError(f"one stream at a time, got {len(names)} names")
-        return _load(names[0], True, max_pixels=self.max_pixels, threads=self.threads)
+        options: dict[str, Any] = {"max_pixels": self.max_pixels, "threads": self.threads}
+        with open_binary(names[0]) as file:
+            is_archive = looks_like_archive(file.read(ARCHIVE_HEADER_BYTES))
+        return _load_archive(names[0], **options) if is_archive else _load(names[0], True, **options)
 
     def get_data(self, img: LoadedStream) -> tuple[NDArray[Any], dict[str, Any]]:
         """Return the array and its metadata."""
@@ -225,6 +232,15 @@ def _load(stream: Any, is_rescaled: bool, **options: Any) -> LoadedStream:
     if affine is not None:
         affine = np.insert(affine[:, [0, 1, 3]], axis, affine[:, 2], axis=1)
     return LoadedStream(np.stack(planes, axis), affine)
+
+
+def _load_archive(path: str | os.PathLike[str], **options: Any) -> LoadedStream:
+    with SeriesArchive(path, **options) as archive:
+        if not len(archive):
+            raise InputError("this archive holds no images", where=os.fspath(path))
+        volume = archive.volume()
+    affine = None if volume.affine is None else affine_in_ras(volume.affine)
+    return LoadedStream(np.moveaxis(volume.hu, 0, -1), affine)
 
 
 def _meta(loaded: LoadedStream) -> dict[str, Any]:
