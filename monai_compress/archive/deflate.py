@@ -9,6 +9,7 @@ gzip's own program, pigz (blocks side by side), miniz, zlib-ng.
 
 from __future__ import annotations
 
+import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -121,10 +122,12 @@ class Inflated:
         """Bytes of the stream, once it was read to its end; what follows them in the file is not part of it."""
         self.size = 0
         """Bytes that it inflates to, once it was read to its end."""
+        self.crc = 0
+        """CRC-32 of what it inflates to, as gzip keeps it, once it was read to its end."""
 
     def __iter__(self) -> Iterator[bytes]:
         unpack = zlib.decompressobj(-zlib.MAX_WBITS)
-        read = total = 0
+        read = total = crc = 0
         while not unpack.eof:
             packed = unpack.unconsumed_tail
             if not packed:
@@ -139,11 +142,12 @@ class Inflated:
             if not (packed or piece or unpack.eof):
                 raise InputError("it ends before its deflate stream does", reason="cut off")
             total += len(piece)
+            crc = zlib.crc32(piece, crc)
             if self._limit is not None and total > self._limit:
                 raise InputError(f"it inflates to more than {self._limit} bytes", reason="inflates to too much")
             if piece:
                 yield piece
-        self.used, self.size = read - len(unpack.unused_data), total
+        self.used, self.size, self.crc = read - len(unpack.unused_data), total, crc
 
 
 def find_settings(file: BinaryIO, offset: int, *, sample_bytes: int = 2**20) -> list[DeflateSettings]:
@@ -194,6 +198,28 @@ def made_again(file: BinaryIO, offset: int, settings: DeflateSettings) -> Inflat
     except InputError:
         return None
     return content if is_made else None
+
+
+def sound_gzip(file: BinaryIO, offset: int) -> Inflated | None:
+    """Return the deflate stream of a gzip file, read to its end, if it is all that the file holds and is sound.
+
+    None if it is damaged or cut off, if its checksum or its size is another, or if more follows: then what it inflates
+    to does not stand for the file.
+
+    Args:
+        file: it must be possible to seek in it.
+        offset: where the stream starts.
+
+    Source: RFC 1952, section 2.3.1.
+    """
+    content = Inflated(file, offset)
+    try:
+        for _ in content:
+            pass
+    except InputError:
+        return None
+    file.seek(offset + content.used)
+    return content if file.read(9) == struct.pack("<II", content.crc, content.size % 2**32) else None
 
 
 def _begins_like(packed: bytes, content: bytes, settings: DeflateSettings, is_whole: bool) -> bool:

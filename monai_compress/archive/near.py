@@ -11,9 +11,10 @@ from typing import Any, cast
 
 import numpy as np
 
+from ..bitstream.header import value_range
 from ..bitstream.sections import Source
 from ..dicom.derived import derived_header
-from ..errors import PromiseBroken
+from ..errors import DicomError, PromiseBroken
 from ..streams import PixelReader
 from .elements import write_values
 from .prepare import ArchiveSettings, Prepared
@@ -94,6 +95,10 @@ class Derivation:
             for _ in content.take(one.pixels.offset):
                 pass
             source = next(iter(content.slices(one.pixels)))
+        lowest, highest = value_range(str(one.dtype), one.pixels.bits_stored)
+        if source.min() < lowest or source.max() > highest:
+            # a reader that masks them would see other values, and other errors
+            raise DicomError("it has values beyond Bits Stored", reason="values beyond Bits Stored")
         worst = int(np.abs(source.astype(np.int64) - decoded).max())
         if worst > one.bound:
             raise PromiseBroken(f"a value strays by {worst} stored units, not {one.bound}")

@@ -19,7 +19,7 @@ from ..streams.promise import stored_bound
 from . import jpeg_ls
 from .content import Content, Opener, named_errors, sha256_of
 from .cut import cut_stream
-from .deflate import ZLIB, Deflater, DeflateSettings, Inflated, find_settings
+from .deflate import ZLIB, DeflateSettings, Inflated, find_settings, made_again
 from .elements import Measure, stream_type
 from .jpeg_ls import Codestreams
 from .pieces import COMPRESSED, NO_SETTINGS, Cut, Pixels
@@ -253,29 +253,13 @@ def _deflated(one: Prepared, may_inflate: bool) -> Prepared:
     with one.opener() as file, named_errors():
         before = file.read(start)
         for settings in find_settings(file, start):
-            used = _makes(file, start, settings)
-            if used:
-                file.seek(start + used)
+            if (content := made_again(file, start, settings)) is not None:
+                file.seek(start + content.used)
                 after = file.read()
                 return replace(one, deflated=(settings, ZLIB), sha256=sha256, before=before, after=after)
     if may_inflate and one.cut.kind == "nifti" and one.file.path.lower().endswith(".gz"):
         return replace(one, how="inflated", original=Original(size, sha256))
     return replace(one, how="verbatim", why=NO_SETTINGS)
-
-
-def _makes(file: BinaryIO, start: int, settings: DeflateSettings) -> int:
-    """How many bytes of a deflate stream there are, if these settings make all of them; else 0."""
-    deflater, content, at = Deflater(settings), Inflated(file, start), start
-
-    def is_there(piece: bytes) -> bool:
-        nonlocal at
-        file.seek(at)
-        at += len(piece)
-        return file.read(len(piece)) == piece
-
-    if all(is_there(deflater.write(piece)) for piece in content) and is_there(deflater.finish()):
-        return content.used
-    return 0
 
 
 def _measured(one: Prepared) -> Measure:

@@ -61,10 +61,11 @@ def demo(
 ) -> None:
     """See the pixel codec keep a series and an autoencoder learn CT: bytes, a checked promise, and report.html.
 
-    One series is compressed without loss and within 2 HU, and decoded again; then an autoencoder is trained briefly and
-    measured on held-out patients. Without --data, eight simulated patients are scanned to DICOM first; from there on
-    everything is as with real ones.
+    One series is compressed without loss and within 2 HU, and decoded again; a study is packed as whole files and
+    restored; then an autoencoder is trained briefly and measured on held-out patients. Without --data, eight simulated
+    patients are scanned to DICOM first; from there on everything is as with real ones.
     """
+    from .demo_archive import show_archives
     from .demo_pixel import show_pixel_codec
     from .study import run_training
 
@@ -76,6 +77,7 @@ def demo(
         data = _simulate(console, output / "simulated", seed)
         notes.insert(0, "The patients are simulated: random anatomy from the package's own scanner, no person's scan.")
     notes += show_pixel_codec(console, data, output)
+    notes += show_archives(console, data, output)
     arguments = [str(data), "-o", str(output), *SETTINGS, "--epochs", str(epochs), "--seed", str(seed)]
     arguments += ["--max-slices", str(max_slices)]
     if patients_csv:

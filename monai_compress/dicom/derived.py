@@ -18,13 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset, Sequence
 from pydicom.filereader import read_dataset
-from pydicom.uid import (
-    UID,
-    CTImageStorage,
-    ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-)
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
 from ..errors import DicomError
 from ..sources import quiet
@@ -142,7 +136,10 @@ def derived_header(
                 header[element.tag] = element
         _tell_pixels(header, pixels)
         _tell_derivation(header, pixels, max_error, bound, ratio)
-        return around_pixels(header, where, syntax=_syntax(header), value_bytes=2 * pixels.size, vr="OW")
+        syntax = syntaxes.of_header(header)
+        if syntax == syntaxes.DEFLATED:
+            syntax = ExplicitVRLittleEndian
+        return around_pixels(header, where, syntax=syntax, value_bytes=2 * pixels.size, vr="OW")
 
 
 def _fits(header: Dataset, pixels: NDArray[np.integer[Any]]) -> bool:
@@ -150,14 +147,6 @@ def _fits(header: Dataset, pixels: NDArray[np.integer[Any]]) -> bool:
     bits = int(tags.number(header, "BitsStored") or 16)
     low = -(2 ** (bits - 1)) if tags.number(header, "PixelRepresentation") == 1 else 0
     return low <= int(pixels.min()) and int(pixels.max()) < low + 2**bits
-
-
-def _syntax(header: Dataset) -> UID:
-    """The syntax in which the data set really is written, which a wrong meta header may contradict."""
-    implicit, little = header.original_encoding
-    if implicit:
-        return ImplicitVRLittleEndian
-    return ExplicitVRLittleEndian if little else ExplicitVRBigEndian
 
 
 def _behind_pixels(stream: BinaryIO, header: Dataset, where: str) -> Dataset:
