@@ -137,23 +137,34 @@ def open_binary(locator: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             than ``MEMBER_LIMIT_BYTES``.
     """
     text, _ = split(locator)
-    inside = _archive_of(text)
-    if inside:
-        yield io.BytesIO(_read_member(*inside, where=text))
-        return
-    try:
-        mode = Path(text).stat().st_mode
-        if not stat.S_ISREG(mode):
-            if stat.S_ISDIR(mode) and not os.access(text, os.R_OK | os.X_OK):
-                raise PermissionError
-            kind = "a folder" if stat.S_ISDIR(mode) else "a device, pipe or socket"
-            raise InputError(f"this is {kind}, not a file", reason="not a file", where=text)
-        stream = _BoundedReader(io.FileIO(text))
-    except (OSError, ValueError) as error:
-        raise _unreadable(error, text) from error
-    with stream:
+    with open_exact(text) as stream:
         if Path(text).suffix.lower() == ".zip":
             _open_archive(text)
+        yield stream
+
+
+@contextmanager
+def open_exact(name: str) -> Iterator[BinaryIO]:
+    """Open the file, or the archive member, of exactly this name for its bytes; a broken zip archive is one, too.
+
+    Raises:
+        InputError: as `open_binary`.
+    """
+    inside = _archive_of(name)
+    if inside:
+        yield io.BytesIO(_read_member(*inside, where=name))
+        return
+    try:
+        mode = Path(name).stat().st_mode
+        if not stat.S_ISREG(mode):
+            if stat.S_ISDIR(mode) and not os.access(name, os.R_OK | os.X_OK):
+                raise PermissionError
+            kind = "a folder" if stat.S_ISDIR(mode) else "a device, pipe or socket"
+            raise InputError(f"this is {kind}, not a file", reason="not a file", where=name)
+        stream = _BoundedReader(io.FileIO(name))
+    except (OSError, ValueError) as error:
+        raise _unreadable(error, name) from error
+    with stream:
         yield stream
 
 

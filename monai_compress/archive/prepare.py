@@ -14,15 +14,15 @@ from ..dicom.derived import refused_derivation
 from ..dicom.parse import parse
 from ..dicom.transcode import explicit_copy
 from ..errors import DicomError, InputError
-from ..sources import open_binary, quiet, state
+from ..sources import open_exact, quiet, state
 from ..streams.promise import stored_bound
 from . import jpeg_ls
 from .content import Content, Opener, named_errors, sha256_of
 from .cut import cut_stream
-from .deflate import ZLIB, DeflateSettings, Inflated, find_settings, made_again
+from .deflate import ZLIB, DeflateSettings, Inflated, find_settings, made_again, sound_gzip
 from .elements import Measure, stream_type
 from .jpeg_ls import Codestreams
-from .pieces import COMPRESSED, NO_SETTINGS, Cut, Pixels
+from .pieces import COMPRESSED, CUT_OFF, NO_SETTINGS, Cut, Pixels
 from .table import FileEntry, Original, Segment
 
 _ELEMENTS = {"uint8": "u1", "int8": "i1", "uint16": "<u2", "int16": "<i2"}
@@ -180,7 +180,7 @@ def prepare(
     Raises:
         InputError: it can not be read.
     """
-    one = Prepared(number, file, file.cut, partial(open_binary, file.locator), "verbatim", verbatim or file.cut.why)
+    one = Prepared(number, file, file.cut, partial(open_exact, file.locator), "verbatim", verbatim or file.cut.why)
     if file.cut.kind == "directory":
         return replace(one, how="directory")
     if verbatim:
@@ -222,7 +222,7 @@ def _transcoded(one: Prepared) -> Prepared:
     """The file as its uncompressed copy; as it is where there can be none."""
 
     def copy() -> AbstractContextManager[BinaryIO]:
-        with open_binary(one.file.locator) as stream, named_errors():
+        with open_exact(one.file.locator) as stream, named_errors():
             data = stream.read()
         return nullcontext(io.BytesIO(explicit_copy(data, one.file.locator)))
 
@@ -254,10 +254,14 @@ def _deflated(one: Prepared, may_inflate: bool) -> Prepared:
         before = file.read(start)
         for settings in find_settings(file, start):
             if (content := made_again(file, start, settings)) is not None:
+                if one.cut.pixels is None or content.size < one.cut.pixels.offset + one.cut.pixels.nbytes:
+                    return replace(one, how="verbatim", why=CUT_OFF)
                 file.seek(start + content.used)
                 after = file.read()
                 return replace(one, deflated=(settings, ZLIB), sha256=sha256, before=before, after=after)
-    if may_inflate and one.cut.kind == "nifti" and one.file.path.lower().endswith(".gz"):
+        may_inflate = may_inflate and one.cut.kind == "nifti" and one.file.path.lower().endswith(".gz")
+        content = sound_gzip(file, start) if may_inflate else None
+    if content is not None and one.cut.pixels and content.size >= one.cut.pixels.offset + one.cut.pixels.nbytes:
         return replace(one, how="inflated", original=Original(size, sha256))
     return replace(one, how="verbatim", why=NO_SETTINGS)
 

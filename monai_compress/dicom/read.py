@@ -194,7 +194,7 @@ def padding_range(header: Dataset) -> tuple[int, int] | None:
         return None
     limit = tags.number(header, "PixelPaddingRangeLimit")
     is_signed = tags.number(header, "PixelRepresentation") == 1
-    bits = int(tags.number(header, "BitsStored") or 16)
+    bits = min(int(tags.number(header, "BitsStored") or 16), 64)  # a hostile header asks for 2**1e9
     ends = [_with_sign(int(end), is_signed, bits) for end in (value, value if limit is None else limit)]
     return min(ends), max(ends)
 
