@@ -21,8 +21,11 @@ from .evaluate import evaluate
 from .fit_pixel import fit_pixel
 from .info import info
 from .inspect import inspect
+from .list import list_files
+from .pack import pack
 from .reconstruct import reconstruct
 from .train import train
+from .unpack import unpack
 from .verify import verify
 
 EPILOG = """\b
@@ -30,6 +33,8 @@ Examples:
   monai-compress demo
   monai-compress compress DICOM_FOLDER -o scan.mcz
   monai-compress decompress scan.mcz -o scan.nii.gz
+  monai-compress pack STUDIES -o archives
+  monai-compress unpack archives -o STUDIES
   monai-compress train CT_FOLDER -o run --network compact
   monai-compress evaluate run
   monai-compress reconstruct run scan.nii.gz -o out
@@ -47,6 +52,9 @@ for command in (
     demo,
     compress,
     decompress,
+    pack,
+    unpack,
+    list_files,
     inspect,
     verify,
     fit_pixel,

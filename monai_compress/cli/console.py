@@ -88,16 +88,21 @@ class Console:
         self.err.print(f"note: {text}", style="yellow", markup=False, soft_wrap=True)
 
     @contextmanager
-    def progress(self, text: str) -> Iterator[Callable[..., None]]:
+    def progress(self, text: str, *, in_bytes: bool = False) -> Iterator[Callable[..., None]]:
         """A progress bar with time left; yields ``update(done, total, remark="")``.
 
         Where standard error is no terminal, a line at every quarter takes its place.
+
+        Args:
+            text: what is going on.
+            in_bytes: what is counted are bytes.
         """
         if not self.err.is_terminal:
-            yield self._lines(text)
+            yield self._lines(text, in_bytes)
             return
         from rich.progress import (
             BarColumn,
+            DownloadColumn,
             MofNCompleteColumn,
             Progress,
             TextColumn,
@@ -108,7 +113,7 @@ class Console:
         columns = (
             TextColumn("{task.description:28}"),
             BarColumn(),
-            MofNCompleteColumn(),
+            DownloadColumn() if in_bytes else MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
@@ -132,7 +137,9 @@ class Console:
 
             yield update
 
-    def _lines(self, text: str) -> Callable[..., None]:
+    def _lines(self, text: str, in_bytes: bool) -> Callable[..., None]:
+        from rich.filesize import decimal
+
         told = -1
 
         def update(done: int, total: int, remark: str = "") -> None:
@@ -140,7 +147,8 @@ class Console:
             quarter = 4 * done // max(total, 1)
             if quarter > told:
                 told = quarter
-                self.say(f"{text}: {done} of {total} {remark}".rstrip())
+                count = f"{decimal(done)} of {decimal(total)}" if in_bytes else f"{done} of {total}"
+                self.say(f"{text}: {count} {remark}".rstrip())
 
         return update
 
@@ -152,7 +160,9 @@ class Console:
         from rich.markup import escape
         from rich.table import Table
 
-        table = Table(*columns, title=title, title_justify="left")
+        table = Table(title=title, title_justify="left")
+        for column in columns:
+            table.add_column(column, overflow="fold")  # a path that is cut short names nothing
         for row in rows:
             table.add_row(*(escape(cell) for cell in row))
         RichConsole(highlight=False).print(table)

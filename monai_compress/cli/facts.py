@@ -5,22 +5,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ..errors import OutputError
+from ..errors import OutputError, Skipped
 
 if TYPE_CHECKING:
+    from ..archive import ArchiveInfo
     from ..streams import StreamInfo
     from .console import Console
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+MOST_FAILURES = 20
+"""No more failures of one cause are shown."""
+
 threads_option = click.option(
     "--threads", type=click.IntRange(1), help="At most so many; by default one for each core."
+)
+jobs_option = click.option(
+    "-j", "--jobs", type=click.IntRange(1), help="At most so many at a time; by default one for each core."
 )
 replace_option = click.option("--overwrite", is_flag=True, help="Replace the output file if it exists.")
 
@@ -66,6 +73,53 @@ def slices(number: int) -> str:
     return f"{number:,} slice{'' if number == 1 else 's'}"
 
 
+def files(number: int) -> str:
+    """A number of files in words.
+
+    >>> files(1), files(1200)
+    ('1 file', '1,200 files')
+    """
+    return f"{number:,} file{'' if number == 1 else 's'}"
+
+
+def path(text: str) -> str:
+    """A path, or a message with one, as any terminal can show it."""
+    from ..batch.manifest import plain
+
+    return plain(text)
+
+
+def archive_promise(info: ArchiveInfo) -> str:
+    """What must come back of an archive's files, as a sentence."""
+    told = {
+        "near-lossless": f"derived images, within {info.max_error:g} HU",
+        "transcoded": "uncompressed, with the same pixels",
+        "inflated": "inflated, with the same content",
+    }
+    parts = [f"{count:,} {told[how]}" for how, count in sorted(info.ways.items()) if how in told]
+    exact = sum(count for how, count in info.ways.items() if how not in told)
+    return "; ".join(([f"{exact:,} byte for byte"] if exact or not parts else []) + parts)
+
+
+def failures(console: Console, skipped: Sequence[Skipped]) -> None:
+    """A table of what was left out, if anything was; of many for one cause the first."""
+    rows = []
+    for reason in dict.fromkeys(entry.reason for entry in skipped):
+        same = [entry for entry in skipped if entry.reason == reason]
+        rows += [[path(entry.locator), reason, path(entry.detail)] for entry in same[:MOST_FAILURES]]
+        if len(same) > MOST_FAILURES:
+            rows.append([f"and {len(same) - MOST_FAILURES:,} more", reason, ""])
+    if rows:
+        console.table("Failed", ["what", "why", "in full"], rows)
+
+
+def is_compressed(why: str) -> bool:
+    """Whether this is the reason for files whose pixels were compressed before."""
+    from ..archive.pieces import COMPRESSED
+
+    return why.startswith(COMPRESSED)
+
+
 def promise(info: StreamInfo) -> str:
     """What must come back, as a sentence."""
     if info.bound == 0:
@@ -88,6 +142,19 @@ def raw_bytes(info: StreamInfo) -> int:
     48
     """
     return math.prod(info.shape) * int(info.dtype.lstrip("uint")) // 8
+
+
+def compile_once(console: Console) -> None:
+    """Compile the codec, where it is not yet, before several processes would all do it."""
+    from ..codecs.engines.compiled import is_compiled
+
+    if not is_compiled():
+        import numpy as np
+
+        from .. import api
+
+        tell_of_compiling(console)
+        api.compress(np.zeros((2, 4, 4), np.int16), threads=1)
 
 
 def tell_of_compiling(console: Console) -> None:

@@ -15,7 +15,7 @@ from .options import json_option
 EPILOG = """\b
 Examples:
   monai-compress inspect scan.mcz
-  monai-compress inspect scan.mcz --json
+  monai-compress inspect archives/a/0123456789abcdef.mcz --json
 """
 
 
@@ -23,13 +23,48 @@ Examples:
 @click.argument("file", type=click.Path(path_type=Path))
 @json_option
 def inspect(file: Path, as_json: bool) -> None:
-    """Tell what FILE promises and holds, without decoding its pixels; 'verify' decodes them."""
+    """Tell what FILE, a stream or an archive, promises and holds, without decoding pixels; 'verify' decodes them."""
+    from ..batch.archives import is_archive
+
+    console = Console(as_json)
+    if is_archive(file):
+        _inspect_archive(console, file)
+    else:
+        _inspect_stream(console, file)
+
+
+def _inspect_archive(console: Console, file: Path) -> None:
+    from ..archive import SeriesArchive
+
+    with SeriesArchive(file, threads=1) as archive:
+        info = archive.info
+    rows = [
+        ["format", f"{info.version}, archive"],
+        ["files", f"{info.files:,}, {facts.size(info.source_bytes)}"],
+        ["images", f"{info.images:,}"],
+        ["bytes", f"{info.bytes:,}"],
+        ["ratio", f"{info.ratio:.2f} : 1 of the files"],
+        ["promise", facts.archive_promise(info)],
+        ["series", info.series or "none"],
+        ["generation", str(info.generation)],
+        ["written with", ", ".join(f"{key} {value}" for key, value in sorted(info.settings.items()))],
+    ]
+    rows += [[f"pixel stream {number}", text] for number, text in enumerate(info.streams)]
+    rows += [[f"files kept {way}", f"{count:,}"] for way, count in sorted(info.ways.items())]
+    rows += [[f"because: {why}", f"{count:,}"] for why, count in sorted(info.reasons.items())]
+    rows += [[f"section {name}", f"{length:,} bytes"] for name, length in info.sections.items()]
+    rows += [["DAMAGED", text] for text in info.damage]
+    console.table(facts.path(file.name), ["what", "value"], rows)
+    if console.as_json:
+        console.result(info.as_dict())
+
+
+def _inspect_stream(console: Console, file: Path) -> None:
     import numpy as np
 
     from ..images import stored_from_stream
     from ..streams import PixelReader
 
-    console = Console(as_json)
     with PixelReader(file) as reader:
         info = reader.info
         image = stored_from_stream(reader)
@@ -54,5 +89,5 @@ def inspect(file: Path, as_json: bool) -> None:
         rows.append(["spacing, mm", f"{spacing[0]:.4g} x {spacing[1]:.4g} x {spacing[2]:.4g} (row, column, slice)"])
     rows += [[f"section {name}", f"{length:,} bytes"] for name, length in info.sections.items()]
     console.table(file.name, ["what", "value"], rows)
-    if as_json:
+    if console.as_json:
         console.result(info.as_dict())

@@ -4,69 +4,93 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import CompressionError
 from . import facts
 from .console import Console
 from .options import json_option
 
+if TYPE_CHECKING:
+    from ..batch.verify import Verdict
+
+MOST_ROWS = 100
+"""Of more files only the bad ones are shown."""
+
 EPILOG = """\b
 Examples:
   monai-compress verify scan.mcz
-  monai-compress verify archive/*.mcz --json
+  monai-compress verify archives
+  monai-compress verify archives/*.mcz --json
 """
 
 
 @click.command(epilog=EPILOG)
-@click.argument("files", metavar="FILE...", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.argument("files", metavar="FILE|FOLDER...", type=click.Path(path_type=Path), nargs=-1, required=True)
 @facts.model_option("The model that the files name, where it is neither in them nor in this package.")
 @facts.threads_option
 @json_option
 @click.pass_context
 def verify(ctx: click.Context, files: tuple[Path, ...], model: Path | None, threads: int | None, as_json: bool) -> None:
-    """Decode every FILE and check all checksums; a bad one does not stop the others, and makes the exit code 1."""
-    from ..api import verify_stream
+    """Decode every FILE, and every .mcz file in FOLDER, and check all checksums.
+
+    A bad one does not stop the others, and makes the exit code 1. Of an archive, every file is restored into nothing
+    and its SHA-256 is compared.
+    """
+    from ..batch.archives import find_archives
+    from ..batch.verify import verify as run
+    from ..batch.workers import Workers
+    from ..streams.groups import thread_count
 
     console = Console(as_json)
-    results: list[dict[str, Any]] = []
-    facts.tell_of_compiling(console)
-    with console.progress("verifying") as update:
-        for number, file in enumerate(files):
-            tell = partial(_tell, update, number, len(files))
-            try:
-                info = verify_stream(file, model=model, threads=threads, progress=tell)
-            except (CompressionError, MemoryError) as error:
-                message = str(error) or "not enough memory"
-                results.append({"file": str(file), "ok": False, "error": type(error).__name__, "message": message})
-            else:
-                slices = info.shape[0] if len(info.shape) == 3 else 1
-                results.append(
-                    {
-                        "file": str(file),
-                        "ok": True,
-                        "slices": slices,
-                        "bytes": info.bytes,
-                        "promise": facts.promise(info),
-                    }
-                )
-            update(number + 1, len(files))
-    bad = sum(not result["ok"] for result in results)
-    rows = [
-        [result["file"], "sound", f"{facts.slices(result['slices'])}; {result['promise']}"]
-        if result["ok"]
-        else [result["file"], "BAD", f"{result['error']}: {result['message']}"]
-        for result in results
-    ]
+    found = [file for given in files for file in (find_archives([given])[1] if given.is_dir() else [given])]
+    cores = thread_count(threads)
+    facts.compile_once(console)
+    with Workers(cores) as workers, console.progress("verifying", in_bytes=True) as update:
+        verdicts = list(run(found, model=model, threads=cores, workers=workers, progress=update))
+    bad = sum(bool(verdict.error) for verdict in verdicts)
+    rows = []
+    for verdict in verdicts:
+        if not verdict.error and len(verdicts) > MOST_ROWS:
+            continue
+        state, told = ("BAD", f"{verdict.error}: {verdict.message}") if verdict.error else ("sound", _content(verdict))
+        rows.append([facts.path(str(verdict.file)), state, facts.path(told)])
+        rows += [[facts.path(f"  {path}"), "BAD", facts.path(why)] for path, why in verdict.damaged]
     console.table("Verified", ["file", "state", "what"], rows)
-    console.result({"files": results, "bad": bad}, f"{len(files) - bad} of {len(files)} sound")
+    results = [_result(verdict) for verdict in verdicts]
+    console.result({"files": results, "bad": bad}, f"{len(verdicts) - bad} of {len(verdicts)} sound")
     if bad:
         ctx.exit(1)
 
 
-def _tell(update: Any, number: int, count: int, done: int, total: int) -> None:
-    update(number, count, f"{done} of {total} slices")
+def _content(verdict: Verdict) -> str:
+    from ..archive import ArchiveInfo
+
+    info = verdict.info
+    if info is None:
+        return ""
+    if isinstance(info, ArchiveInfo):
+        return f"{facts.files(info.files)}; {facts.archive_promise(info)}"
+    return f"{facts.slices(_slices(info.shape))}; {facts.promise(info)}"
+
+
+def _slices(shape: tuple[int, ...]) -> int:
+    return shape[0] if len(shape) == 3 else 1
+
+
+def _result(verdict: Verdict) -> dict[str, Any]:
+    from ..archive import ArchiveInfo
+
+    result: dict[str, Any] = {"file": str(verdict.file), "ok": not verdict.error}
+    info = verdict.info
+    if isinstance(info, ArchiveInfo):
+        result |= {"files": info.files, "bytes": info.bytes, "promise": facts.archive_promise(info)}
+    elif info is not None:
+        result |= {"slices": _slices(info.shape), "bytes": info.bytes, "promise": facts.promise(info)}
+    if verdict.error:
+        result |= {"error": verdict.error, "message": verdict.message}
+    if verdict.damaged:
+        result["damaged"] = [{"path": path, "message": message} for path, message in verdict.damaged]
+    return result

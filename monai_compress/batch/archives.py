@@ -1,0 +1,58 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""The .mcz files that some inputs name, or hold."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..bitstream.archive import looks_like_archive
+from ..errors import InputError
+from ..sources import open_binary
+from .resume import SUFFIX
+
+_START_BYTES = 16
+
+
+def find_archives(inputs: Sequence[str | os.PathLike[str]]) -> tuple[set[Path], list[Path]]:
+    """The files that are inputs themselves, and these and all .mcz files in the folders that are inputs, each once.
+
+    Raises:
+        InputError: an input is not there, or a folder holds no .mcz file.
+    """
+    named: set[Path] = set()
+    found: dict[Path, None] = {}
+    for given in inputs:
+        path = Path(given)
+        if not path.is_dir():
+            if not path.exists():
+                raise InputError("there is no such file or folder", reason="not found", where=str(path))
+            named.add(path)
+            found[path] = None
+            continue
+        inside = [
+            Path(place) / name
+            for place, _, names in os.walk(path, onerror=_refuse)
+            for name in names
+            if name.endswith(SUFFIX)
+        ]
+        if not inside:
+            raise InputError(f"there are no {SUFFIX} files in this folder", reason="no archives", where=str(path))
+        found |= dict.fromkeys(sorted(inside))
+    return named, list(found)
+
+
+def _refuse(error: OSError) -> None:
+    raise InputError("no permission to read this", reason="no permission", where=str(error.filename)) from error
+
+
+def is_archive(path: str | os.PathLike[str]) -> bool:
+    """Whether a file begins as an archive does, not as a single stream.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    with open_binary(path) as stream:
+        return looks_like_archive(stream.read(_START_BYTES))

@@ -1,0 +1,174 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""What is written down of a run: which file went where, which one failed, and under which names.
+
+A manifest has one JSON object on each line, sorted, without dates, so that the same files give the same manifest. With
+``--redact-paths`` each path is replaced by a pseudonym that only the holder of a local key can tell from another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import re
+import secrets
+from collections.abc import Callable, Iterable
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeAlias
+
+from ..archive import FileEntry
+from ..errors import OutputError, Skipped
+from ..files import output_error, write_atomic
+from .shard import Shard
+
+Line: TypeAlias = dict[str, Any]
+Naming: TypeAlias = Callable[[str], str]
+
+KEY_BYTES = 32
+_SUFFIXES = frozenset([".dcm", ".ima", ".nii", ".nii.gz", ".npy", ".mcz", ".zip", ".png", ".jpg", ".txt", ".json"])
+_REDACTED = re.compile(r"[0-9a-f]{16}(\.[a-z.]+)?/?")
+
+
+def plain(path: str) -> str:
+    """A path as a person can read it on any terminal: what is no text, or moves the cursor, is escaped.
+
+    >>> plain("scan\\n1.dcm")
+    'scan\\\\n1.dcm'
+    """
+    shown = path.encode("utf-8", "backslashreplace").decode("utf-8")
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in shown)
+
+
+def redacted(key: bytes) -> Naming:
+    """Give each path a name that tells nothing: the start of its HMAC-SHA256, and a suffix that everybody knows.
+
+    >>> name = redacted(b"k" * 32)
+    >>> name("Doe^John/scan.nii.gz")
+    '04f4a2ab0213d43b.nii.gz'
+    >>> name(name("Doe^John/scan.nii.gz")) == name("Doe^John/scan.nii.gz")
+    True
+    """
+
+    def name(path: str) -> str:
+        if _REDACTED.fullmatch(path):
+            return path
+        suffixes = [suffix.lower() for suffix in PurePosixPath(path).suffixes]
+        known = next((end for end in ("".join(suffixes[-2:]), *suffixes[-1:]) if end in _SUFFIXES), "")
+        digest = hmac.new(key, os.fsencode(path), hashlib.sha256).hexdigest()[:16]
+        return digest + known + "/" * path.endswith("/")
+
+    return name
+
+
+def redaction_key(path: str | os.PathLike[str] | None = None) -> bytes:
+    """The key of this user on this machine, made when first asked for; nobody else may read it.
+
+    Args:
+        path: its file; by default ``redaction.key`` in the folder where the system keeps settings of programs.
+
+    Raises:
+        OutputError: it can neither be read nor made.
+    """
+    import click
+
+    file = Path(path or Path(click.get_app_dir("monai-compress")) / "redaction.key")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # made under another name first: a second process must find a whole key or none
+        made = file.with_name(f".{secrets.token_hex(8)}.key")
+        if not file.exists():
+            with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+                stream.write(secrets.token_bytes(KEY_BYTES))
+            try:
+                os.link(made, file)
+            except FileExistsError:
+                pass
+            finally:
+                made.unlink()
+        key = file.read_bytes()
+    except OSError as error:
+        raise output_error(file, error) from error
+    if len(key) != KEY_BYTES:
+        raise OutputError(f"{file} holds no key of {KEY_BYTES} bytes; move it away, and a new one is made")
+    return key
+
+
+def told(entry: Skipped, name: Naming) -> Skipped:
+    """A failure under the name that its path is given; messages hold paths too, so they go where names do."""
+    return entry if name is str else Skipped(name(entry.locator), entry.reason)
+
+
+def line_of(entry: FileEntry, archive: str) -> Line:
+    """What the manifest says of one file.
+
+    Args:
+        archive: path of its archive under the output folder.
+    """
+    line: Line = {
+        "path": entry.path,
+        "archive": archive,
+        "size": entry.size,
+        "sha256": entry.sha256,
+        "kind": entry.kind,
+        "how": entry.how,
+    }
+    if entry.why:
+        line["why"] = entry.why
+    if entry.original is not None:
+        line["original"] = {"size": entry.original.size, "sha256": entry.original.sha256}
+    return line
+
+
+def write_manifest(
+    folder: Path, lines: Iterable[Line], skipped: Iterable[Skipped], *, shard: Shard | None = None, name: Naming = str
+) -> None:
+    """Write the manifest and, where there are any, the failures; each whole or not at all.
+
+    What an earlier run wrote of other archives stays.
+
+    Args:
+        folder: the output folder.
+        lines: of all files of this run.
+        skipped: what this run could not keep, as it is to be `told`.
+        shard: the part of the work that this was.
+        name: what each path is called.
+
+    Raises:
+        OutputError: they can not be written.
+    """
+    part = f".{shard.number}-of-{shard.count}" if shard else ""
+    renamed = [line | {"path": name(line["path"]), "archive": name(line["archive"])} for line in lines]
+    archives = {line["archive"] for line in renamed}
+    manifest = folder / f"manifest{part}.jsonl"
+    earlier = (line | {"path": name(line["path"]), "archive": name(line["archive"])} for line in _read(manifest))
+    renamed += [line for line in earlier if line["archive"] not in archives]
+    renamed.sort(key=lambda line: (line["path"], line["archive"]))
+    write_atomic(manifest, _text(renamed))
+    failures = folder / f"failures{part}.jsonl"
+    bad = [{"path": entry.locator, "reason": entry.reason, "detail": entry.detail} for entry in skipped]
+    if bad:
+        write_atomic(failures, _text(sorted(bad, key=lambda line: (str(line["path"]), str(line["reason"])))))
+        return
+    try:
+        failures.unlink(missing_ok=True)
+    except OSError as error:
+        raise output_error(failures, error) from error
+
+
+def _text(lines: list[Line]) -> str:
+    return "".join(json.dumps(line, ensure_ascii=True) + "\n" for line in lines)
+
+
+def _read(manifest: Path) -> list[Line]:
+    """The lines of an earlier run; none where the file is not one of ours."""
+    try:
+        lines = [json.loads(line) for line in manifest.read_text("ascii").splitlines()]
+    except (OSError, ValueError):
+        return []
+    is_ours = all(
+        isinstance(line, dict) and isinstance(line.get("path"), str) and isinstance(line.get("archive"), str)
+        for line in lines
+    )
+    return lines if is_ours else []

@@ -1,0 +1,194 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""Which files go into which archive."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import posixpath
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ..archive import SourceFile
+from ..archive.cut import Cut, cut
+from ..errors import InputError, Skipped
+from .tree import Found, find
+from .workers import Broken, Workers
+
+_VOLUMES = (".nii", ".nii.gz", ".npy")
+_REST = "files.mcz"
+_MOST_FILES = 100_000
+"""In one archive of other files: the list of an archive has an end (``table.MAX_TABLE_BYTES``)."""
+_CHUNK = 64
+_WORTH_PROCESSES = 8 * _CHUNK  # fewer files are looked at before a process has started
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """The files of one archive.
+
+    Args:
+        archive: path of its first generation under the output folder, with forward slashes.
+        series: the first 16 hex digits of the SHA-256 of the Series Instance UID; empty for other files.
+        files: ordered by path.
+        mode: permission bits for the archive: nobody may read in it what he could not read before.
+    """
+
+    archive: str
+    series: str
+    files: tuple[SourceFile, ...]
+    mode: int
+
+    @property
+    def key(self) -> str:
+        """What decides in which part of the work (`Shard`) it belongs: the same on every machine."""
+        return self.series or self.archive
+
+    @property
+    def size(self) -> int:
+        """Bytes of its files."""
+        return sum(file.size for file in self.files)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done.
+
+    Args:
+        units: the archives, by path.
+        skipped: what cannot be kept, by locator, and why.
+        remarks: what a reader of the result must know.
+    """
+
+    units: tuple[Unit, ...]
+    skipped: tuple[Skipped, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(unit.size for unit in self.units)
+
+
+def plan(
+    inputs: Sequence[str | os.PathLike[str]],
+    *,
+    workers: Workers | None = None,
+    progress: Callable[[int, int], object] | None = None,
+) -> Plan:
+    """Look at every file under some inputs, and group them.
+
+    A DICOM series is one archive however its files are called or scattered, at their deepest common folder; a NIfTI or
+    .npy file is one beside its place; all other files of a folder are one, ``files.mcz``, and the empty folders in it
+    with them.
+
+    Args:
+        inputs: folders, zip archives and files; see `find`.
+        workers: processes that help.
+        progress: called with files done and files in all.
+
+    Raises:
+        InputError: an input is not there or may not be read, two have one name, or there is no file in them.
+    """
+    tree = find(inputs)
+    if not tree.found and not tree.skipped:
+        raise InputError("there are no files in it", reason="no files", where=os.fspath(inputs[0]) if inputs else None)
+    cuts = dict(_cuts([found for found in tree.found if not found.path.endswith("/")], workers, progress))
+    skipped, groups = list(tree.skipped), defaultdict(list)
+    for found in tree.found:
+        seen = cuts.get(found.path, Cut(kind="directory", pixels=None, why=""))
+        if isinstance(seen, Skipped):
+            skipped.append(seen)
+        else:
+            file = SourceFile(found.locator, found.path, found.size, found.mtime_ns, found.mode, seen)
+            groups[_group(file)].append((file, found.mode & found.reach))
+    units = (
+        _unit(series, name, part) for key, members in groups.items() for series, name, part in _parts(*key, members)
+    )
+    ordered = sorted(units, key=lambda unit: unit.archive)
+    return Plan(tuple(ordered), tuple(sorted(skipped, key=lambda entry: entry.locator)), tuple(tree.remarks))
+
+
+def series_key(uid: str) -> str:
+    """16 hex digits that stand for a series without naming it.
+
+    >>> series_key("1.2.3")
+    'c47f5b18b8a430e6'
+    """
+    return hashlib.sha256(uid.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def _cuts(
+    found: list[Found], workers: Workers | None, progress: Callable[[int, int], object] | None
+) -> Iterator[tuple[str, Cut | Skipped]]:
+    """What is in each file, by its path."""
+    chunks = [found[start : start + _CHUNK] for start in range(0, len(found), _CHUNK)]
+    pool = workers if workers and len(found) >= _WORTH_PROCESSES else Workers(1)
+    done = 0
+    for number, seen in pool.run(_look, chunks):
+        chunk = chunks[number]
+        if isinstance(seen, Broken):  # one of them is to blame, and the others are as good as before
+            seen = [_look_alone(file) for file in chunk]
+        for file, result in zip(chunk, seen, strict=True):
+            yield file.path, result
+        done += len(chunk)
+        if progress:
+            progress(done, len(found))
+
+
+def _look(chunk: list[Found], tell: Callable[[int], object]) -> list[Cut | Skipped]:
+    return [look(file.locator) for file in chunk]
+
+
+def _look_alone(file: Found) -> Cut | Skipped:
+    with Workers(2) as alone:
+        _, seen = next(alone.run(_look, [[file]]))
+    return Skipped(file.locator, "unreadable", seen.reason) if isinstance(seen, Broken) else seen[0]
+
+
+def look(locator: str) -> Cut | Skipped:
+    """What is in a file, or why it can not be read."""
+    try:
+        return cut(locator)
+    except InputError as error:
+        return Skipped(locator, error.reason, error.detail)
+
+
+def _group(file: SourceFile) -> tuple[str, str]:
+    """The series of a file, or the archive that it goes into."""
+    if file.cut.kind == "dicom" and file.cut.series:
+        return series_key(file.cut.series), ""
+    if file.cut.kind in ("nifti", "npy") and file.path.lower().endswith(_VOLUMES):
+        return "", f"{file.path}.mcz"
+    return "", posixpath.join(posixpath.dirname(file.path.rstrip("/")), _REST)
+
+
+def _parts(
+    series: str, archive: str, members: list[tuple[SourceFile, int]]
+) -> Iterator[tuple[str, str, list[tuple[SourceFile, int]]]]:
+    """The files of a folder in as many archives as they need, ``files.mcz``, ``files-2.mcz`` and so on."""
+    step = len(members) if series else _MOST_FILES
+    for number, start in enumerate(range(0, len(members), step), start=1):
+        name = archive if number == 1 else f"{archive.removesuffix('.mcz')}-{number}.mcz"
+        yield series, name, members[start : start + step]
+
+
+def _unit(series: str, archive: str, members: Iterable[tuple[SourceFile, int]]) -> Unit:
+    files, modes = zip(*members, strict=True)
+    if series:
+        archive = posixpath.join(_common_folder([file.path for file in files]), f"{series}.mcz")
+    mode = 0o666
+    for bits in modes:
+        mode &= bits
+    return Unit(archive, series, files, mode | 0o600)
+
+
+def _common_folder(paths: list[str]) -> str:
+    """The deepest folder that holds all of them.
+
+    >>> _common_folder(["a/b/1", "a/c/2"]), _common_folder(["1", "a/2"])
+    ('a', '')
+    """
+    return posixpath.commonpath([posixpath.dirname(path) for path in paths])

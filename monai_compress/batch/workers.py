@@ -1,0 +1,222 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""Processes that do one task after the other, each behind a pipe of its own.
+
+With a pipe for each it is known which task took a process down (``concurrent.futures`` gives up all of them then), no
+lock is shared that a killed process could hold for ever, and all can be stopped at once.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing import connection, context, get_context, parent_process
+from types import FrameType, TracebackType
+from typing import Any, TypeAlias
+
+Job: TypeAlias = "Callable[[Any, Callable[[int], object]], Any]"
+"""A function of a module: takes a task and what is to be called with how much more is done, and returns its result."""
+
+DEBUG = "MONAI_COMPRESS_DEBUG"
+_GRACE_SECONDS = 3.0
+
+
+WORTH_BYTES = 2**22
+"""Less than this is done before processes have started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The outcome of a task that has no result.
+
+    Args:
+        reason: a short phrase.
+    """
+
+    reason: str
+
+
+KILLED = Broken("its process was killed, perhaps for want of memory")
+
+
+class Workers:
+    """A pool of processes; of one, tasks are done in this process.
+
+    Processes start when they are first needed, are kept from one `run` to the next, and end with the block: at once if
+    it ends by an error or Ctrl-C. They end by themselves when this process is killed.
+
+    Args:
+        count: how many tasks are done at a time.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._idle: list[_Worker] = []
+        self._busy: dict[Any, tuple[_Worker, int]] = {}
+        self._is_stopping = False
+
+    def run(
+        self, job: Job, tasks: Sequence[Any], advance: Callable[[int], object] | None = None
+    ) -> Iterator[tuple[int, Any]]:
+        """Do all tasks; yields the number of each and its result, as they come.
+
+        A task that takes its process down is tried once more at the end, alone. An error of the job that it does not
+        return itself becomes a `Broken`, as does a second death: one task never stops the others.
+
+        Args:
+            job: what to do with a task.
+            tasks: in the order in which they are begun.
+            advance: called with what jobs tell of their progress.
+        """
+        self._is_stopping = False
+        tell = advance or (lambda _: None)
+        if self.count <= 1:
+            for number, task in enumerate(tasks):
+                if self._is_stopping:
+                    return
+                yield number, _outcome(job, task, tell)
+            return
+        killed: deque[int] = deque()
+        for number, result in self._run(job, tasks, deque(range(len(tasks))), self.count, tell):
+            if result is KILLED:
+                killed.append(number)
+            else:
+                yield number, result
+        yield from self._run(job, tasks, killed, 1, tell)
+
+    def stop(self) -> None:
+        """Begin no more tasks of this `run`; those that were begun come to their end."""
+        self._is_stopping = True
+
+    def _run(
+        self, job: Job, tasks: Sequence[Any], waiting: deque[int], count: int, tell: Callable[[int], object]
+    ) -> Iterator[tuple[int, Any]]:
+        while (waiting and not self._is_stopping) or self._busy:
+            while waiting and len(self._busy) < count and not self._is_stopping:
+                worker = self._idle.pop() if self._idle else _Worker()
+                number = waiting.popleft()
+                self._busy[worker.pipe] = worker, number
+                with suppress(OSError):  # it is dead, which the pipe will tell
+                    worker.pipe.send((job, tasks[number]))
+            for pipe in connection.wait(list(self._busy)):
+                worker, number = self._busy[pipe]
+                try:
+                    is_end, value = worker.pipe.recv()
+                except (EOFError, OSError):
+                    del self._busy[pipe]
+                    worker.end()
+                    yield number, KILLED
+                    continue
+                if is_end:
+                    del self._busy[pipe]
+                    self._idle.append(worker)
+                    yield number, value
+                else:
+                    tell(value)
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        workers = self._idle + [worker for worker, _ in self._busy.values()]
+        for worker in workers:
+            worker.ask_to_end(now=bool(self._busy))
+        for worker in workers:
+            worker.end()
+        self._idle, self._busy = [], {}
+
+
+def crew(workers: Workers | None, tasks: int, size: int) -> Workers:
+    """These processes, if there is enough for them to do; else this process alone.
+
+    Args:
+        workers: the processes, if there are any.
+        tasks: how many tasks there are.
+        size: of how many bytes.
+    """
+    return workers if workers and tasks > 1 and size >= WORTH_BYTES else Workers(1)
+
+
+class _Worker:
+    """One process and this end of its pipe."""
+
+    def __init__(self) -> None:
+        # never forked: a copy of running threads and their locks may hang
+        spawn: context.SpawnContext = get_context("spawn")
+        self.pipe, other = spawn.Pipe()
+        self._process = spawn.Process(target=_work, args=(other,), daemon=True)
+        with _without_interrupts():
+            self._process.start()
+        other.close()
+
+    def ask_to_end(self, now: bool) -> None:
+        if now:
+            self._process.terminate()
+        with suppress(OSError):
+            self.pipe.send(None)
+
+    def end(self) -> None:
+        self.pipe.close()
+        self._process.join(_GRACE_SECONDS)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+        self._process.close()
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """A process that is started here ignores Ctrl-C from its first moment on; this one decides what happens then."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _work(pipe: Any) -> None:
+    """The life of a process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with suppress(EOFError, OSError):
+        while (message := pipe.recv()) is not None:
+            job, task = message
+            pipe.send((True, _outcome(job, task, lambda more: pipe.send((False, more)))))
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """End by an exception, so that what is half written is removed."""
+    sys.exit(1)
+
+
+def _end_with_parent() -> None:
+    if (parent := parent_process()) is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _outcome(job: Job, task: Any, tell: Callable[[int], object]) -> Any:
+    try:
+        return job(task, tell)
+    except MemoryError:
+        return Broken("not enough memory")
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            traceback.print_exc()
+        # its text may quote what a header says of a person
+        return Broken(f"unexpected {type(error).__name__} (a fault of the program; {DEBUG}=1 shows where)")

@@ -1,0 +1,132 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""Every file under some inputs is found once, or is told."""
+
+from __future__ import annotations
+
+import os
+import socket
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from monai_compress.batch.tree import file_bits, find
+from monai_compress.errors import InputError
+
+
+def paths(*inputs: Path) -> list[str]:
+    return [found.path for found in find(inputs).found]
+
+
+def write(path: Path, text: str = "x") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_files_and_empty_folders_of_one_folder_are_relative_to_it(tmp_path):
+    write(tmp_path / "in" / "b" / "2")
+    write(tmp_path / "in" / "b.txt")
+    (tmp_path / "in" / "a" / "e").mkdir(parents=True)
+    assert paths(tmp_path / "in") == ["a/e/", "b.txt", "b/2"]
+    assert find([tmp_path / "in"]).skipped == []
+
+
+def test_a_file_is_called_by_its_name_and_several_inputs_by_theirs(tmp_path):
+    file, folder = write(tmp_path / "one" / "f.dcm"), write(tmp_path / "two" / "g").parent
+    assert paths(file) == ["f.dcm"]
+    assert paths(file, folder) == ["f.dcm", "two/g"]
+    with pytest.raises(InputError, match="two inputs are called g"):
+        find([folder / "g", write(tmp_path / "three" / "g")])
+
+
+def test_the_working_folder_has_its_own_name(tmp_path, monkeypatch):
+    write(tmp_path / "w" / "f")
+    monkeypatch.chdir(tmp_path / "w")
+    assert paths(Path(), write(tmp_path / "g")) == ["g", "w/f"]
+
+
+def test_what_is_not_there_is_an_error(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        find([tmp_path / "absent"])
+
+
+def test_links_are_followed_after_real_folders_and_once(tmp_path):
+    root = tmp_path / "in"
+    write(root / "real" / "f")
+    (root / "a_link").symlink_to(root / "real")
+    (root / "real" / "loop").symlink_to(root)
+    write(tmp_path / "outside" / "g")
+    (root / "out").symlink_to(tmp_path / "outside")
+    (root / "file_link").symlink_to(root / "real" / "f")
+    tree = find([root])
+    assert [found.path for found in tree.found] == ["file_link", "out/g", "real/f"]
+    assert tree.remarks == ["2 links to folders that were seen already: their files are kept once"]
+    assert tree.skipped == []
+
+
+def test_what_cannot_be_kept_is_told(tmp_path):
+    root = tmp_path / "in"
+    write(root / "f")
+    (root / "broken").symlink_to(root / "absent")
+    os.mkfifo(root / "pipe")
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(root / "s"))
+        tree = find([root])
+    assert [found.path for found in tree.found] == ["f"]
+    assert {Path(skipped.locator).name: skipped.reason for skipped in tree.skipped} == {
+        "broken": "broken link",
+        "pipe": "device, pipe or socket",
+        "s": "device, pipe or socket",
+    }
+
+
+def test_of_a_zip_input_the_members_and_of_a_zip_in_a_folder_the_file(tmp_path):
+    (tmp_path / "in").mkdir()
+    archive = tmp_path / "in" / "day.zip"
+    with zipfile.ZipFile(archive, "w") as made:
+        made.writestr("a/1", "one")
+        made.writestr("2", "two")
+        made.mkdir("e")
+        made.mkdir("a")
+        made.writestr("../evil", "x")
+        made.writestr("/evil", "x")
+    tree = find([archive])
+    assert [(found.path, found.size) for found in tree.found] == [("2", 3), ("a/1", 3), ("e/", 0)]
+    assert tree.found[1].locator == f"{archive}!/a/1"
+    assert [skipped.reason for skipped in tree.skipped] == ["unsafe name"] * 2
+    assert paths(archive, write(tmp_path / "f")) == ["day/2", "day/a/1", "day/e/", "f"]
+    tree = find([tmp_path / "in"])
+    assert [found.path for found in tree.found] == ["day.zip"]
+    assert "1 zip archives are kept as they are" in tree.remarks[0]
+
+
+def test_a_name_that_a_zip_holds_twice_is_told(tmp_path):
+    with zipfile.ZipFile(tmp_path / "z.zip", "w") as made:
+        made.writestr("a", "old")
+        with pytest.warns(UserWarning, match="Duplicate"):
+            made.writestr("a", "newer")
+    tree = find([tmp_path / "z.zip"])
+    assert [found.size for found in tree.found] == [5]
+    assert [skipped.reason for skipped in tree.skipped] == ["name twice in the zip"]
+
+
+def test_a_broken_zip_input_is_a_file(tmp_path):
+    assert paths(write(tmp_path / "z.zip", "no zip")) == ["z.zip"]
+
+
+def test_odd_names_stay_as_they_are(tmp_path):
+    names = ["new\nline", "back\\slash", "#7", "ünï", os.fsdecode(b"bytes\xff"), "scan#7"]
+    for name in names:
+        write(tmp_path / "in" / name)
+    assert paths(tmp_path / "in") == sorted(names)
+
+
+def test_permissions_of_folders_reach_their_files(tmp_path):
+    write(tmp_path / "in" / "private" / "deep" / "f")
+    (tmp_path / "in" / "private").chmod(0o710)
+    (tmp_path / "in" / "private" / "deep").chmod(0o755)
+    (found,) = find([tmp_path / "in"]).found
+    assert found.reach == 0o770
+    assert file_bits(0o755) == 0o777 and file_bits(0o700) == 0o700 and file_bits(0o744) == 0o700
