@@ -48,7 +48,7 @@ def parse_values(data: bytes, rows: int, columns: int, element: str) -> NDArray[
     """
     dtype = np.dtype(element.removesuffix(SWAPPED))
     values = np.frombuffer(data, dtype)
-    if element.endswith(SWAPPED) and values.size % 2 == 0:
+    if element.endswith(SWAPPED):
         values = values.reshape(-1, 2)[:, ::-1]
     return values.reshape(rows, columns).astype(dtype.newbyteorder("="))
 
@@ -60,7 +60,7 @@ def write_values(values: NDArray[Any], element: str) -> bytes:
     b'\\x00\\x01\\x00\\x02'
     """
     written = values.astype(np.dtype(element.removesuffix(SWAPPED)))
-    if element.endswith(SWAPPED) and written.size % 2 == 0:
+    if element.endswith(SWAPPED):
         written = written.reshape(-1, 2)[:, ::-1]
     return written.tobytes()
 

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """JPEG-LS undone, and made again with the same bytes.
 
-The standard leaves a lossless JPEG-LS encoder no choice: all encoders write the same scan. So slices that came as
-JPEG-LS can be kept smaller than that, and the same codestream is made of them again.
+The standard leaves a lossless JPEG-LS encoder no choice: all encoders write the same scan (what stands between the
+markers SOS and EOI). So slices that came as JPEG-LS can be kept smaller than that, and the same scan is made of them
+again. Markers, in which encoders differ, are kept as they are.
 
 Source: ISO/IEC 14495-1, annexes A (coding) and C (markers).
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, NamedTuple
 
 import jpeg_ls
 import numpy as np
@@ -22,6 +23,7 @@ from pydicom.uid import JPEGLSLossless
 
 from ..dicom import tags
 from ..dicom.parse import parse
+from ..dicom.read import MAX_PIXELS
 from ..sources import quiet
 
 SYNTAX: Final = str(JPEGLSLossless)
@@ -29,24 +31,39 @@ SYNTAX: Final = str(JPEGLSLossless)
 _ITEM, _END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 _ITEM_HEAD: Final = struct.Struct("<4sI")
 _ELEMENT_BYTES: Final = 12
-_FRAME_HEAD: Final = struct.Struct(">4sHBHHB")
-_SOI_SOF55: Final = b"\xff\xd8\xff\xf7"
-_END_OF_IMAGE: Final = b"\xff\xd9"
+_SOI, _EOI, _SOF55, _SOS = b"\xff\xd8", b"\xff\xd9", 0xF7, 0xDA
+_FRAME: Final = struct.Struct(">BHHB")
+
+
+class Frame(NamedTuple):
+    """A frame of a DICOM file.
+
+    Args:
+        offset: of its codestream, in the file.
+        length: bytes of its codestream, with what fills it up.
+        scan: where the scan begins in it.
+        scan_length: bytes of the scan.
+    """
+
+    offset: int
+    length: int
+    scan: int
+    scan_length: int
 
 
 @dataclass(frozen=True, slots=True)
 class Codestreams:
-    """The frames of a DICOM file, each a JPEG-LS codestream that can be made again.
+    """The frames of a DICOM file, each a JPEG-LS codestream whose scan can be made again.
 
     Args:
-        places: offset in the file and length of each.
+        frames: where they lie, in their order.
         rows: of every frame.
         columns: of every frame.
         bits: sample precision, 2 to 16.
         dtype: of the stored values: uint8, int8, uint16 or int16.
     """
 
-    places: tuple[tuple[int, int], ...]
+    frames: tuple[Frame, ...]
     rows: int
     columns: int
     bits: int
@@ -59,7 +76,7 @@ def decode_frame(codestream: bytes, rows: int, columns: int, bits: int, dtype: s
     Raises:
         ValueError: the codestream does not decode, or to another size.
     """
-    if _END_OF_IMAGE not in codestream[-4:]:
+    if _EOI not in codestream[-4:]:
         # CharLS would look for the missing bits for seconds
         raise ValueError("a codestream without end")
     try:
@@ -73,19 +90,18 @@ def decode_frame(codestream: bytes, rows: int, columns: int, bits: int, dtype: s
     return ((samples.astype(np.int32) ^ half) - half).astype(dtype)
 
 
-def encode_frame(values: NDArray[Any], bits: int) -> bytes:
-    """The codestream of a frame, lossless.
+def encode_scan(values: NDArray[Any], bits: int) -> bytes:
+    """The scan of a frame, lossless, with the standard's default parameters.
 
     Args:
         values: (rows, columns) stored values; of those with a sign the low ``bits`` bits are coded.
         bits: sample precision, 2 to 16.
 
     Raises:
-        ValueError: no such precision.
+        ValueError: no such precision, or an image that the encoder does not take.
 
-    >>> values = np.arange(-8, 8, dtype=np.int16).reshape(4, 4)
-    >>> (decode_frame(encode_frame(values, 12), 4, 4, 12, "int16") == values).all()
-    np.True_
+    >>> encode_scan(np.zeros((8, 8), np.int16), 12).hex()
+    'f8'
     """
     if not 2 <= bits <= 16:
         raise ValueError(f"JPEG-LS has samples of 2 to 16 bits, not {bits}")
@@ -93,13 +109,15 @@ def encode_frame(values: NDArray[Any], bits: int) -> bytes:
     rows, columns = values.shape
     options = {"rows": rows, "columns": columns, "samples_per_pixel": 1, "bits_stored": bits}
     try:
-        return bytes(jpeg_ls.encode_pixel_data(samples.tobytes(), **options))
+        codestream = bytes(jpeg_ls.encode_pixel_data(samples.tobytes(), **options))
     except RuntimeError as error:
         raise ValueError(str(error)) from error
+    start, length, _ = _scan(codestream, rows, columns)
+    return codestream[start : start + length]
 
 
 def find_codestreams(file: BinaryIO, where: str) -> Codestreams | None:
-    """Where the frames of a DICOM file lie, if each of them is made again with the same bytes; None if not.
+    """Where the frames of a DICOM file lie, if the scan of each is made again with the same bytes; None if not.
 
     Args:
         file: at its beginning.
@@ -113,26 +131,23 @@ def find_codestreams(file: BinaryIO, where: str) -> Codestreams | None:
     shape = _shape(header)
     if shape is None:
         return None
-    rows, columns, frames = shape
-    places = _places(file, frames)
+    rows, columns, count = shape
+    frames: list[Frame] = []
     bits = 0
-    kept: list[tuple[int, int]] = []
-    for offset, length in places:
+    for offset, length in _places(file, count):
         file.seek(offset)
         item = file.read(length)
-        found = _precision(item, rows, columns)
-        if not found or (bits and found != bits):
-            return None
-        bits = found
-        dtype = _dtype(header, bits)
         try:
-            again = encode_frame(decode_frame(item, rows, columns, bits, dtype), bits)
+            start, scan_length, found = _scan(item, rows, columns)
+            values = decode_frame(item, rows, columns, found, _dtype(header, found))
+            is_same = encode_scan(values, found) == item[start : start + scan_length]
         except ValueError:
             return None
-        if not item.startswith(again):
+        if not is_same or (bits and found != bits):
             return None
-        kept.append((offset, len(again)))
-    return Codestreams(tuple(kept), rows, columns, bits, _dtype(header, bits)) if kept else None
+        bits = found
+        frames.append(Frame(offset, length, start, scan_length))
+    return Codestreams(tuple(frames), rows, columns, bits, _dtype(header, bits)) if frames else None
 
 
 def _shape(header: Dataset) -> tuple[int, int, int] | None:
@@ -140,6 +155,8 @@ def _shape(header: Dataset) -> tuple[int, int, int] | None:
     rows, columns = tags.number(header, "Rows"), tags.number(header, "Columns")
     frames = tags.number(header, "NumberOfFrames") or 1
     if not rows or not columns or (tags.number(header, "SamplesPerPixel") or 1) != 1 or frames < 1:
+        return None
+    if not 0 < rows * columns <= MAX_PIXELS:  # CharLS would take memory for whatever is claimed
         return None
     return int(rows), int(columns), int(frames)
 
@@ -172,10 +189,23 @@ def _places(file: BinaryIO, frames: int) -> list[tuple[int, int]]:
     return []
 
 
-def _precision(codestream: bytes, rows: int, columns: int) -> int:
-    """Sample precision of a codestream of this size and one component; 0 if it is another one."""
-    if len(codestream) < _FRAME_HEAD.size:
-        return 0
-    marker, _, bits, height, width, components = _FRAME_HEAD.unpack_from(codestream)
-    fits = (marker, height, width, components) == (_SOI_SOF55, rows, columns, 1) and 2 <= bits <= 16
-    return int(bits) if fits else 0
+def _scan(codestream: bytes, rows: int, columns: int) -> tuple[int, int, int]:
+    """Where the scan of a codestream begins, how long it is, and the sample precision.
+
+    Raises:
+        ValueError: no codestream of this size and one component.
+    """
+    at, bits = len(_SOI), 0
+    while codestream.startswith(_SOI) and at + 4 <= len(codestream) and codestream[at] == 0xFF:
+        marker, end = codestream[at + 1], at + 2 + int.from_bytes(codestream[at + 2 : at + 4], "big")
+        if marker == _SOF55 and at + 4 + _FRAME.size <= len(codestream):
+            bits, *shape = _FRAME.unpack_from(codestream, at + 4)
+            if shape != [rows, columns, 1]:
+                break
+        if marker == _SOS:
+            length = codestream.rfind(_EOI) - end
+            if bits and length > 0:
+                return end, length, bits
+            break
+        at = end
+    raise ValueError("no JPEG-LS codestream of one component and this size")

@@ -242,7 +242,7 @@ def _as_jpeg_ls(one: Prepared) -> Prepared:
         found = jpeg_ls.find_codestreams(file, one.file.locator)
     if found is None:
         return one
-    pixels = Pixels(found.places[0][0], len(found.places), found.rows, found.columns, _ELEMENTS[found.dtype])
+    pixels = Pixels(found.frames[0].offset, len(found.frames), found.rows, found.columns, _ELEMENTS[found.dtype])
     return replace(one, cut=replace(one.cut, pixels=pixels), codestreams=found, why="")
 
 
@@ -259,7 +259,7 @@ def _deflated(one: Prepared, may_inflate: bool) -> Prepared:
                 file.seek(start + content.used)
                 after = file.read()
                 return replace(one, deflated=(settings, ZLIB), sha256=sha256, before=before, after=after)
-        may_inflate = may_inflate and one.cut.kind == "nifti" and one.file.path.lower().endswith(".gz")
+        may_inflate = may_inflate and one.cut.kind == "nifti" and one.file.path.endswith(".gz")
         content = sound_gzip(file, start) if may_inflate else None
     if content is not None and one.cut.pixels and content.size >= one.cut.pixels.offset + one.cut.pixels.nbytes:
         return replace(one, how="inflated", original=Original(size, sha256))
@@ -278,7 +278,7 @@ def _measured(one: Prepared) -> Measure:
 
 def _near(one: Prepared, max_error: float, exact: str | None) -> Prepared:
     """The file with the bound that it is kept within; without loss where no bound is right for it."""
-    why = exact or (None if one.cut.is_ct else "not a CT slice")
+    why = exact or ("compressed" if one.codestreams else None if one.cut.is_ct else "not a CT slice")
     if why is None:
         with one.opener() as file, quiet():
             why = refused_derivation(parse(file, one.file.locator, pixels=False)[0])

@@ -27,7 +27,7 @@ from ..streams.reader import MAX_PIXELS, open_source
 from .deflate import ZLIB, Deflater
 from .elements import element_bytes, write_values
 from .info import ArchiveInfo, archive_info
-from .jpeg_ls import encode_frame
+from .jpeg_ls import encode_scan
 from .runs import RunReader
 from .table import DATA, HEAD, MAX_TABLE_BYTES, Bytes, Deflated, FileEntry, JpegLs, Segment, Slices, parse_table
 
@@ -111,6 +111,7 @@ class SeriesArchive:
             ValueError: the image is not one of DICOM.
             CorruptStream: the header is damaged.
         """
+        from ..dicom import tags
         from ..dicom.parse import parse
         from ..sources import quiet
 
@@ -121,7 +122,10 @@ class SeriesArchive:
             first = entry.segments[0] if entry.segments else None
             is_cut = isinstance(first, Bytes) and any(isinstance(part, Slices | JpegLs) for part in entry.segments)
             pieces = self._runs[first.run].read(first) if is_cut and isinstance(first, Bytes) else self._pieces(entry)
-            return parse(io.BytesIO(b"".join(pieces)), "", pixels=False)[0]
+            header, _ = parse(io.BytesIO(b"".join(pieces)), "", pixels=False)
+        for keyword in tags.PIXELS:  # of a deflated file they are there
+            header.pop(keyword, None)
+        return header
 
     def hu(self, number: int) -> NDArray[np.float32]:
         """One image in Hounsfield units, (rows, columns) float32; padding is -1024 HU. NIfTI and .npy: see `volume`.
@@ -212,13 +216,7 @@ class SeriesArchive:
 
     def mismatch(self, entry: FileEntry) -> str:
         """Why a file may have come back with other bytes than it must have."""
-        for segment in entry.segments:
-            if isinstance(segment, Deflated) and segment.zlib != ZLIB:
-                return (
-                    f"its content comes back, but zlib {ZLIB} of this machine deflates it to other "
-                    f"bytes than zlib {segment.zlib} did: restore it where that one is installed"
-                )
-        return "it comes back with other bytes than it had: its SHA-256 does not fit"
+        return _other_zlib(entry) or "it comes back with other bytes than it had: its SHA-256 does not fit"
 
     def close(self) -> None:
         """Close the file, if this reader opened it."""
@@ -276,10 +274,12 @@ class SeriesArchive:
             for piece in self._of(segment):
                 left -= len(piece)
                 if left < 0:
-                    raise CorruptStream(f"a file has more bytes than the {entry.size} that the archive says")
+                    message = f"a file has more bytes than the {entry.size} that the archive says"
+                    raise CorruptStream(_other_zlib(entry) or message)
                 yield piece
         if left:
-            raise CorruptStream(f"a file has {entry.size - left} bytes, not {entry.size} as the archive says")
+            message = f"a file has {entry.size - left} bytes, not {entry.size} as the archive says"
+            raise CorruptStream(_other_zlib(entry) or message)
 
     def _of(self, segment: Segment) -> Iterator[bytes]:
         if isinstance(segment, Bytes):
@@ -290,9 +290,9 @@ class SeriesArchive:
                 yield write_values(self._slice(segment.stream, segment.first + frame), segment.element)
         elif isinstance(segment, JpegLs):
             try:
-                yield encode_frame(self._slice(segment.stream, segment.number), segment.bits)
+                yield encode_scan(self._slice(segment.stream, segment.number), segment.bits)
             except ValueError as error:
-                raise CorruptStream(f"a slice makes no JPEG-LS codestream: {error}") from error
+                raise CorruptStream(f"a slice makes no JPEG-LS scan: {error}") from error
         else:
             deflater = Deflater(segment.settings)
             for part in segment.segments:
@@ -321,7 +321,12 @@ class SeriesArchive:
 
     def _read_metadata(self) -> dict[str, Any]:
         parts = self._layout.all("META")
-        document = parse_metadata(read_section(self._source, parts[0].section)) if parts else {}
+        document: dict[str, Any] = {}
+        try:
+            if parts:
+                document = parse_metadata(read_section(self._source, parts[0].section))
+        except CorruptStream as error:
+            self._damage.append(str(error))  # no file needs it
         found = {
             "series": document.get("series", ""),
             "generation": document.get("generation", 1),
@@ -360,6 +365,17 @@ class SeriesArchive:
             if self._where is None or str(error).startswith(self._where):
                 raise
             raise type(error)(f"{self._where}: {error}") from error
+
+
+def _other_zlib(entry: FileEntry) -> str:
+    """Why a file may come back with other bytes on this machine; empty where there is no such reason."""
+    for segment in entry.segments:
+        if isinstance(segment, Deflated) and segment.zlib != ZLIB:
+            return (
+                f"its content comes back, but zlib {ZLIB} of this machine deflates it to other "
+                f"bytes than zlib {segment.zlib} did: restore it where that one is installed"
+            )
+    return ""
 
 
 def _check_section(source: Source, section: Section) -> None:

@@ -8,6 +8,7 @@ A file is a list of segments, one behind the other. One JSON object a file, one 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NoReturn, TypeAlias
@@ -26,6 +27,10 @@ KINDS: Final = ("dicom", "nifti", "npy", "other", "directory")
 
 MAX_TABLE_BYTES: Final = 2**26
 """The most bytes that the list of files of one archive has: some 200,000 files."""
+
+
+# lone surrogates are bytes that are no UTF-8, 0x80 to 0xFF; others can not be written as bytes
+_NO_NAME = re.compile("[\0\ud800-\udc7f\udd00-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,7 @@ class Slices:
 
 @dataclass(frozen=True, slots=True)
 class JpegLs:
-    """A slice of a stream, written as the JPEG-LS codestream that holds it without loss.
+    """A slice of a stream, written as the scan of the JPEG-LS codestream that holds it without loss.
 
     Args:
         stream: number of the section STRM, from 0.
@@ -216,13 +221,13 @@ def check_path(path: str) -> None:
         CorruptStream: absolute, with a part that is empty, ``.`` or ``..``, or with a character that no name has.
     """
     parts = path.removesuffix("/").split("/")
-    if any(part in ("", ".", "..") or "\0" in part for part in parts):
+    if any(part in ("", ".", "..") for part in parts) or _NO_NAME.search(path):
         _refuse("a path leads outside, or is none")
 
 
 def _entry(line: bytes) -> FileEntry:
     try:
-        found = json.loads(line)
+        found = json.loads(line.decode("ascii"))
     except (ValueError, RecursionError) as error:
         raise CorruptStream(f"the list of files is no JSON: {type(error).__name__}") from error
     if not isinstance(found, dict):

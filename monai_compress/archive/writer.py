@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,6 +19,7 @@ from ..bitstream.metadata import pack_metadata
 from ..bitstream.sections import SECTION_HEAD_BYTES, FileSource, Window
 from ..errors import CompressionError, DicomError, InputError, PromiseBroken, Skipped, StreamError
 from ..files import atomic_path, output_error
+from ..sources import state
 from ..streams import PixelWriter
 from .jpeg_ls import Codestreams, decode_frame
 from .near import Derivation, stream_options
@@ -71,6 +75,7 @@ def write_archive(
     series: str = "",
     generation: int = 1,
     mode: int | None = None,
+    replace_existing: bool = True,
     progress: Progress | None = None,
 ) -> ArchiveReport:
     """Put files into one archive, decode it again and compare; then it is there, whole.
@@ -84,15 +89,19 @@ def write_archive(
         series: 16 hex digits that name the series; empty for other files.
         generation: 1, or more where the series had changed since an earlier archive.
         mode: permission bits of the archive; None: as the umask has it.
+        replace_existing: where there is a file of that name, take its place.
         progress: called with the bytes of sources that were done since the last call.
 
     Raises:
         OutputError: the archive can not be written.
         InputError: none of the files can be read.
+        ValueError: there are none, or two are restored under one path.
         ModelError: there is no such model.
         PromiseBroken: what was written does not come back: a fault of this program or of the machine.
     """
     started = time.perf_counter()
+    if not files or len({file.path for file in files}) < len(files):
+        raise ValueError("an archive has at least one file, and no two under one path")
     plan = _Plan()
     metadata = {
         "series": series,
@@ -109,12 +118,16 @@ def write_archive(
         meter.restart()
         try:
             with atomic_path(target, mode=mode) as temporary:
+                if not replace_existing and os.path.lexists(target):  # another process was quicker
+                    raise FileExistsError(errno.EEXIST, "it is there already")
                 entries = _write(temporary, files, settings, plan, metadata, meter)
                 if settings.verify:
                     _verify(temporary, files, entries, settings, plan, meter)
                 _check_sources(files, plan)
                 size = temporary.stat().st_size
         except _Again:
+            with suppress(_Again):  # all that are gone are found at once, or each would cost one more attempt
+                _check_sources(files, plan)
             continue
         meter.finish()
         return ArchiveReport(
@@ -138,11 +151,21 @@ def _write(
 ) -> dict[int, FileEntry]:
     """Write the archive, and say what became of each file, by its number."""
     prepared: list[Prepared] = []
+    paths = {file.path for file in files}
+    surprises = 0
     for number, file in enumerate(files):
         if number in plan.left_out:
             continue
-        with _Learning(plan, number, file):
-            prepared.append(prepare(number, file, settings, plan.verbatim.get(number), plan.exact.get(number)))
+        # two files can not come back under one path
+        may_inflate = settings.inflate and file.path[:-3] not in paths
+        own = replace(settings, inflate=may_inflate)
+        try:
+            with _Learning(plan, number, file):
+                prepared.append(prepare(number, file, own, plan.verbatim.get(number), plan.exact.get(number)))
+        except _Again:
+            surprises += 1
+    if surprises:
+        raise _Again
     try:
         with path.open("w+b") as raw:
             archive = ArchiveWriter(raw)
@@ -242,11 +265,13 @@ class _Builder:
     def _add_codestreams(self, one: Prepared, found: Codestreams, writer: PixelWriter, slices: Slices) -> None:
         segments: list[Segment] = []
         with one.open() as content:
-            for number, (offset, length) in enumerate(found.places, slices.first):
-                segments += self._keep(HEAD, content.take(offset - content.size))
-                codestream = b"".join(content.take(length))
+            for number, frame in enumerate(found.frames, slices.first):
+                segments += self._keep(HEAD, content.take(frame.offset - content.size))
+                codestream = b"".join(content.take(frame.length))
                 writer.add(decode_frame(codestream, found.rows, found.columns, found.bits, found.dtype))
+                segments += self._keep(HEAD, [codestream[: frame.scan]])
                 segments.append(JpegLs(slices.stream, number, found.bits))
+                segments += self._keep(HEAD, [codestream[frame.scan + frame.scan_length :]])
             segments += self._keep(HEAD, content.rest())
         self._entries[one.number] = one.entry(content, tuple(segments))
 
@@ -319,11 +344,19 @@ def _check_sources(files: Sequence[SourceFile], plan: _Plan, offset: int = 0) ->
         number for number, file in enumerate(files, offset) if number not in plan.left_out and not unchanged(file)
     ]
     for number in changed:
-        file = files[number - offset]
-        message = "it changed while it was read; pack it again when nothing writes there"
-        plan.left_out[number] = Skipped(file.locator, "changed while it was read", message)
+        plan.left_out[number] = _objection(files[number - offset])
     if changed:
         raise _Again
+
+
+def _objection(file: SourceFile) -> Skipped:
+    """Why a file that is not as it was is left out."""
+    try:
+        state(file.locator)
+    except InputError as error:
+        return Skipped(file.locator, error.reason, error.detail)
+    message = "it changed while it was read; pack it again when nothing writes there"
+    return Skipped(file.locator, "changed while it was read", message)
 
 
 class _Learning:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections import Counter
@@ -219,11 +220,14 @@ def pack_unit(task: PackTask, advance: Callable[[int], object]) -> PackedUnit:
             series=unit.series,
             generation=generation,
             mode=unit.mode,
+            replace_existing=False,
             progress=advance,
         )
     except InputError as error:  # of the only file, or the last one
         return PackedUnit(failed=_all_failed(unit.files, error.reason, error.detail))
     except OutputError as error:
+        if error.errno == errno.EEXIST and os.path.lexists(task.folder / archive):
+            return pack_unit(task, advance)  # another process has packed the same files, or others of that name
         reason = "disk full or read-only" if is_disk_full(error) else "cannot be written"
         return PackedUnit(failed=_all_failed(unit.files, reason, str(error)), is_end=is_disk_full(error))
     except CompressionError as error:

@@ -224,7 +224,10 @@ def _indexed(source: Source, minor: int, frame_checksum: int) -> ArchiveLayout:
         end_of_last = section.end
     if end_of_last != place:
         raise CorruptStream("the index does not tell all sections")
-    return ArchiveLayout(tuple(parts), files, size, minor)
+    head = pack_head("INDX", len(entries), zlib.crc32(entries))
+    # no checksum covers it, and nothing needs it
+    damage = () if source.read(place, SECTION_HEAD_BYTES) == head else ("the head of the index is damaged",)
+    return ArchiveLayout(tuple(parts), files, size, minor, damage)
 
 
 def _walked(source: Source, minor: int, damage: str) -> ArchiveLayout:

@@ -203,6 +203,8 @@ def _salvaged(source: Source) -> Layout:
     if entries:
         sections += _walked(source, HEADER_BYTES, entries[0][0])
     for start, length, _, _ in entries:
+        if start + length > place:
+            raise CorruptStream(f"the index at offset {place} tells a slice group at offset {start} that is not there")
         # a claim, in the place of a damaged head, has a checksum that its payload will not have
         claim = Section("GRUP", start, max(length - SECTION_HEAD_BYTES, 0), -1)
         found = _walked(source, start, start + length)

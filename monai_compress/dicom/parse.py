@@ -79,7 +79,8 @@ def looks_headless(head: bytes) -> bool:
             return True
         # an implicit first element is a group length, a character set, an image type or a date: short and even
         length = int.from_bytes(head[4:8], "little")
-        if order == "little" and group != 0x0002 and length <= 128 and length % 2 == 0:
+        # (of zeros alone it is none: pydicom would take a whole file of them for empty elements, one by one)
+        if order == "little" and group != 0x0002 and length <= 128 and length % 2 == 0 and any(head[:8]):
             return True
     return False
 

@@ -227,15 +227,18 @@ class PixelReader:
     def _decode(self, coder: GroupCoder, group: Group) -> tuple[int, Integers]:
         with self._located():
             self._check_size(group.slices)
-            pixels = read_section(self._source, group.pixels)
-            high = None if group.high_bits is None else read_section(self._source, group.high_bits)
             shape = (group.slices, self._header.rows, self._header.columns)
+            where = f"slices {group.first} to {group.first + group.slices - 1}"
+            try:
+                pixels = read_section(self._source, group.pixels)
+                high = None if group.high_bits is None else read_section(self._source, group.high_bits)
+            except StreamError as error:
+                raise type(error)(f"{where}: {error}") from error
             try:
                 return group.first, coder.decode(pixels, high, shape, group.checksum)
             except StreamError as error:
-                last = group.first + group.slices - 1
-                where = f"slices {group.first} to {last} (section GRUP at offset {group.pixels.offset})"
-                raise type(error)(f"{where}: {error}") from error
+                place = f"section GRUP at offset {group.pixels.offset}"
+                raise type(error)(f"{where} ({place}): {error}") from error
 
     def _check_size(self, slices: int) -> None:
         rows, columns = self._header.rows, self._header.columns

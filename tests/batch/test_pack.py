@@ -284,3 +284,23 @@ def test_two_runs_at_a_time_write_each_archive_once(tree, tmp_path, contents):
     assert list((tmp_path / "out").rglob(".tmp*")) == []
     assert unpack(select([tmp_path / "out"]), tmp_path / "back").skipped == []
     assert contents(tmp_path / "back") == contents(tree)
+
+
+def test_an_archive_that_came_in_the_meantime_is_kept(tmp_path, monkeypatch):
+    source = tmp_path / "in"
+    source.mkdir()
+    (source / "a.txt").write_text("a")
+    todo, out = plan([source]), tmp_path / "out"
+    real = packing.with_later
+
+    def late(*arguments):
+        """Look, and have another process finish right behind that."""
+        monkeypatch.setattr(packing, "with_later", real)
+        found = real(*arguments)
+        pack(todo, out)
+        return found
+
+    monkeypatch.setattr(packing, "with_later", late)
+    report = pack(todo, out)
+    assert (report.packed, report.kept) == (0, 1)
+    assert [path.name for path in out.rglob("*.mcz")] == ["files.mcz"]

@@ -239,16 +239,16 @@ def test_other_files_are_named() -> None:
 
 def test_versions() -> None:
     future = bytearray(written())
-    future[8] = 1
+    future[8] = 2
     for length in (9, len(future)):
-        with pytest.raises(UnsupportedVersion, match=r"1\.x.*install a newer"):
+        with pytest.raises(UnsupportedVersion, match=r"2\.x.*install a newer"):
             layout_of(bytes(future[:length]))
     newer = dataclasses.replace(HEADER, minor=7)
     assert layout_of(written(newer)).header.minor == 7
-    with pytest.raises(UnsupportedVersion, match=r"0\.7"):
+    with pytest.raises(UnsupportedVersion, match=r"1\.7"):
         layout_of(packed((("NEWS", b""), *SECTIONS), header=newer.pack()))
     for offset, value in ((11, 77), (14, 0x80)):
-        for minor, error in ((1, CorruptStream), (7, UnsupportedVersion)):
+        for minor, error in ((0, CorruptStream), (7, UnsupportedVersion)):
             header = bytearray(dataclasses.replace(HEADER, minor=minor).pack())
             header[offset] = value
             with pytest.raises(error):
