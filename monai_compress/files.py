@@ -127,14 +127,14 @@ def atomic_path(path: str | os.PathLike[str], *, mode: int | None = None, flush:
         raise output_error(path, error) from error
 
 
-def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
-    """Write ``data`` (text as UTF-8, line ends untouched) to ``path`` whole or not at all.
+def write_atomic(path: str | os.PathLike[str], data: bytes | str, *, mode: int | None = None) -> None:
+    """Write ``data`` (text as UTF-8, line ends untouched) to ``path`` whole or not at all; ``mode`` as `atomic_path`.
 
     Raises:
         OutputError: no permission, disk full and the like; what was at ``path`` before is untouched.
     """
     raw = data.encode("utf-8") if isinstance(data, str) else data
-    with atomic_path(path) as temporary:
+    with atomic_path(path, mode=mode) as temporary:
         temporary.write_bytes(raw)
 
 

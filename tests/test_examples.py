@@ -13,6 +13,7 @@ import pytest
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 # what a reader is promised to see, and what the script leaves behind
 PROMISES = {
+    "archive_a_study.py": ("9 of 9 files came back byte for byte", "study-archives/manifest.jsonl"),
     "compress_volume.py": ("no value is off by more than 2 HU", "chest.mcz"),
     "load_a_slice.py": ("back (160, 160), RMSE 0.00", None),
     "own_network_or_loss.py": ("16 input values for one latent value", None),

@@ -20,6 +20,9 @@ from ..errors import CorruptStream, InputError
 ZLIB: Final = zlib.ZLIB_RUNTIME_VERSION
 """The zlib in use, such as ``"1.2.13"`` or ``"1.3.1.zlib-ng"``: others may deflate to other bytes."""
 
+DEFLATE_RATIO: Final = 1032
+"""No byte of a deflate stream inflates to more bytes than this."""
+
 # zlib's output depends, if very rarely, on how its input is cut: matches over 32506 bytes back are found or not by
 # where the window slides. Pieces of any multiple of 32 KiB give what one single call gives.
 _PIECE_BYTES: Final = 2**16

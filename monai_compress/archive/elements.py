@@ -56,11 +56,16 @@ def parse_values(data: bytes, rows: int, columns: int, element: str) -> NDArray[
 def write_values(values: NDArray[Any], element: str) -> bytes:
     """The inverse of `parse_values`, of any type that the element holds.
 
+    Raises:
+        CorruptStream: bytes to swap, and an odd number of them.
+
     >>> write_values(np.array([[1, 2]], np.int16), ">u2")
     b'\\x00\\x01\\x00\\x02'
     """
     written = values.astype(np.dtype(element.removesuffix(SWAPPED)))
     if element.endswith(SWAPPED):
+        if written.size % 2:
+            raise CorruptStream("bytes of a slice can not be swapped in pairs: their number is odd")
         written = written.reshape(-1, 2)[:, ::-1]
     return written.tobytes()
 

@@ -12,6 +12,7 @@ from typing import Any
 from ..bitstream.archive import ArchiveLayout
 from ..bitstream.header import VERSION
 from ..bitstream.sections import SECTION_HEAD_BYTES
+from ..errors import CorruptStream
 from .table import FileEntry
 
 
@@ -58,6 +59,24 @@ class ArchiveInfo:
     def as_dict(self) -> dict[str, Any]:
         """The same as plain values that JSON takes."""
         return asdict(self) | {"streams": list(self.streams), "damage": list(self.damage)}
+
+
+def checked_metadata(document: dict[str, Any]) -> dict[str, Any]:
+    """What section META tells; defaults for what it does not.
+
+    Raises:
+        CorruptStream: values of other types than these have.
+    """
+    found = {
+        "series": document.get("series", ""),
+        "generation": document.get("generation", 1),
+        "max_error": document.get("max_error", 0.0),
+        "settings": document.get("settings", {}),
+    }
+    kinds = {"series": str, "generation": int, "max_error": int | float, "settings": dict}
+    if any(not isinstance(found[key], kind) for key, kind in kinds.items()):
+        raise CorruptStream("section META of the archive makes no sense")
+    return found
 
 
 def archive_info(

@@ -18,7 +18,7 @@ from ..errors import DicomError, PromiseBroken
 from ..streams import PixelReader
 from .elements import write_values
 from .prepare import ArchiveSettings, Prepared
-from .table import Bytes, Deflated, FileEntry, Original, Segment, Slices
+from .table import Bytes, FileEntry, Original, Slices, flat
 
 
 def stream_options(settings: ArchiveSettings, one: Prepared) -> dict[str, Any]:
@@ -61,7 +61,7 @@ class Derivation:
             DicomError: no header says what became of this one; keep it without loss.
             PromiseBroken: a value strays further than it may.
         """
-        parts = _flat(written.segments)
+        parts = list(flat(written.segments))
         place = next(number for number, part in enumerate(parts) if isinstance(part, Slices))
         slices = cast(Slices, parts[place])
         before, after = ([part for part in some if isinstance(part, Bytes)] for some in (parts[:place], parts[place:]))
@@ -78,10 +78,6 @@ class Derivation:
             )
         source = written.original or Original(written.size, written.sha256, one.cut.syntax)
         values = write_values(decoded, slices.element)
-        parts = [part for part in _flat(written.segments) if isinstance(part, Bytes)]
-        place = sum(
-            isinstance(part, Bytes) for part in _flat(written.segments)[: _flat(written.segments).index(slices)]
-        )
         return replace(
             written,
             size=len(head) + len(values) + len(tail),
@@ -102,11 +98,3 @@ class Derivation:
         worst = int(np.abs(source.astype(np.int64) - decoded).max())
         if worst > one.bound:
             raise PromiseBroken(f"a value strays by {worst} stored units, not {one.bound}")
-
-
-def _flat(segments: Sequence[Segment]) -> list[Segment]:
-    """Segments without the deflate stream around them."""
-    flat: list[Segment] = []
-    for segment in segments:
-        flat += segment.segments if isinstance(segment, Deflated) else (segment,)
-    return flat

@@ -15,6 +15,7 @@ from ..dicom.parse import parse
 from ..dicom.transcode import explicit_copy
 from ..errors import DicomError, InputError
 from ..sources import open_exact, quiet, state
+from ..streams import MAX_PIXELS
 from ..streams.promise import stored_bound
 from . import jpeg_ls
 from .content import Content, Opener, named_errors, sha256_of
@@ -22,7 +23,7 @@ from .cut import cut_stream
 from .deflate import ZLIB, DeflateSettings, Inflated, find_settings, made_again, sound_gzip
 from .elements import Measure, stream_type
 from .jpeg_ls import Codestreams
-from .pieces import COMPRESSED, CUT_OFF, NO_SETTINGS, Cut, Pixels
+from .pieces import COMPRESSED, CUT_OFF, NO_SETTINGS, TOO_LARGE, Cut, Pixels
 from .table import FileEntry, Original, Segment
 
 _ELEMENTS = {"uint8": "u1", "int8": "i1", "uint16": "<u2", "int16": "<i2"}
@@ -185,12 +186,14 @@ def prepare(
         return replace(one, how="directory")
     if verbatim:
         return one
+    if one.cut.syntax == jpeg_ls.SYNTAX and not (settings.transcode and settings.max_error):
+        one = _as_jpeg_ls(one)
     if settings.transcode and one.why.startswith(COMPRESSED):
         one = _transcoded(one)
-    elif one.cut.syntax == jpeg_ls.SYNTAX:
-        one = _as_jpeg_ls(one)
     if one.cut.pixels is None:
         return one
+    if one.cut.pixels.rows * one.cut.pixels.columns > MAX_PIXELS:
+        return replace(one, why=TOO_LARGE, codestreams=None)
     if one.cut.deflated_at is not None:
         one = _deflated(one, settings.inflate)
         if one.why:

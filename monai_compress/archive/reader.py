@@ -7,9 +7,10 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import zlib
+from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import accumulate
 from operator import index
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -17,26 +18,38 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bitstream.archive import read_archive_layout
+from ..bitstream.archive import check_section, read_archive_layout
 from ..bitstream.blocks import unpack_block
 from ..bitstream.metadata import parse_metadata
-from ..bitstream.sections import SECTION_HEAD_BYTES, Section, Source, Window, parse_head, read_section
+from ..bitstream.sections import SECTION_HEAD_BYTES, Window, read_section
 from ..errors import CorruptStream, StreamError
 from ..streams import PixelReader
 from ..streams.reader import MAX_PIXELS, open_source
-from .deflate import ZLIB, Deflater
+from .deflate import DEFLATE_RATIO, Deflater
 from .elements import element_bytes, write_values
-from .info import ArchiveInfo, archive_info
+from .info import ArchiveInfo, archive_info, checked_metadata
 from .jpeg_ls import encode_scan
 from .runs import RunReader
-from .table import DATA, HEAD, MAX_TABLE_BYTES, Bytes, Deflated, FileEntry, JpegLs, Segment, Slices, parse_table
+from .table import (
+    DATA,
+    HEAD,
+    MAX_TABLE_BYTES,
+    Bytes,
+    FileEntry,
+    JpegLs,
+    Segment,
+    Slices,
+    flat,
+    other_zlib,
+    parse_table,
+)
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
     from .volume import Volume
 
-_PIECE_BYTES = 2**20
+_BYTES_OF_A_PIXEL = 8
 
 
 class SeriesArchive:
@@ -82,18 +95,19 @@ class SeriesArchive:
             self.files: tuple[FileEntry, ...] = self._read_table()
             """Every file of the archive, and every empty folder."""
             self._runs = {run: RunReader(self._source, self._layout, run) for run in (HEAD, DATA)}
-            self._images = [(entry, frame) for entry in self.files for frame in range(entry.frames)]
+            self._ends = list(accumulate(entry.frames for entry in self.files))
             self._stack = stack.pop_all()
 
     def __len__(self) -> int:
         """Images in the archive."""
-        return len(self._images)
+        return self._ends[-1] if self._ends else 0
 
     def __getitem__(self, number: int) -> NDArray[Any]:
         """The stored values of one image, (rows, columns); of files kept as they are, as pydicom decodes them.
 
         Raises:
             IndexError: there is no such image.
+            ValueError: it is one of a NIfTI or .npy file that was kept as it is.
             CorruptStream: its slice group is damaged.
             DicomError: a file that was kept as it is does not decode.
         """
@@ -120,9 +134,11 @@ class SeriesArchive:
             raise ValueError(f"image {number} is {entry.kind}, and has no DICOM header")
         with self._located(), quiet():
             first = entry.segments[0] if entry.segments else None
-            is_cut = isinstance(first, Bytes) and any(isinstance(part, Slices | JpegLs) for part in entry.segments)
-            pieces = self._runs[first.run].read(first) if is_cut and isinstance(first, Bytes) else self._pieces(entry)
-            header, _ = parse(io.BytesIO(b"".join(pieces)), "", pixels=False)
+            if isinstance(first, Bytes) and any(isinstance(part, Slices | JpegLs) for part in entry.segments):
+                data = self._joined(self._runs[first.run].read(first), first.length)
+            else:
+                data = self._joined(self._pieces(entry), entry.size)
+            header, _ = parse(io.BytesIO(data), "", pixels=False)
         for keyword in tags.PIXELS:  # of a deflated file they are there
             header.pop(keyword, None)
         return header
@@ -212,11 +228,11 @@ class SeriesArchive:
             if self._damage:
                 raise CorruptStream("; ".join(self._damage))
             for part in self._layout.parts:
-                _check_section(self._source, part.section)
+                check_section(self._source, part.section)
 
     def mismatch(self, entry: FileEntry) -> str:
         """Why a file may have come back with other bytes than it must have."""
-        return _other_zlib(entry) or "it comes back with other bytes than it had: its SHA-256 does not fit"
+        return other_zlib(entry.segments) or "it comes back with other bytes than it had: its SHA-256 does not fit"
 
     def close(self) -> None:
         """Close the file, if this reader opened it."""
@@ -234,23 +250,32 @@ class SeriesArchive:
         place = index(number)
         if not -len(self) <= place < len(self):
             raise IndexError(f"there is no image {number}, only {len(self)}")
-        return self._images[place]
+        place %= len(self)
+        file = bisect_right(self._ends, place)
+        return self.files[file], place - (self._ends[file - 1] if file else 0)
 
     def _place(self, entry: FileEntry, frame: int) -> tuple[int, int] | None:
         """Stream and number of the slice that holds a frame; None where none does."""
         left = frame
-        for segment in entry.segments:
-            for part in segment.segments if isinstance(segment, Deflated) else (segment,):
-                if isinstance(part, JpegLs):
-                    stream, first, count = part.stream, part.number, 1
-                elif isinstance(part, Slices):
-                    stream, first, count = part.stream, part.first, part.count
-                else:
-                    continue
-                if left < count:
-                    return stream, first + left
-                left -= count
+        for part in flat(entry.segments):
+            if isinstance(part, JpegLs):
+                stream, first, count = part.stream, part.number, 1
+            elif isinstance(part, Slices):
+                stream, first, count = part.stream, part.first, part.count
+            else:
+                continue
+            if left < count:
+                return stream, first + left
+            left -= count
         return None
+
+    def check_slices(self) -> None:
+        """Raise CorruptStream unless all slices that the list of files names are there; decodes nothing."""
+        with self._located():
+            for entry in self.files:
+                for part in flat(entry.segments):
+                    if isinstance(part, Slices) and part.first + part.count > len(self._stream(part.stream)):
+                        raise CorruptStream(f"stream {part.stream} has no slice {part.first + part.count - 1}")
 
     def _slice(self, stream: int, number: int) -> NDArray[Any]:
         reader = self._stream(stream)
@@ -259,29 +284,39 @@ class SeriesArchive:
         return reader[number]
 
     def _decoded(self, entry: FileEntry, frame: int) -> NDArray[Any]:
+        if entry.kind != "dicom":
+            raise ValueError(
+                f"this image is of a {entry.kind} file that was kept as it is: restore it (volume() reads NIfTI)"
+            )
         from ..dicom.decode import decode
         from ..dicom.parse import parse
         from ..sources import quiet
 
         with quiet():
-            header, _ = parse(io.BytesIO(b"".join(self._pieces(entry))), "", pixels=True)
+            header, _ = parse(io.BytesIO(self._joined(self._pieces(entry), entry.size)), "", pixels=True)
             return decode(header, "", frame=frame, max_pixels=self._max_pixels)[0]
 
     def _pieces(self, entry: FileEntry) -> Iterator[bytes]:
         """The bytes of a file; never more of them than it says that it has."""
         left = entry.size
         for segment in entry.segments:
-            for piece in self._of(segment):
+            for piece in self._of(segment, left):
                 left -= len(piece)
                 if left < 0:
                     message = f"a file has more bytes than the {entry.size} that the archive says"
-                    raise CorruptStream(_other_zlib(entry) or message)
+                    raise CorruptStream(other_zlib(entry.segments) or message)
                 yield piece
         if left:
             message = f"a file has {entry.size - left} bytes, not {entry.size} as the archive says"
-            raise CorruptStream(_other_zlib(entry) or message)
+            raise CorruptStream(other_zlib(entry.segments) or message)
 
-    def _of(self, segment: Segment) -> Iterator[bytes]:
+    def _joined(self, pieces: Iterator[bytes], size: int) -> bytes:
+        if size > _BYTES_OF_A_PIXEL * self._max_pixels:
+            raise CorruptStream(f"{size} bytes of a file are too many for max_pixels={self._max_pixels}")
+        return b"".join(pieces)
+
+    def _of(self, segment: Segment, most: int = 0) -> Iterator[bytes]:
+        """The bytes of a segment; ``most`` of them are of use, where it is deflated."""
         if isinstance(segment, Bytes):
             yield from self._runs[segment.run].read(segment)
         elif isinstance(segment, Slices):
@@ -295,8 +330,12 @@ class SeriesArchive:
                 raise CorruptStream(f"a slice makes no JPEG-LS scan: {error}") from error
         else:
             deflater = Deflater(segment.settings)
+            room = DEFLATE_RATIO * (most + 1)
             for part in segment.segments:
                 for piece in self._of(part):
+                    room -= len(piece)
+                    if room < 0:
+                        raise CorruptStream("a deflate stream would be longer than its file")
                     yield deflater.write(piece)
             yield deflater.finish()
 
@@ -321,22 +360,15 @@ class SeriesArchive:
 
     def _read_metadata(self) -> dict[str, Any]:
         parts = self._layout.all("META")
+        if len(parts) > 1:
+            raise CorruptStream("section META of the archive is there twice")
         document: dict[str, Any] = {}
         try:
             if parts:
                 document = parse_metadata(read_section(self._source, parts[0].section))
         except CorruptStream as error:
             self._damage.append(str(error))  # no file needs it
-        found = {
-            "series": document.get("series", ""),
-            "generation": document.get("generation", 1),
-            "max_error": document.get("max_error", 0.0),
-            "settings": document.get("settings", {}),
-        }
-        kinds = {"series": str, "generation": int, "max_error": int | float, "settings": dict}
-        if len(parts) > 1 or any(not isinstance(found[key], kind) for key, kind in kinds.items()):
-            raise CorruptStream("section META of the archive makes no sense")
-        return found
+        return checked_metadata(document)
 
     def _read_table(self) -> tuple[FileEntry, ...]:
         parts = self._layout.all("FILE")
@@ -365,27 +397,3 @@ class SeriesArchive:
             if self._where is None or str(error).startswith(self._where):
                 raise
             raise type(error)(f"{self._where}: {error}") from error
-
-
-def _other_zlib(entry: FileEntry) -> str:
-    """Why a file may come back with other bytes on this machine; empty where there is no such reason."""
-    for segment in entry.segments:
-        if isinstance(segment, Deflated) and segment.zlib != ZLIB:
-            return (
-                f"its content comes back, but zlib {ZLIB} of this machine deflates it to other "
-                f"bytes than zlib {segment.zlib} did: restore it where that one is installed"
-            )
-    return ""
-
-
-def _check_section(source: Source, section: Section) -> None:
-    head = parse_head(bytes(source.read(section.offset, SECTION_HEAD_BYTES)), section.offset)
-    if head != section:
-        raise CorruptStream(f"the head of section {section.tag} at offset {section.offset} is damaged")
-    checksum, done = 0, 0
-    while done < section.length:
-        piece = source.read(section.offset + SECTION_HEAD_BYTES + done, min(_PIECE_BYTES, section.length - done))
-        checksum = zlib.crc32(piece, checksum)
-        done += len(piece)
-    if checksum != section.checksum:
-        raise CorruptStream(f"section {section.tag} at offset {section.offset} is damaged: its checksum does not fit")

@@ -29,7 +29,8 @@ def target_of(entry: FileEntry, folder: Path) -> Path:
     if os.name == "nt" and set(entry.path) & set('\\:*?"<>|'):
         raise CorruptStream(f"no file of this system can have the name {entry.path!r}")
     target = folder / entry.path
-    if not target.resolve().is_relative_to(folder.resolve()):
+    # not Path.resolve, which raises an error of its own where links lead in a circle
+    if not Path(os.path.realpath(target)).is_relative_to(os.path.realpath(folder)):
         raise OutputError(f"cannot write {target}: a link on the way leads out of {folder}; take it away")
     return target
 
@@ -73,7 +74,7 @@ def restore(
     target = target_of(entry, folder)
     if entry.how == "directory":
         try:
-            target.mkdir(parents=True, exist_ok=True)
+            target.mkdir(mode=(entry.mode & _PERMISSIONS) | 0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise output_error(target, error) from error
         return target

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NoReturn, TypeAlias
 
 from ..errors import CorruptStream
-from .deflate import DeflateSettings
+from .deflate import DEFLATE_RATIO, ZLIB, DeflateSettings
 
 HEAD: Final = "head"
 DATA: Final = "data"
@@ -27,6 +27,9 @@ KINDS: Final = ("dicom", "nifti", "npy", "other", "directory")
 
 MAX_TABLE_BYTES: Final = 2**26
 """The most bytes that the list of files of one archive has: some 200,000 files."""
+
+MAX_FRAMES: Final = 2**32
+"""The most images of one file."""
 
 
 # lone surrogates are bytes that are no UTF-8, 0x80 to 0xFF; others can not be written as bytes
@@ -158,6 +161,26 @@ class FileEntry:
         return self.sha256 if self.original is None else self.original.sha256
 
 
+def flat(segments: Iterable[Segment]) -> Iterator[Bytes | Slices | JpegLs]:
+    """Segments without the deflate streams around them."""
+    for segment in segments:
+        if isinstance(segment, Deflated):
+            yield from segment.segments
+        else:
+            yield segment
+
+
+def other_zlib(segments: Iterable[Segment]) -> str:
+    """Why segments may give other bytes on this machine; empty where there is no such reason."""
+    for segment in segments:
+        if isinstance(segment, Deflated) and segment.zlib != ZLIB:
+            return (
+                f"its content comes back, but zlib {ZLIB} of this machine deflates it to other "
+                f"bytes than zlib {segment.zlib} did: restore it where that one is installed"
+            )
+    return ""
+
+
 def pack_table(entries: Iterable[FileEntry]) -> Iterator[bytes]:
     """The lines of a table, one for each file."""
     for entry in entries:
@@ -248,6 +271,10 @@ def _entry(line: bytes) -> FileEntry:
         original=None if original is None else _original(original),
     )
     check_path(entry.path)
+    slices = sum(part.count if isinstance(part, Slices) else isinstance(part, JpegLs) for part in flat(entry.segments))
+    # where there are no slices, no more than it has bytes, inflated
+    if entry.frames > min(slices or DEFLATE_RATIO * entry.size, MAX_FRAMES):
+        _refuse("it claims more images than it can hold")
     if entry.path.endswith("/") != (entry.how == "directory") or (entry.how == "directory" and entry.segments):
         _refuse("a folder is no file")
     return entry

@@ -16,7 +16,7 @@ from pydicom import Dataset
 
 from ..dicom import DicomImage, tags
 from ..dicom.check import rescale
-from ..dicom.geometry import frame_affine, orientation, pixel_spacing_mm
+from ..dicom.geometry import frame_affine, normal, orientation, pixel_spacing_mm, position_mm
 from ..dicom.read import padding_range
 from ..images.series import place_slices
 from ..nifti import read_volume
@@ -50,6 +50,7 @@ def hu_of(archive: SeriesArchive, number: int) -> NDArray[np.float32]:
 
 def volume_of(archive: SeriesArchive, stack: int) -> Volume:
     """See ``SeriesArchive.volume``."""
+    archive.check_slices()  # before claims of many are believed
     headers = _Headers(archive)
     stacks: dict[Hashable, list[int]] = {}
     for number in range(len(archive)):
@@ -58,7 +59,7 @@ def volume_of(archive: SeriesArchive, stack: int) -> Volume:
     found = sorted(stacks.values(), key=lambda numbers: -len(numbers))
     if not 0 <= stack < len(found):
         raise ValueError(f"there is no stack {stack} of grey images in the archive, only {len(found)}")
-    chosen = found[stack]
+    chosen = headers.in_place(found[stack])
     entry, _ = archive.frame_of(chosen[0])
     if entry.kind == "nifti":
         return _nifti(archive, entry, chosen)
@@ -81,6 +82,7 @@ class _Headers:
     def __init__(self, archive: SeriesArchive) -> None:
         self._archive = archive
         self._last: tuple[str, Dataset] = ("", Dataset())
+        self._along: dict[int, float] = {}
 
     def __getitem__(self, number: int) -> Dataset:
         path = self._archive.frame_of(number)[0].path
@@ -96,9 +98,21 @@ class _Headers:
         header = self[number]
         if (tags.number(header, "SamplesPerPixel") or 1) != 1:
             return None
-        axes = orientation(header, frame)
+        axes, position = orientation(header, frame), position_mm(header, frame)
+        if axes is not None and position is not None:
+            self._along[number] = round(float(normal(axes) @ position), 3)
         turned = None if axes is None else tuple(round(value, 2) + 0.0 for value in axes.ravel())
         return header.get("Rows"), header.get("Columns"), turned
+
+    def in_place(self, numbers: list[int]) -> list[int]:
+        """Images of one kind from foot to head, or as they are where a file tells no place, or is all of them.
+
+        Slices of one series may lie in several streams, and some in none.
+        """
+        files = {self._archive.frame_of(number)[0].path for number in numbers}
+        if len(files) == 1 or any(number not in self._along for number in numbers):
+            return numbers
+        return sorted(numbers, key=self._along.__getitem__)
 
 
 def _image(header: Dataset, stored: NDArray[np.generic], frame: int) -> DicomImage:

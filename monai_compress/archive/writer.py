@@ -7,7 +7,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from ..files import atomic_path, output_error
 from ..sources import state
 from ..streams import PixelWriter
 from .jpeg_ls import Codestreams, decode_frame
+from .meter import Meter, Progress
 from .near import Derivation, stream_options
 from .prepare import ArchiveSettings, Prepared, SourceFile, prepare, unchanged
 from .reader import SeriesArchive
@@ -30,7 +31,6 @@ from .table import DATA, HEAD, Bytes, Deflated, FileEntry, JpegLs, Segment, Slic
 
 _TABLE_BLOCK_BYTES = 2**18
 
-Progress = Callable[[int], object]
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def write_archive(
         "max_error": settings.max_error,
         "settings": {"effort": settings.effort, "transcode": settings.transcode, "inflate": settings.inflate},
     }
-    meter = _Meter(progress, sum(file.size for file in files), passes=2 if settings.verify else 1)
+    meter = Meter(progress, sum(file.size for file in files), passes=2 if settings.verify else 1)
     # as often as there are files that surprise; every time one more is known
     for _ in range(3 * len(files) + 1):
         if len(plan.left_out) == len(files):
@@ -120,7 +120,7 @@ def write_archive(
             with atomic_path(target, mode=mode) as temporary:
                 if not replace_existing and os.path.lexists(target):  # another process was quicker
                     raise FileExistsError(errno.EEXIST, "it is there already")
-                entries = _write(temporary, files, settings, plan, metadata, meter)
+                entries = _write(temporary, target, files, settings, plan, metadata, meter)
                 if settings.verify:
                     _verify(temporary, files, entries, settings, plan, meter)
                 _check_sources(files, plan)
@@ -143,11 +143,12 @@ def write_archive(
 
 def _write(
     path: Path,
+    target: Path,
     files: Sequence[SourceFile],
     settings: ArchiveSettings,
     plan: _Plan,
     metadata: dict[str, object],
-    meter: _Meter,
+    meter: Meter,
 ) -> dict[int, FileEntry]:
     """Write the archive, and say what became of each file, by its number."""
     prepared: list[Prepared] = []
@@ -177,7 +178,7 @@ def _write(
                     builder.add_verbatim(one)
             entries = builder.finish(metadata)
     except OSError as error:
-        raise output_error(path, error) from error
+        raise output_error(target, error) from error
     return entries
 
 
@@ -203,7 +204,7 @@ class _Builder:
     """
 
     def __init__(
-        self, archive: ArchiveWriter, raw: BinaryIO, settings: ArchiveSettings, plan: _Plan, meter: _Meter
+        self, archive: ArchiveWriter, raw: BinaryIO, settings: ArchiveSettings, plan: _Plan, meter: Meter
     ) -> None:
         self._archive, self._raw, self._settings, self._plan, self._meter = archive, raw, settings, plan, meter
         self._runs = {run: RunWriter(archive, run) for run in (HEAD, DATA)}
@@ -312,7 +313,7 @@ def _verify(
     entries: dict[int, FileEntry],
     settings: ArchiveSettings,
     plan: _Plan,
-    meter: _Meter,
+    meter: Meter,
 ) -> None:
     """Restore every file from the bytes on the disk; one that does not come back is kept as it is the next time.
 
@@ -375,29 +376,3 @@ class _Learning:
         if isinstance(error, ValueError | TypeError) and not isinstance(error, CompressionError):
             self._plan.verbatim[self._number] = "does not fit the codec"
             raise _Again from error
-
-
-class _Meter:
-    """Progress in bytes of sources; what was told is never taken back."""
-
-    def __init__(self, progress: Progress | None, total: int, passes: int) -> None:
-        self._progress, self._total, self._passes = progress, total, passes
-        self._done = self._told = 0
-
-    def restart(self) -> None:
-        """Begin anew."""
-        self._done = 0
-
-    def add(self, size: int) -> None:
-        """So many bytes went through one more pass."""
-        self._done += size
-        self._tell(min(self._done // self._passes, self._total))
-
-    def finish(self) -> None:
-        """All is done."""
-        self._tell(self._total)
-
-    def _tell(self, done: int) -> None:
-        if self._progress and done > self._told:
-            self._progress(done - self._told)
-            self._told = done

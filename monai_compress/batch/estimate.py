@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,8 +32,8 @@ class Estimate:
     """What one kind of files would become.
 
     Args:
-        way: ``"codec"`` or ``"verbatim"``; how files are looked upon before any pixel was read.
-        why: why not the codec, in a short phrase.
+        way: how most files of the samples were kept, one of ``table.WAYS``.
+        why: why not by the codec, in a short phrase.
         files: how many.
         bytes_in: of them.
         bytes_out: about so many bytes of archives; None where no sample could be packed.
@@ -68,18 +68,20 @@ def estimate(
         for way, files in kinds.items():
             if way[0] != "directory":
                 runs[way].append(sorted(files, key=lambda file: (file.cut.order, file.path)))
-    samples = {way: _samples(found) for way, found in runs.items()}
+    samples = {way: _samples(members) for way, members in runs.items()}
     total, done = sum(map(len, samples.values())), 0
     estimates = []
     with TemporaryDirectory() as folder:
         for way in sorted(runs):
             sampled, written, seconds = 0, 0.0, 0.0
+            found: Counter[tuple[str, str]] = Counter()
             for sample in samples[way]:
                 started = time.perf_counter()
                 try:
                     made = write_archive(Path(folder) / "sample.mcz", sample, replace(settings, threads=1))
                     sampled += made.bytes_in
                     written += made.bytes_out
+                    found.update((entry.how, entry.why) for entry in made.files)
                     seconds += time.perf_counter() - started
                 except CompressionError:
                     pass  # the run itself will tell it
@@ -90,7 +92,8 @@ def estimate(
             size = sum(file.size for file in files)
             share = size / sampled if sampled else 0.0
             bytes_out = written * share if sampled else (0.0 if not size else None)
-            estimates.append(Estimate(*way, len(files), size, bytes_out, seconds * share))
+            told = found.most_common(1)[0][0] if found else way
+            estimates.append(Estimate(*told, len(files), size, bytes_out, seconds * share))
     return estimates
 
 

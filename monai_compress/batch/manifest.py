@@ -14,7 +14,9 @@ import json
 import os
 import re
 import secrets
+import stat
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
@@ -28,7 +30,8 @@ Naming: TypeAlias = Callable[[str], str]
 
 KEY_BYTES = 32
 _SUFFIXES = frozenset([".dcm", ".ima", ".nii", ".nii.gz", ".npy", ".mcz", ".zip", ".png", ".jpg", ".txt", ".json"])
-_REDACTED = re.compile(r"[0-9a-f]{16}(\.[a-z.]+)?/?")
+_MARK = "path-"
+_REDACTED = re.compile(rf"{_MARK}[0-9a-f]{{16}}(\.[a-z.]+)?/?")
 
 
 def plain(path: str) -> str:
@@ -44,9 +47,11 @@ def plain(path: str) -> str:
 def redacted(key: bytes) -> Naming:
     """Give each path a name that tells nothing: the start of its HMAC-SHA256, and a suffix that everybody knows.
 
+    A name of this form is taken for one that was given before, and stays.
+
     >>> name = redacted(b"k" * 32)
     >>> name("Doe^John/scan.nii.gz")
-    '04f4a2ab0213d43b.nii.gz'
+    'path-04f4a2ab0213d43b.nii.gz'
     >>> name(name("Doe^John/scan.nii.gz")) == name("Doe^John/scan.nii.gz")
     True
     """
@@ -57,7 +62,7 @@ def redacted(key: bytes) -> Naming:
         suffixes = [suffix.lower() for suffix in PurePosixPath(path).suffixes]
         known = next((end for end in ("".join(suffixes[-2:]), *suffixes[-1:]) if end in _SUFFIXES), "")
         digest = hmac.new(key, os.fsencode(path), hashlib.sha256).hexdigest()[:16]
-        return digest + known + "/" * path.endswith("/")
+        return _MARK + digest + known + "/" * path.endswith("/")
 
     return name
 
@@ -122,7 +127,13 @@ def line_of(entry: FileEntry, archive: str) -> Line:
 
 
 def write_manifest(
-    folder: Path, lines: Iterable[Line], skipped: Iterable[Skipped], *, shard: Shard | None = None, name: Naming = str
+    folder: Path,
+    lines: Iterable[Line],
+    skipped: Iterable[Skipped],
+    *,
+    shard: Shard | None = None,
+    name: Naming = str,
+    mode: int = 0o666,
 ) -> None:
     """Write the manifest and, where there are any, the failures; each whole or not at all.
 
@@ -134,6 +145,7 @@ def write_manifest(
         skipped: what this run could not keep, as it is to be `told`.
         shard: the part of the work that this was.
         name: what each path is called.
+        mode: their permission bits, less those of the umask; an earlier manifest's are not widened.
 
     Raises:
         OutputError: they can not be written.
@@ -145,11 +157,14 @@ def write_manifest(
     earlier = (line | {"path": name(line["path"]), "archive": name(line["archive"])} for line in _read(manifest))
     renamed += [line for line in earlier if line["archive"] not in archives]
     renamed.sort(key=lambda line: (line["path"], line["archive"]))
-    write_atomic(manifest, _text(renamed))
+    with suppress(OSError):
+        mode &= stat.S_IMODE(manifest.stat().st_mode) | 0o600
+    write_atomic(manifest, _text(renamed), mode=mode)
     failures = folder / f"failures{part}.jsonl"
     bad = [{"path": entry.locator, "reason": entry.reason, "detail": entry.detail} for entry in skipped]
     if bad:
-        write_atomic(failures, _text(sorted(bad, key=lambda line: (str(line["path"]), str(line["reason"])))))
+        bad.sort(key=lambda line: (str(line["path"]), str(line["reason"])))
+        write_atomic(failures, _text(bad), mode=mode)
         return
     try:
         failures.unlink(missing_ok=True)

@@ -10,6 +10,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
+from operator import and_
 from pathlib import Path
 
 from ..archive import ArchiveSettings, FileEntry, SourceFile, write_archive
@@ -33,12 +35,14 @@ class PackTask:
         folder: the output folder.
         archives: what the folder holds of the unit, the newest first.
         settings: what to promise, and how.
+        by_content: what is there is compared by SHA-256, not by time of change.
     """
 
     unit: Unit
     folder: Path
     archives: tuple[str, ...]
     settings: ArchiveSettings
+    by_content: bool = False
 
 
 @dataclass
@@ -135,6 +139,7 @@ def pack(
     workers: Workers | None = None,
     shard: Shard | None = None,
     name: Naming = str,
+    by_content: bool = False,
     progress: Callable[[Progress], object] | None = None,
 ) -> PackReport:
     """Write the archives of a plan, the largest first, and the manifest.
@@ -149,6 +154,7 @@ def pack(
         workers: processes; without them all is done in this one.
         shard: do this part of the plan only.
         name: what paths are called in manifest, failures and report.
+        by_content: compare what is there by SHA-256, also where size and time of change are the same.
         progress: called now and then.
 
     Raises:
@@ -161,11 +167,12 @@ def pack(
     )
     _check(settings)
     report = PackReport(skipped=list(plan.skipped), remarks=list(plan.remarks))
-    write_manifest(folder, (), (), shard=shard, name=name)  # a folder that takes nothing is told at once
+    mode = _mode(units)
+    write_manifest(folder, (), (), shard=shard, name=name, mode=mode)  # a folder that takes nothing is told at once
     workers = crew(workers, len(units), sum(unit.size for unit in units))
     shelf = Shelf(folder)
     settings = replace(settings, threads=max(settings.threads // max(min(workers.count, len(units)), 1), 1))
-    tasks = [PackTask(unit, folder, shelf.of(unit), settings) for unit in units]
+    tasks = [PackTask(unit, folder, shelf.of(unit), settings, by_content) for unit in units]
     meter = _Meter(units, progress)
     lines: list[Line] = []
     is_done = [False] * len(tasks)
@@ -187,11 +194,16 @@ def pack(
             "for smaller ones pack into another folder"
         )
     report.skipped = [told(entry, name) for entry in report.skipped]
-    write_manifest(folder, lines, report.skipped, shard=shard, name=name)
+    write_manifest(folder, lines, report.skipped, shard=shard, name=name, mode=mode)
     if shard is None:
         remove_stale(folder)
     report.seconds = time.perf_counter() - started
     return report
+
+
+def _mode(units: Iterable[Unit]) -> int:
+    """Permission bits for what names all files: nobody learns a name there that he could not read before."""
+    return reduce(and_, (unit.mode for unit in units), 0o666)
 
 
 def pack_unit(task: PackTask, advance: Callable[[int], object]) -> PackedUnit:
@@ -199,7 +211,7 @@ def pack_unit(task: PackTask, advance: Callable[[int], object]) -> PackedUnit:
     unit = task.unit
     archives, generation = with_later(unit, task.folder, task.archives)
     try:
-        kept, broken = find_kept(unit, task.folder, archives, task.settings)
+        kept, broken = find_kept(unit, task.folder, archives, task.settings, task.by_content)
         if kept is not None:
             advance(unit.size)
             return PackedUnit(

@@ -102,7 +102,7 @@ def plan(
         if isinstance(seen, Skipped):
             skipped.append(seen)
         else:
-            file = SourceFile(found.locator, found.path, found.size, found.mtime_ns, found.mode, seen)
+            file = SourceFile(found.locator, found.path, found.size, found.mtime_ns, _mode(found), seen)
             groups[_group(file)].append((file, found.mode & found.reach))
     units = (
         _unit(series, name, part) for key, members in groups.items() for series, name, part in _parts(*key, members)
@@ -163,6 +163,11 @@ def _group(file: SourceFile) -> tuple[str, str]:
     if file.cut.kind in ("nifti", "npy") and file.path.lower().endswith(_VOLUMES):
         return "", f"{file.path}.mcz"
     return "", posixpath.join(posixpath.dirname(file.path.rstrip("/")), _REST)
+
+
+def _mode(found: Found) -> int:
+    """Permission bits to come back: those that were shut out by a folder above are shut out in another place, too."""
+    return found.mode & (found.reach | 0o700)
 
 
 def _parts(

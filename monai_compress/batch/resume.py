@@ -102,7 +102,7 @@ class Kept:
 
 
 def find_kept(
-    unit: Unit, folder: Path, archives: Iterable[str], settings: ArchiveSettings
+    unit: Unit, folder: Path, archives: Iterable[str], settings: ArchiveSettings, by_content: bool = False
 ) -> tuple[Kept | None, list[str]]:
     """The newest archive of a unit, if it holds the same files and promises as much.
 
@@ -112,6 +112,7 @@ def find_kept(
         folder: the output folder.
         archives: paths under it, the newest first.
         settings: what is asked for.
+        by_content: believe no time of change.
 
     Returns:
         the archive, or None; and the paths of archives that do not open, which count as not there.
@@ -134,7 +135,7 @@ def find_kept(
             continue
         if info.series != unit.series or not _promises(files, info, settings):
             return None, broken
-        failed = _missing(files, unit.files)
+        failed = _missing(files, unit.files, by_content)
         if failed is None:
             return None, broken
         return Kept(archive, files, info, _is_stricter(files, info, settings), failed), broken
@@ -179,7 +180,9 @@ def _is_stricter(files: Iterable[FileEntry], info: ArchiveInfo, settings: Archiv
     )
 
 
-def _missing(entries: tuple[FileEntry, ...], files: tuple[SourceFile, ...]) -> tuple[Skipped, ...] | None:
+def _missing(
+    entries: tuple[FileEntry, ...], files: tuple[SourceFile, ...], by_content: bool
+) -> tuple[Skipped, ...] | None:
     """The files that an archive lacks since they can not be read; None if it holds others than those that can."""
     # of an inflated file only the name without the suffix is kept
     found = {entry.path + ".gz" * (entry.how == "inflated"): entry for entry in entries}
@@ -192,7 +195,7 @@ def _missing(entries: tuple[FileEntry, ...], files: tuple[SourceFile, ...]) -> t
         return None
     is_same = all(
         file.path.endswith("/")
-        or found[file.path].mtime_ns == file.mtime_ns
+        or (found[file.path].mtime_ns == file.mtime_ns and not by_content)
         or found[file.path].source_sha256 == sha256_of(partial(open_exact, file.locator))[1]
         for file in held
     )

@@ -35,6 +35,7 @@ ARCHIVE_FOOTER_BYTES: Final = _FOOTER.size + _TAIL.size
 BLOCKS: Final = ("HEAD", "DATA", "FILE")
 """Sections that hold a block each; the blocks of one tag, one behind the other, are one run of bytes."""
 
+_PIECE_BYTES: Final = 2**20
 _KNOWN: Final = (*BLOCKS, "STRM", "META", "INDX")
 
 
@@ -272,3 +273,21 @@ def _lost(source: Source, damage: str, offset: int) -> StreamError:
 def _check_known(section: Section, minor: int) -> None:
     if section.tag not in _KNOWN and section.tag[0].isupper():
         raise unknown(f"section {section.tag} at offset {section.offset}", minor)
+
+
+def check_section(source: Source, section: Section) -> None:
+    """Read a section, piece by piece, and see that head and payload are those that the index tells.
+
+    Raises:
+        CorruptStream: they are others.
+    """
+    head = parse_head(bytes(source.read(section.offset, SECTION_HEAD_BYTES)), section.offset)
+    if head != section:
+        raise CorruptStream(f"the head of section {section.tag} at offset {section.offset} is damaged")
+    checksum, done = 0, 0
+    while done < section.length:
+        piece = source.read(section.offset + SECTION_HEAD_BYTES + done, min(_PIECE_BYTES, section.length - done))
+        checksum = zlib.crc32(piece, checksum)
+        done += len(piece)
+    if checksum != section.checksum:
+        raise CorruptStream(f"section {section.tag} at offset {section.offset} is damaged: its checksum does not fit")

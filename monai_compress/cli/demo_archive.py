@@ -43,9 +43,9 @@ def show_archives(console: Console, data: Path, output: Path) -> list[str]:
         return []
     for entry in (*packed.skipped, *restored.skipped):
         console.warn(f"{entry.locator}: {entry.detail or entry.reason}")
-    exact = f"{facts.files(restored.restored)}, every byte the same"
+    exact = f"{facts.count(restored.restored, 'file')}, every byte the same"
     row = [
-        facts.files(packed.files),
+        facts.count(packed.files, "file"),
         facts.size(packed.bytes_in),
         facts.size(packed.bytes_out),
         f"{packed.ratio:.2f} : 1",
@@ -53,6 +53,6 @@ def show_archives(console: Console, data: Path, output: Path) -> list[str]:
     ]
     console.table("Whole files, packed and restored", ["packed", "bytes", "archives", "ratio", "restored"], [row])
     return [
-        f"pack put {facts.files(packed.files)} of {facts.size(packed.bytes_in)} into archives of "
+        f"pack put {facts.count(packed.files, 'file')} of {facts.size(packed.bytes_in)} into archives of "
         f"{facts.size(packed.bytes_out)} ({packed.ratio:.2f} : 1); unpack restored them, every byte the same."
     ]

@@ -38,12 +38,14 @@ def show_pixel_codec(console: Console, data: Path, output: Path) -> list[str]:
         rows.append([name, facts.size(info.bytes), f"{info.ratio:.2f} : 1", facts.promise(info), "yes: decoded again"])
         told.append(f"{facts.size(info.bytes)} ({info.ratio:.2f} : 1; {facts.promise(info)})")
     console.table(
-        f"The pixel codec on {facts.slices(len(image))}, {raw} of pixels",
+        f"The pixel codec on {facts.count(len(image), 'slice')}, {raw} of pixels",
         ["file", "bytes", "ratio", "promise", "checked"],
         rows,
     )
     sizes = " and as ".join(told)
-    return [f"The pixel codec wrote {facts.slices(len(image))} of {raw} as {sizes}; both were decoded and checked."]
+    return [
+        f"The pixel codec wrote {facts.count(len(image), 'slice')} of {raw} as {sizes}; both were decoded and checked."
+    ]
 
 
 def _first_image(data: Path) -> StoredImage | None:

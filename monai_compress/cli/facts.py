@@ -64,22 +64,13 @@ def size(number: int) -> str:
     return decimal(number)
 
 
-def slices(number: int) -> str:
-    """A number of slices in words.
+def count(number: int, noun: str) -> str:
+    """A number of things in words.
 
-    >>> slices(1), slices(1200)
-    ('1 slice', '1,200 slices')
+    >>> count(1, "slice"), count(1200, "file")
+    ('1 slice', '1,200 files')
     """
-    return f"{number:,} slice{'' if number == 1 else 's'}"
-
-
-def files(number: int) -> str:
-    """A number of files in words.
-
-    >>> files(1), files(1200)
-    ('1 file', '1,200 files')
-    """
-    return f"{number:,} file{'' if number == 1 else 's'}"
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def path(text: str) -> str:

@@ -78,7 +78,7 @@ def _inspect_stream(console: Console, file: Path) -> None:
         ["ratio", f"{info.ratio:.2f} : 1 of the pixels"],
         ["bits per pixel", f"{info.bits_per_pixel:.3f}"],
         ["promise", facts.promise(info)],
-        ["rescale", rescale if kinds == 1 else f"{kinds} kinds in {facts.slices(len(image))}"],
+        ["rescale", rescale if kinds == 1 else f"{kinds} kinds in {facts.count(len(image), 'slice')}"],
         ["padding", "none" if info.padding is None else str(info.padding)],
         ["model", facts.model(info)],
         ["slice groups", f"{info.groups} of up to {info.slices_per_group} slices"],

@@ -49,7 +49,7 @@ def list_files(ctx: click.Context, inputs: tuple[Path, ...], as_json: bool) -> N
         if not as_json:
             _print(str(path), held)
     size = facts.size(sum(line["size"] for line in lines))
-    text = f"{facts.files(len(lines))}, {size}" + (f"; {len(bad):,} archives do not open" if bad else "")
+    text = f"{facts.count(len(lines), 'file')}, {size}" + (f"; {len(bad):,} archives do not open" if bad else "")
     console.result({"files": lines, "bad": bad}, text)
     if bad:
         ctx.exit(1)

@@ -64,6 +64,9 @@ Examples:
 )
 @click.option("--dry-run", is_flag=True, help="Write nothing; tell what would be done, and what it would save.")
 @click.option("--shard", metavar="i/N|N", help="Do one of N equal parts; N alone where SLURM or Kubernetes tell which.")
+@click.option(
+    "--checksum", is_flag=True, help="Compare what is there already by SHA-256, not by size and time of change."
+)
 @click.option("--no-verify", is_flag=True, help="Do not decode an archive again before it is there.")
 @click.option(
     "--redact-paths", is_flag=True, help="No path in manifest, failures or report: pseudonyms by a local key."
@@ -82,6 +85,7 @@ def pack(
     inflate: bool,
     dry_run: bool,
     shard: str | None,
+    checksum: bool,
     no_verify: bool,
     redact_paths: bool,
     as_json: bool,
@@ -126,7 +130,7 @@ def pack(
         if dry_run:
             _rehearse(console, todo, part, settings, name)
             ctx.exit(1 if todo.skipped else 0)
-        report = _run(console, todo, output, settings, workers, part, name)
+        report = _run(console, todo, output, settings, workers, part, name, checksum)
     _tell(console, report, output, part, settings)
     if report.skipped:
         ctx.exit(1)
@@ -154,6 +158,7 @@ def _run(
     workers: Workers,
     part: Shard | None,
     name: Naming,
+    by_content: bool,
 ) -> PackReport:
     from ..batch.pack import pack as run
 
@@ -166,7 +171,7 @@ def _run(
             remark = f"{now.files_done:,} of {now.files_total:,} files, {speed:.1f} MB/s{ratio}"
             update(now.bytes_done, now.bytes_total, remark)
 
-        return run(todo, output, settings, workers=workers, shard=part, name=name, progress=tell)
+        return run(todo, output, settings, workers=workers, shard=part, name=name, by_content=by_content, progress=tell)
 
 
 def _tell(console: Console, report: PackReport, output: Path, part: Shard | None, settings: ArchiveSettings) -> None:
@@ -197,15 +202,16 @@ def _tell(console: Console, report: PackReport, output: Path, part: Shard | None
         "seconds": report.seconds,
         "megabytes_per_second": speed,
         "verified": settings.verify,
-        "settings": {"max_error": settings.max_error, "effort": settings.effort, "transcode": settings.transcode},
+        "settings": {key: value for key, value in asdict(settings).items() if key not in ("threads", "verify")},
         "ways": [{"how": how, "why": why, "files": count} for (how, why), count in sorted(report.ways.items())],
         "failed": [{"path": e.locator, "reason": e.reason, "detail": e.detail} for e in report.skipped],
         "remarks": report.remarks,
         "shard": str(part) if part else None,
     }
-    archives = f"{report.packed + report.kept:,} archives" + (f" ({report.kept:,} were there)" if report.kept else "")
+    archives = facts.count(report.packed + report.kept, "archive")
+    archives += f" ({report.kept:,} of them from before)" if report.kept else ""
     text = (
-        f"{report.files:,} files, {facts.size(report.bytes_in)}, in {archives}, "
+        f"{facts.count(report.files, 'file')}, {facts.size(report.bytes_in)}, in {archives}, "
         f"{facts.size(report.bytes_out)}: {report.ratio:.2f} : 1, {speed:.1f} MB/s"
     )
     console.result(result, text + (f"; {len(report.skipped):,} failed" if report.skipped else ""))
@@ -234,12 +240,13 @@ def _rehearse(console: Console, todo: Plan, part: Shard | None, settings: Archiv
     facts.failures(console, skipped)
     for remark in todo.remarks:
         console.warn(facts.path(remark))
+    files = sum(kind.files for kind in kinds)
     bytes_in = sum(kind.bytes_in for kind in kinds)
     bytes_out = sum(kind.bytes_in if kind.bytes_out is None else kind.bytes_out for kind in kinds)
     seconds = sum(kind.seconds for kind in kinds) / max(min(settings.threads, len(units)), 1)
     result = {
         "archives": len(units),
-        "files": sum(kind.files for kind in kinds),
+        "files": files,
         "bytes_in": bytes_in,
         "estimated_bytes_out": round(bytes_out),
         "estimated_seconds": seconds,
@@ -249,7 +256,7 @@ def _rehearse(console: Console, todo: Plan, part: Shard | None, settings: Archiv
         "shard": str(part) if part else None,
     }
     text = (
-        f"{result['files']:,} files, {facts.size(bytes_in)}, would become {len(units):,} archives of about "
-        f"{facts.size(round(bytes_out))}, in about {seconds:,.0f} s; nothing was written"
+        f"{facts.count(files, 'file')}, {facts.size(bytes_in)}, would become {facts.count(len(units), 'archive')} of "
+        f"about {facts.size(round(bytes_out))}, in about {seconds:,.0f} s; nothing was written"
     )
     console.result(result, text)

@@ -76,6 +76,8 @@ def unpack(
     was_there = f", {report.kept:,} were there" if report.kept else ""
     failed = f"; {len(report.skipped):,} failed" if report.skipped else ""
     size = facts.size(report.bytes_out)
-    console.result(result, f"{report.restored:,} files restored, {size}, {speed:.1f} MB/s{was_there}{failed}")
+    console.result(
+        result, f"{facts.count(report.restored, 'file')} restored, {size}, {speed:.1f} MB/s{was_there}{failed}"
+    )
     if report.skipped:
         ctx.exit(1)

@@ -72,8 +72,8 @@ def _content(verdict: Verdict) -> str:
     if info is None:
         return ""
     if isinstance(info, ArchiveInfo):
-        return f"{facts.files(info.files)}; {facts.archive_promise(info)}"
-    return f"{facts.slices(_slices(info.shape))}; {facts.promise(info)}"
+        return f"{facts.count(info.files, 'file')}; {facts.archive_promise(info)}"
+    return f"{facts.count(_slices(info.shape), 'slice')}; {facts.promise(info)}"
 
 
 def _slices(shape: tuple[int, ...]) -> int:

@@ -153,9 +153,10 @@ class Settings:
         from ..fitting import fit_context_model
 
         try:
-            return fit_context_model(groups, start=self.start, seconds=FIT_SECONDS, bound=self.bound, name="fitted")
+            fitted = fit_context_model(groups, start=self.start, seconds=FIT_SECONDS, bound=self.bound, name="fitted")
         except TrainingError:  # flat or tiny slices, from which there is nothing to learn
             return self.start
+        return self.start if fitted.hash == self.start.hash else fitted  # there was no time to learn anything
 
 
 def find_given(model: ContextModel | str | os.PathLike[str]) -> ContextModel:

@@ -182,8 +182,9 @@ class LoadedStream:
 class StreamReader(ImageReader):
     """Read .mcz files in ``monai.transforms.LoadImage(reader=StreamReader)``: HU as float32, with affine.
 
-    Of an archive of files it is the largest stack of slices of one size. The array is (rows, columns) or (rows, columns, slices), each slice as `CTReader` has it and a screen shows it; of a
-    stream that `Compress` made, the axes are those that it was given. The metadata are those of `CTReader`:
+    Of an archive of files it is the largest stack of slices of one size. The array is (rows, columns) or (rows,
+    columns, slices), each slice as `CTReader` has it and a screen shows it; of a stream that `Compress` made, the axes
+    are those that it was given. The metadata are those of `CTReader`:
     ``affine`` to RAS (identity where the place is not known), ``space``, ``spatial_shape``, ``unit`` and so on.
 
     Args:
