@@ -98,7 +98,9 @@ def test_light_to_import(module):
     assert run.stderr.strip() == "[]"
 
 
-@pytest.mark.parametrize("module", ["bitstream", "codecs", "context_models", "api", "streams", "images", "archive", "batch"])
+@pytest.mark.parametrize(
+    "module", ["bitstream", "codecs", "context_models", "api", "streams", "images", "archive", "batch"]
+)
 def test_decoding_needs_neither_torch_nor_monai(module):
     code = f"import sys, monai_compress.{module}; sys.exit(str(sorted({{'torch', 'monai'}} & set(sys.modules))) or 0)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

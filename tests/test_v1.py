@@ -18,7 +18,7 @@ from monai_compress.archive.deflate import ZLIB
 from monai_compress.archive.table import Deflated
 
 V1 = Path(__file__).parent / "fixtures" / "v1"
-FROZEN = "to be frozen"
+FROZEN = "e38c7c3b9b1423521bb9a62f0e6c440ceeadd85b019ecb39cd9db5a22b98b25b"
 """SHA-256 of SHA256SUMS. It never changes: nothing that was written in this format may stop to open."""
 
 

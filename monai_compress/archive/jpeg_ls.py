@@ -101,7 +101,7 @@ def encode_scan(values: NDArray[Any], bits: int) -> bytes:
         ValueError: no such precision, or an image that the encoder does not take.
 
     >>> encode_scan(np.zeros((8, 8), np.int16), 12).hex()
-    'f8'
+    'ff7fc0'
     """
     if not 2 <= bits <= 16:
         raise ValueError(f"JPEG-LS has samples of 2 to 16 bits, not {bits}")

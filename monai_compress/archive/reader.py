@@ -51,12 +51,14 @@ if TYPE_CHECKING:
 
 _BYTES_OF_A_PIXEL = 8
 
+_OPEN_STREAMS = 4
+
 
 class SeriesArchive:
     """Read the files, the images or the headers of an archive; only what is asked for is read and decoded.
 
-    Images are counted from 0 in the order of the archive, which is that of their place in the patient; those of
-    files that were kept as they are (JPEG-LS for example) come behind.
+    Images are counted from 0 in the order of the archive: those of one size and type in the order of their places in
+    the patient, one such stack behind the other, then those of files that were kept as they are.
 
     Args:
         path: of the archive; a binary file or bytes are taken too.
@@ -195,6 +197,9 @@ class SeriesArchive:
 
     def original_header(self, entry: FileEntry) -> bytes:
         """The bytes before the pixel value of the source of a near-lossless file, whole and unchanged.
+
+        Of a source that was deflated, with its data set inflated; of one that was transcoded, those of its uncompressed
+        copy.
 
         Raises:
             ValueError: the file is none of those.
@@ -346,6 +351,8 @@ class SeriesArchive:
                 raise CorruptStream(f"there is no stream {number} in the archive, only {len(parts)}")
             section = parts[number].section
             window = Window(self._source, section.offset + SECTION_HEAD_BYTES, section.length)
+            while len(self._streams) >= _OPEN_STREAMS:  # each keeps a slice group
+                self._streams.pop(next(iter(self._streams)))
             self._streams[number] = PixelReader(
                 window, max_pixels=self._max_pixels, threads=self._threads, salvage=True
             )

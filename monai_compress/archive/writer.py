@@ -32,7 +32,6 @@ from .table import DATA, HEAD, Bytes, Deflated, FileEntry, JpegLs, Segment, Slic
 _TABLE_BLOCK_BYTES = 2**18
 
 
-
 @dataclass(frozen=True)
 class ArchiveReport:
     """What became of the files of one archive.

@@ -7,8 +7,9 @@ from __future__ import annotations
 import zlib
 from typing import BinaryIO
 
-from pydicom import Dataset, dcmread
-from pydicom.filereader import read_dataset
+from pydicom import Dataset
+from pydicom.filereader import read_dataset, read_partial
+from pydicom.tag import BaseTag
 
 from ..errors import NotDicom, UndecodablePixels
 from . import tags
@@ -20,6 +21,7 @@ INFLATED_LIMIT_BYTES = 2**30
 _VRS = frozenset(
     b"AE AS AT CS DA DS DT FD FL IS LO LT OB OD OF OL OV OW PN SH SL SQ SS ST SV TM UC UI UL UN UR US UT UV".split()
 )
+_PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 _WITNESSES = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "Modality", "Rows")
 
 
@@ -44,7 +46,8 @@ def parse(stream: BinaryIO, where: str, *, pixels: bool) -> tuple[Dataset, bool]
     try:
         deflated = DEFLATED.encode() in head and _check_inflated(stream, where)
         stream.seek(0)
-        header = dcmread(stream, stop_before_pixels=not (pixels or deflated), force=not has_prefix)
+        stop = _at_zeros if pixels or deflated else _at_pixels
+        header = read_partial(stream, stop, force=not has_prefix)
         has_pixels = any(keyword in header for keyword in tags.PIXELS) or (not deflated and _at_element(stream))
     except NotDicom:
         raise
@@ -85,9 +88,19 @@ def looks_headless(head: bytes) -> bool:
     return False
 
 
+def _at_zeros(tag: BaseTag, vr: str | None, length: int) -> bool:
+    """Whether zeros follow, as in a file whose copy was broken off: pydicom takes each 8 of them for an element."""
+    return tag == 0
+
+
+def _at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:
+    return tag in _PIXEL_TAGS or _at_zeros(tag, vr, length)
+
+
 def _at_element(stream: BinaryIO) -> bool:
     start = stream.tell()
-    found = len(stream.read(8)) == 8
+    head = stream.read(8)
+    found = len(head) == 8 and any(head[:4])
     stream.seek(start)
     return found
 

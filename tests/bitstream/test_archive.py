@@ -250,7 +250,7 @@ def _entry(number: int, place: int, value: object):
         {"entries": _entry(0, 2, 0)},
         {"entries": _entry(5, 2, 3)},
     ],
-    ids=str,
+    ids=map(str, range(19)),
 )
 def test_an_index_that_makes_no_sense_is_not_used(wrong) -> None:
     layout = layout_of(packed(**wrong))

@@ -164,7 +164,7 @@ def test_info(volume: np.ndarray) -> None:
         group_slices=4,
     )
     info = inspect(data)
-    assert (info.version, info.codec, info.shape, info.dtype) == ("0.1", "pixel", (7, 16, 24), "int16")
+    assert (info.version, info.codec, info.shape, info.dtype) == ("1.0", "pixel", (7, 16, 24), "int16")
     assert (info.max_error, info.bound, info.rescale) == (2.5, 5, ((0.5, -1024.0),))
     assert (info.padding, info.bits_stored, info.metadata) == (-2000, 12, {"kVp": 120})
     assert (info.groups, info.slices_per_group) == (2, 4)
