@@ -4,12 +4,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from monai_compress import compress, decompress
+from monai_compress.batch.pack import PackReport, pack
+from monai_compress.batch.plan import plan
+from monai_compress.batch.unpack import select, unpack
 from monai_compress.dicom import read_image
 from monai_compress.errors import InputError
 
@@ -56,3 +60,45 @@ def test_the_bound_holds_in_hu(shared_data, slopes):
         error = np.abs(back.astype(np.int64) - volume.astype(np.int64)) * steepest
         assert error.max() <= max_error + 1e-9
         assert np.array_equal(back == -2000, volume == -2000)
+
+
+def packed_and_back(source: Path, folder: Path) -> tuple[PackReport, dict[str, dict]]:
+    """Pack a folder, unpack it elsewhere, see that every byte is the same; the report, and the manifest by path."""
+    report = pack(plan([source]), folder / "archives")
+    back = unpack(select([folder / "archives"]), folder / "back")
+    assert not report.skipped and not back.skipped
+    files = [path for path in sorted(source.rglob("*")) if path.is_file()]
+    assert back.restored == len(files)
+    for path in files:
+        assert (folder / "back" / path.relative_to(source)).read_bytes() == path.read_bytes(), path.name
+    lines = (folder / "archives" / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
+    return report, {line["path"]: line for line in map(json.loads, lines)}
+
+
+@pytest.mark.slow
+def test_every_odd_file_comes_back_from_an_archive(shared_data, tmp_path):
+    source = shared_data / "edge_dicom"
+    _, manifest = packed_and_back(source, tmp_path)
+    coded, grey = 0, 0
+    for path in source.rglob("*"):
+        try:
+            header = read_image(path).header if path.is_file() else None
+        except InputError:
+            continue
+        if header is None or header.file_meta.TransferSyntaxUID.is_compressed:
+            continue
+        if header.get("SamplesPerPixel") == 1 and header.get("BitsAllocated") in (8, 16):
+            grey += 1
+            coded += manifest[path.relative_to(source).as_posix()]["how"] == "codec"
+    assert grey > 40 and coded >= 0.9 * grey, (coded, grey)
+
+
+def test_jpeg_ls_comes_back_byte_for_byte_and_smaller(shared_data, tmp_path):
+    report, manifest = packed_and_back(shared_data / "ct_test" / "dcmqi_ct3slice__2__23430_1", tmp_path)
+    assert {line["how"] for line in manifest.values()} == {"codec"}
+    assert report.bytes_out < 0.97 * report.bytes_in
+
+
+def test_nifti_comes_back_byte_for_byte(shared_data, tmp_path):
+    _, manifest = packed_and_back(shared_data / "nifti", tmp_path)
+    assert {line["how"] for line in manifest.values()} == {"codec"}
