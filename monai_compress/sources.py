@@ -9,6 +9,7 @@
     ARCHIVE.zip!/MEMBER      a file in an archive
     ARCHIVE.zip!/MEMBER#7    a slice of it
 
+Where a file on disk is called like a slice or a member, the locator names the file.
 Nothing in an archive is ever written to disk. Pieces that come from strangers (links, pipes, archives) are looked at
 before they are opened, so that no name leads outside, waits for ever or fills the memory.
 """
@@ -203,8 +204,10 @@ def _unreadable(error: Exception, where: str) -> InputError:
 def _archive_of(text: str) -> tuple[str, str] | None:
     """Archive and member of a locator; None for a plain path (also one that happens to hold the separator)."""
     start = text.find(_SEPARATOR)
+    if start > 0 and os.path.lexists(text):
+        return None
     while start > 0:
-        if Path(text[:start]).is_file():
+        if os.path.isfile(text[:start]):  # noqa: PTH113 - pathlib raises on names that are too long
             return text[:start], text[start + len(_SEPARATOR) :]
         start = text.find(_SEPARATOR, start + 1)
     return None
@@ -213,7 +216,7 @@ def _archive_of(text: str) -> tuple[str, str] | None:
 def _exists(text: str) -> bool:
     inside = _archive_of(text)
     if inside is None:
-        return Path(text).exists()
+        return os.path.exists(text)  # noqa: PTH110 - as above
     try:
         _open_archive(inside[0]).getinfo(inside[1])
     except (InputError, KeyError):

@@ -107,6 +107,22 @@ def test_open_binary(tmp_path, archive):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "study.zip"]
 
 
+def test_a_real_file_is_found_before_a_member_of_its_name(tmp_path, archive):
+    real = Path(f"{archive}!", "a", "1")
+    real.parent.mkdir(parents=True)
+    real.write_bytes(b"real")
+    assert _read(real) == b"real" and _read(f"{real}#3") == b"real" and sources.state(real)[1] == 4
+    assert _read(f"{archive}!/b/2") == b"two"
+    real.unlink()
+    real.symlink_to("nowhere")
+    assert _reason(real) == "not found"
+
+
+def test_a_name_that_is_too_long_is_an_input_error(tmp_path):
+    assert _reason(f"{tmp_path}/{'n' * 300}#7") == "unreadable"
+    assert _reason(f"{tmp_path}/{'n' * 300}!/member") == "unreadable"
+
+
 def test_open_binary_refuses(tmp_path, archive):
     assert _reason(tmp_path / "nowhere") == "not found"
     assert _reason(tmp_path) == "not a file"

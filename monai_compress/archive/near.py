@@ -95,6 +95,9 @@ class Derivation:
         if source.min() < lowest or source.max() > highest:
             # a reader that masks them would see other values, and other errors
             raise DicomError("it has values beyond Bits Stored", reason="values beyond Bits Stored")
+        padding = one.pixels.padding
+        if padding is not None and not np.array_equal(source == padding, decoded == padding):
+            raise PromiseBroken("pixels of padding do not come back")
         worst = int(np.abs(source.astype(np.int64) - decoded).max())
         if worst > one.bound:
             raise PromiseBroken(f"a value strays by {worst} stored units, not {one.bound}")

@@ -8,10 +8,12 @@ import io
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import BinaryIO
 
 from ..dicom.derived import refused_derivation
 from ..dicom.parse import parse
+from ..dicom.read import padding_range
 from ..dicom.transcode import explicit_copy
 from ..errors import DicomError, InputError
 from ..sources import open_exact, quiet, state
@@ -181,29 +183,30 @@ def prepare(
     Raises:
         InputError: it can not be read.
     """
-    one = Prepared(number, file, file.cut, partial(open_exact, file.locator), "verbatim", verbatim or file.cut.why)
+    whole = Prepared(number, file, file.cut, partial(open_exact, file.locator), "verbatim", verbatim or file.cut.why)
     if file.cut.kind == "directory":
-        return replace(one, how="directory")
+        return replace(whole, how="directory")
     if verbatim:
-        return one
+        return whole
+    one = whole
     if one.cut.syntax == jpeg_ls.SYNTAX and not (settings.transcode and settings.max_error):
         one = _as_jpeg_ls(one)
     if settings.transcode and one.why.startswith(COMPRESSED):
         one = _transcoded(one)
     if one.cut.pixels is None:
-        return one
+        return replace(whole, why=one.why)
     if one.cut.pixels.rows * one.cut.pixels.columns > MAX_PIXELS:
-        return replace(one, why=TOO_LARGE, codestreams=None)
+        return replace(whole, why=TOO_LARGE)
     if one.cut.deflated_at is not None:
         one = _deflated(one, settings.inflate)
         if one.why:
-            return one
+            return replace(whole, why=one.why)
     found = stream_type(one.pixels.element)
     if found is None:
         measure = _measured(one)
         found = measure.dtype
         if found is None:
-            return replace(one, how="verbatim", why=measure.objection, deflated=None, original=None, sha256="")
+            return replace(whole, why=measure.objection)
     how = "codec" if one.how == "verbatim" else one.how
     one = replace(one, dtype=found, how=how)
     return _near(one, settings.max_error, exact) if settings.max_error and one.cut.kind == "dicom" else one
@@ -218,7 +221,7 @@ def unchanged(file: SourceFile) -> bool:
     except InputError:
         return False
     # of a zip member, the state is that of its archive
-    return changed_ns == file.mtime_ns and (size == file.size or "!/" in file.locator)
+    return changed_ns == file.mtime_ns and (size == file.size or not Path(file.locator).is_file())
 
 
 def _transcoded(one: Prepared) -> Prepared:
@@ -284,7 +287,9 @@ def _near(one: Prepared, max_error: float, exact: str | None) -> Prepared:
     why = exact or ("compressed" if one.codestreams else None if one.cut.is_ct else "not a CT slice")
     if why is None:
         with one.opener() as file, quiet():
-            why = refused_derivation(parse(file, one.file.locator, pixels=False)[0])
+            header, _ = parse(file, one.file.locator, pixels=False)
+        padding = padding_range(header)
+        why = "padding range" if padding and padding[0] != padding[1] else refused_derivation(header)
     bound = 0 if why else stored_bound(max_error, [one.pixels.slope])
     if not bound:
         return replace(one, why=f"kept without loss: {why or 'one stored unit is more than the error'}")

@@ -35,11 +35,17 @@ def target_of(entry: FileEntry, folder: Path) -> Path:
     return target
 
 
-def is_restored(entry: FileEntry, target: Path) -> bool:
-    """Whether a file is there already, with all its bytes."""
-    if entry.how == "directory":
-        return target.is_dir()
+def is_restored(entry: FileEntry, target: Path, *, follow: bool = True) -> bool:
+    """Whether a file is there already, with all its bytes.
+
+    Args:
+        follow: a link to such a file will do.
+    """
     try:
+        if entry.how == "directory":
+            return target.is_dir()
+        if not follow and target.is_symlink():
+            return False
         if not target.is_file() or target.stat().st_size != entry.size:
             return False
         with target.open("rb") as file:
@@ -60,7 +66,7 @@ def restore(
         archive: holds it.
         entry: which of ``archive.files``.
         folder: what its path is relative to.
-        overwrite: replace a file of other content.
+        overwrite: replace a file of other content; of a link, the link and never what it leads to.
         flush: wait until the disk has it.
 
     Returns:
@@ -82,6 +88,12 @@ def restore(
         if is_restored(entry, target):
             return target
         raise OutputError(f"cannot write {target}: another file is there; --overwrite replaces it")
+    if os.path.lexists(target) and target.is_symlink():  # atomic_path would replace what it leads to
+        archive.check(entry)
+        try:
+            target.unlink()
+        except OSError as error:
+            raise output_error(target, error) from error
     with atomic_path(target, mode=entry.mode & _PERMISSIONS, flush=flush) as temporary:
         digest = hashlib.sha256()
         with temporary.open("wb", buffering=PIECE_BYTES) as file:

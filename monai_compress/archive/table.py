@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NoReturn, TypeAlias
 
-from ..errors import CorruptStream
+from ..errors import CorruptStream, InputError
 from .deflate import DEFLATE_RATIO, ZLIB, DeflateSettings
 
 HEAD: Final = "head"
@@ -27,6 +27,7 @@ KINDS: Final = ("dicom", "nifti", "npy", "other", "directory")
 
 MAX_TABLE_BYTES: Final = 2**26
 """The most bytes that the list of files of one archive has: some 200,000 files."""
+_LEAST_LINE_BYTES: Final = 180
 
 MAX_FRAMES: Final = 2**32
 """The most images of one file."""
@@ -179,6 +180,16 @@ def other_zlib(segments: Iterable[Segment]) -> str:
                 f"bytes than zlib {segment.zlib} did: restore it where that one is installed"
             )
     return ""
+
+
+def check_room(paths: Iterable[str]) -> None:
+    """See that the list of files with these paths is not longer than an archive holds, before any work is done.
+
+    Raises:
+        InputError: it would be.
+    """
+    if sum(_LEAST_LINE_BYTES + len(json.dumps(path)) for path in paths) > MAX_TABLE_BYTES:
+        raise InputError("these are more files than one archive lists", reason="too many files")
 
 
 def pack_table(entries: Iterable[FileEntry]) -> Iterator[bytes]:

@@ -31,7 +31,7 @@ class Volume:
     """Slices of one size, one behind the other.
 
     Args:
-        hu: (slices, rows, columns) float32 in HU; padding is -1024 HU. Of .npy files the values as they are.
+        hu: (slices, rows, columns) float32 in HU; padding is -1024 HU. Of .npy files the values, as float32.
         affine: (4, 4) float64 from (row, column, slice) indices to LPS millimetres; None where the files do not say, or
             where the slices do not share one plane.
         images: numbers of these slices in the archive.

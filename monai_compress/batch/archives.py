@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..bitstream.archive import looks_like_archive
-from ..errors import InputError
+from ..bitstream.header import HEADER_BYTES, Header
+from ..errors import InputError, StreamError
 from ..sources import open_binary
 from .resume import SUFFIX
 
@@ -26,8 +27,8 @@ def find_archives(inputs: Sequence[str | os.PathLike[str]]) -> tuple[set[Path], 
     found: dict[Path, None] = {}
     for given in inputs:
         path = Path(given)
-        if not path.is_dir():
-            if not path.exists():
+        if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for a name that no disk can have
+            if not os.path.exists(path):  # noqa: PTH110 - so does Path.exists
                 raise InputError("there is no such file or folder", reason="not found", where=str(path))
             named.add(path)
             found[path] = None
@@ -56,3 +57,20 @@ def is_archive(path: str | os.PathLike[str]) -> bool:
     """
     with open_binary(path) as stream:
         return looks_like_archive(stream.read(_START_BYTES))
+
+
+def is_stream(path: str | os.PathLike[str]) -> bool:
+    """Whether a file begins with the sound header of a single stream.
+
+    One that begins otherwise may have been an archive.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    with open_binary(path) as stream:
+        start = stream.read(HEADER_BYTES)
+    try:
+        Header.parse(start)
+    except StreamError:
+        return False
+    return True

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import itertools
 import json
 import os
 import re
@@ -129,7 +130,7 @@ def line_of(entry: FileEntry, archive: str) -> Line:
 def write_manifest(
     folder: Path,
     lines: Iterable[Line],
-    skipped: Iterable[Skipped],
+    skipped: Iterable[Skipped] | None,
     *,
     shard: Shard | None = None,
     name: Naming = str,
@@ -137,15 +138,16 @@ def write_manifest(
 ) -> None:
     """Write the manifest and, where there are any, the failures; each whole or not at all.
 
-    What an earlier run wrote of other archives stays.
+    What an earlier run wrote of other archives stays. Failures are for the eyes of the owner only: nobody knows who
+    may read the names of files that can not be read.
 
     Args:
         folder: the output folder.
         lines: of all files of this run.
-        skipped: what this run could not keep, as it is to be `told`.
+        skipped: what this run could not keep, as it is to be `told`; None: not known yet, the earlier failures stay.
         shard: the part of the work that this was.
         name: what each path is called.
-        mode: their permission bits, less those of the umask; an earlier manifest's are not widened.
+        mode: permission bits of the manifest, less those of the umask; an earlier one's are not widened.
 
     Raises:
         OutputError: they can not be written.
@@ -154,17 +156,22 @@ def write_manifest(
     renamed = [line | {"path": name(line["path"]), "archive": name(line["archive"])} for line in lines]
     archives = {line["archive"] for line in renamed}
     manifest = folder / f"manifest{part}.jsonl"
-    earlier = (line | {"path": name(line["path"]), "archive": name(line["archive"])} for line in _read(manifest))
+    earlier, is_ours = _read(manifest)
+    earlier = [line | {"path": name(line["path"]), "archive": name(line["archive"])} for line in earlier]
     renamed += [line for line in earlier if line["archive"] not in archives]
     renamed.sort(key=lambda line: (line["path"], line["archive"]))
     with suppress(OSError):
         mode &= stat.S_IMODE(manifest.stat().st_mode) | 0o600
+    if not is_ours:
+        _move_aside(manifest)
     write_atomic(manifest, _text(renamed), mode=mode)
+    if skipped is None:
+        return
     failures = folder / f"failures{part}.jsonl"
     bad = [{"path": entry.locator, "reason": entry.reason, "detail": entry.detail} for entry in skipped]
     if bad:
         bad.sort(key=lambda line: (str(line["path"]), str(line["reason"])))
-        write_atomic(failures, _text(bad), mode=mode)
+        write_atomic(failures, _text(bad), mode=0o600)
         return
     try:
         failures.unlink(missing_ok=True)
@@ -176,14 +183,31 @@ def _text(lines: list[Line]) -> str:
     return "".join(json.dumps(line, ensure_ascii=True) + "\n" for line in lines)
 
 
-def _read(manifest: Path) -> list[Line]:
-    """The lines of an earlier run; none where the file is not one of ours."""
+def _read(manifest: Path) -> tuple[list[Line], bool]:
+    """The sound lines of an earlier run, and whether the file may be replaced: one of ours, an empty one or none."""
     try:
-        lines = [json.loads(line) for line in manifest.read_text("ascii").splitlines()]
-    except (OSError, ValueError):
-        return []
-    is_ours = all(
-        isinstance(line, dict) and isinstance(line.get("path"), str) and isinstance(line.get("archive"), str)
-        for line in lines
-    )
-    return lines if is_ours else []
+        texts = manifest.read_bytes().splitlines()
+    except (FileNotFoundError, IsADirectoryError):
+        return [], True
+    except OSError:
+        return [], False
+    lines = [line for text in texts if (line := _parsed(text)) is not None]
+    return lines, bool(lines) or not texts
+
+
+def _parsed(text: bytes) -> Line | None:
+    try:
+        line = json.loads(text.decode("ascii"))
+    except (ValueError, RecursionError):
+        return None
+    is_ours = isinstance(line, dict) and isinstance(line.get("path"), str) and isinstance(line.get("archive"), str)
+    return line if is_ours else None
+
+
+def _move_aside(manifest: Path) -> None:
+    """Give a file that is none of ours another name: ``.old``, or ``.old2`` and so on where there is one."""
+    names = (manifest.with_name(f"{manifest.name}.old{number if number > 1 else ''}") for number in itertools.count(1))
+    try:
+        manifest.rename(next(name for name in names if not os.path.lexists(name)))
+    except OSError as error:
+        raise output_error(manifest, error) from error

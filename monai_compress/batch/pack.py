@@ -17,9 +17,10 @@ from pathlib import Path
 from ..archive import ArchiveSettings, FileEntry, SourceFile, write_archive
 from ..errors import CompressionError, InputError, OutputError, Skipped
 from ..files import is_disk_full, remove_stale
+from .folders import above, folder_modes, make_folders
 from .manifest import Line, Naming, line_of, told, write_manifest
 from .plan import Plan, Unit, look
-from .resume import Shelf, find_kept, generation_path, with_later
+from .resume import Shelf, find_kept, generation_path, is_finished, with_later
 from .shard import Shard
 from .workers import Broken, Workers, crew
 
@@ -36,6 +37,7 @@ class PackTask:
         archives: what the folder holds of the unit, the newest first.
         settings: what to promise, and how.
         by_content: what is there is compared by SHA-256, not by time of change.
+        modes: permission bits of the folders above it, see `make_folders`.
     """
 
     unit: Unit
@@ -43,6 +45,7 @@ class PackTask:
     archives: tuple[str, ...]
     settings: ArchiveSettings
     by_content: bool = False
+    modes: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -56,8 +59,9 @@ class PackedUnit:
         bytes_out: of the archive.
         files: what is in it.
         failed: files that are not.
-        broken: archives of earlier runs that do not open.
+        broken: archives of earlier runs that are damaged.
         is_stricter: an archive that was there keeps more than is asked for now.
+        is_checked: an archive that was there had not been verified, which has been done now.
         is_end: no other archive can be written either.
     """
 
@@ -69,6 +73,7 @@ class PackedUnit:
     failed: tuple[Skipped, ...] = ()
     broken: tuple[str, ...] = ()
     is_stricter: bool = False
+    is_checked: bool = False
     is_end: bool = False
 
 
@@ -79,6 +84,7 @@ class PackReport:
     Args:
         packed: archives that this run wrote.
         kept: archives that were there and hold the same files.
+        checked: those of them that were not verified before, and have been now.
         files: of both.
         bytes_in: of the files in both.
         bytes_out: of both.
@@ -93,6 +99,7 @@ class PackReport:
 
     packed: int = 0
     kept: int = 0
+    checked: int = 0
     files: int = 0
     bytes_in: int = 0
     bytes_out: int = 0
@@ -168,11 +175,18 @@ def pack(
     _check(settings)
     report = PackReport(skipped=list(plan.skipped), remarks=list(plan.remarks))
     mode = _mode(units)
-    write_manifest(folder, (), (), shard=shard, name=name, mode=mode)  # a folder that takes nothing is told at once
+    modes = folder_modes(plan.units)
+    make_folders(folder, {place: bits for place, bits in modes.items() if place == ""})
+    write_manifest(folder, (), None, shard=shard, name=name, mode=mode)  # a folder that takes nothing is told at once
     workers = crew(workers, len(units), sum(unit.size for unit in units))
     shelf = Shelf(folder)
     settings = replace(settings, threads=max(settings.threads // max(min(workers.count, len(units)), 1), 1))
-    tasks = [PackTask(unit, folder, shelf.of(unit), settings, by_content) for unit in units]
+    tasks = [
+        PackTask(
+            unit, folder, shelf.of(unit), settings, by_content, {place: modes[place] for place in above(unit.archive)}
+        )
+        for unit in units
+    ]
     meter = _Meter(units, progress)
     lines: list[Line] = []
     is_done = [False] * len(tasks)
@@ -196,7 +210,8 @@ def pack(
     report.skipped = [told(entry, name) for entry in report.skipped]
     write_manifest(folder, lines, report.skipped, shard=shard, name=name, mode=mode)
     if shard is None:
-        remove_stale(folder)
+        known = {folder / archive for task in tasks for archive in task.archives}
+        remove_stale(folder, keep=_Archives(known | {folder / line["archive"] for line in lines}))
     report.seconds = time.perf_counter() - started
     return report
 
@@ -209,9 +224,10 @@ def _mode(units: Iterable[Unit]) -> int:
 def pack_unit(task: PackTask, advance: Callable[[int], object]) -> PackedUnit:
     """Write one archive, unless it is there; the job of a process."""
     unit = task.unit
+    settings = replace(task.settings, inflate=task.settings.inflate and unit.may_inflate)
     archives, generation = with_later(unit, task.folder, task.archives)
     try:
-        kept, broken = find_kept(unit, task.folder, archives, task.settings, task.by_content)
+        kept, broken = find_kept(unit, task.folder, archives, settings, task.by_content)
         if kept is not None:
             advance(unit.size)
             return PackedUnit(
@@ -222,13 +238,15 @@ def pack_unit(task: PackTask, advance: Callable[[int], object]) -> PackedUnit:
                 failed=kept.failed,
                 broken=tuple(broken),
                 is_stricter=kept.is_stricter,
+                is_checked=kept.is_checked,
             )
         archive = generation_path(unit.archive, generation)
         files, failed = _as_they_are_now(unit.files)
+        make_folders(task.folder, task.modes)
         written = write_archive(
             task.folder / archive,
             files,
-            _without_clash(task.settings, files),
+            settings,
             series=unit.series,
             generation=generation,
             mode=unit.mode,
@@ -282,12 +300,6 @@ def _status(file: SourceFile) -> tuple[int, int] | None:
     return status.st_size, status.st_mtime_ns
 
 
-def _without_clash(settings: ArchiveSettings, files: Sequence[SourceFile]) -> ArchiveSettings:
-    """Do not inflate ``scan.nii.gz`` beside a ``scan.nii``, as which it would come back."""
-    beside = any(os.path.lexists(file.locator[:-3]) for file in files if file.locator.lower().endswith(".gz"))
-    return replace(settings, inflate=False) if beside and settings.inflate else settings
-
-
 def _all_failed(files: Iterable[SourceFile], reason: str, detail: str) -> tuple[Skipped, ...]:
     return tuple(Skipped(file.locator, reason, detail) for file in files)
 
@@ -303,6 +315,7 @@ def _check(settings: ArchiveSettings) -> None:
 def _count(report: PackReport, result: PackedUnit, name: Naming) -> None:
     report.packed += bool(result.archive) and result.is_new
     report.kept += bool(result.archive) and not result.is_new
+    report.checked += result.is_checked
     report.bytes_in += result.bytes_in
     report.bytes_out += result.bytes_out
     report.bytes_read += result.bytes_in * result.is_new
@@ -317,6 +330,20 @@ def _count(report: PackReport, result: PackedUnit, name: Naming) -> None:
         f"{name(archive)} is damaged and stays as it is; its files are packed into a new archive beside it"
         for archive in result.broken
     ]
+
+
+class _Archives:
+    """Whole archives, some of which may be called like unfinished ones.
+
+    Args:
+        known: of this run and of the earlier ones of the same plan; another one is looked into.
+    """
+
+    def __init__(self, known: set[Path]) -> None:
+        self._known = known
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._known or (isinstance(path, Path) and is_finished(path))
 
 
 class _Meter:

@@ -21,6 +21,8 @@ _VOLUMES = (".nii", ".nii.gz", ".npy")
 _REST = "files.mcz"
 _MOST_FILES = 100_000
 """In one archive of other files: the list of an archive has an end (``table.MAX_TABLE_BYTES``)."""
+_NAME_BYTES = 255 - len(".999999.mcz")
+"""A name longer than this may leave no room for that of its archive, of any generation."""
 _CHUNK = 64
 _WORTH_PROCESSES = 8 * _CHUNK  # fewer files are looked at before a process has started
 
@@ -34,12 +36,14 @@ class Unit:
         series: the first 16 hex digits of the SHA-256 of the Series Instance UID; empty for other files.
         files: ordered by path.
         mode: permission bits for the archive: nobody may read in it what he could not read before.
+        may_inflate: no ``scan.nii.gz`` of it would come back over a ``scan.nii`` of the plan, were it inflated.
     """
 
     archive: str
     series: str
     files: tuple[SourceFile, ...]
     mode: int
+    may_inflate: bool = True
 
     @property
     def key(self) -> str:
@@ -81,8 +85,8 @@ def plan(
     """Look at every file under some inputs, and group them.
 
     A DICOM series is one archive however its files are called or scattered, at their deepest common folder; a NIfTI or
-    .npy file is one beside its place; all other files of a folder are one, ``files.mcz``, and the empty folders in it
-    with them.
+    .npy file is one beside its place, unless its name is too long for that; all other files of a folder are one,
+    ``files.mcz``, and the empty folders in it with them.
 
     Args:
         inputs: folders, zip archives and files; see `find`.
@@ -104,8 +108,11 @@ def plan(
         else:
             file = SourceFile(found.locator, found.path, found.size, found.mtime_ns, _mode(found), seen)
             groups[_group(file)].append((file, found.mode & found.reach))
+    taken = _names(found.path for found in tree.found)
     units = (
-        _unit(series, name, part) for key, members in groups.items() for series, name, part in _parts(*key, members)
+        _unit(series, name, part, taken)
+        for key, members in groups.items()
+        for series, name, part in _parts(*key, members)
     )
     ordered = sorted(units, key=lambda unit: unit.archive)
     return Plan(tuple(ordered), tuple(sorted(skipped, key=lambda entry: entry.locator)), tuple(tree.remarks))
@@ -160,9 +167,11 @@ def _group(file: SourceFile) -> tuple[str, str]:
     """The series of a file, or the archive that it goes into."""
     if file.cut.kind == "dicom" and file.cut.series:
         return series_key(file.cut.series), ""
-    if file.cut.kind in ("nifti", "npy") and file.path.lower().endswith(_VOLUMES):
+    folder, name = posixpath.split(file.path.rstrip("/"))
+    is_volume = file.cut.kind in ("nifti", "npy") and name.lower().endswith(_VOLUMES)
+    if is_volume and len(os.fsencode(name)) <= _NAME_BYTES:
         return "", f"{file.path}.mcz"
-    return "", posixpath.join(posixpath.dirname(file.path.rstrip("/")), _REST)
+    return "", posixpath.join(folder, _REST)
 
 
 def _mode(found: Found) -> int:
@@ -180,14 +189,30 @@ def _parts(
         yield series, name, members[start : start + step]
 
 
-def _unit(series: str, archive: str, members: Iterable[tuple[SourceFile, int]]) -> Unit:
+def _unit(series: str, archive: str, members: Iterable[tuple[SourceFile, int]], taken: set[str]) -> Unit:
     files, modes = zip(*members, strict=True)
     if series:
         archive = posixpath.join(_common_folder([file.path for file in files]), f"{series}.mcz")
     mode = 0o666
     for bits in modes:
         mode &= bits
-    return Unit(archive, series, files, mode | 0o600)
+    may_inflate = not any(file.path.endswith(".gz") and file.path.removesuffix(".gz") in taken for file in files)
+    return Unit(archive, series, files, mode | 0o600, may_inflate)
+
+
+def _names(paths: Iterable[str]) -> set[str]:
+    """All files, and all folders above them.
+
+    >>> sorted(_names(["a/b/1", "c/"]))
+    ['a', 'a/b', 'a/b/1', 'c']
+    """
+    taken: set[str] = set()
+    for path in paths:
+        name = path.rstrip("/")
+        while name and name not in taken:
+            taken.add(name)
+            name = posixpath.dirname(name)
+    return taken
 
 
 def _common_folder(paths: list[str]) -> str:

@@ -91,7 +91,8 @@ class Kept:
         files: its entries.
         info: what it says of itself.
         is_stricter: it keeps more than is asked for now.
-        failed: files that are not in it, since they can not be read, then as now.
+        failed: files that can not be read now, whether they are in it or not.
+        is_checked: it was written without being verified, which has been done now.
     """
 
     archive: str
@@ -99,6 +100,7 @@ class Kept:
     info: ArchiveInfo
     is_stricter: bool
     failed: tuple[Skipped, ...] = ()
+    is_checked: bool = False
 
 
 def find_kept(
@@ -107,6 +109,7 @@ def find_kept(
     """The newest archive of a unit, if it holds the same files and promises as much.
 
     Files are the same with the same path, size and time of change, or, where only times differ, with the same SHA-256.
+    What can not be read now and is in the archive stays there.
 
     Args:
         folder: the output folder.
@@ -115,10 +118,8 @@ def find_kept(
         by_content: believe no time of change.
 
     Returns:
-        the archive, or None; and the paths of archives that do not open, which count as not there.
-
-    Raises:
-        InputError: a source cannot be read.
+        the archive, or None; and the paths of archives that are damaged, which count as not there. That they can be
+        decoded is asked only of those that were not verified when they were written.
     """
     broken = []
     for archive in archives:
@@ -138,7 +139,11 @@ def find_kept(
         failed = _missing(files, unit.files, by_content)
         if failed is None:
             return None, broken
-        return Kept(archive, files, info, _is_stricter(files, info, settings), failed), broken
+        is_unchecked = settings.verify and not info.settings.get("verify", True)
+        if is_unchecked and not _decodes(folder / archive, settings.threads):
+            broken.append(archive)
+            continue
+        return Kept(archive, files, info, _is_stricter(files, info, settings), failed, is_unchecked), broken
     return None, broken
 
 
@@ -156,6 +161,28 @@ def with_later(unit: Unit, folder: Path, archives: tuple[str, ...]) -> tuple[tup
         archives = (path, *archives)
         generation += 1
     return archives, generation
+
+
+def is_finished(path: Path) -> bool:
+    """Whether a file that is called like an unfinished archive is a whole one, of a source of that name."""
+    wanted = split_generation(path.name)[0]
+    try:
+        with SeriesArchive(path, threads=1) as opened:
+            return any(f"{posixpath.basename(_source_path(entry))}{SUFFIX}" == wanted for entry in opened.files)
+    except CompressionError:
+        return False
+
+
+def _decodes(path: Path, threads: int) -> bool:
+    """Whether all that an archive promises comes back."""
+    try:
+        with SeriesArchive(path, max_pixels=2**63, threads=threads) as opened:
+            opened.check_frame()
+            for entry in opened.files:
+                opened.check(entry)
+    except CompressionError:
+        return False
+    return True
 
 
 def _promises(files: Iterable[FileEntry], info: ArchiveInfo, settings: ArchiveSettings) -> bool:
@@ -180,31 +207,40 @@ def _is_stricter(files: Iterable[FileEntry], info: ArchiveInfo, settings: Archiv
     )
 
 
+def _source_path(entry: FileEntry) -> str:
+    """The path of the file that an entry was made of: of an inflated one only the name without the suffix is kept."""
+    return entry.path + ".gz" * (entry.how == "inflated")
+
+
 def _missing(
     entries: tuple[FileEntry, ...], files: tuple[SourceFile, ...], by_content: bool
 ) -> tuple[Skipped, ...] | None:
-    """The files that an archive lacks since they can not be read; None if it holds others than those that can."""
-    # of an inflated file only the name without the suffix is kept
-    found = {entry.path + ".gz" * (entry.how == "inflated"): entry for entry in entries}
+    """The files that can not be read; None if an archive holds others than those that can, or lacks one."""
+    found = {_source_path(entry): entry for entry in entries}
     held = [file for file in files if file.path in found]
     lacking = [file for file in files if file.path not in found]
     if len(held) < len(found) or not held or any(found[file.path].source_size != file.size for file in held):
         return None
-    failed = tuple(skipped for file in lacking if (skipped := _unreadable(file)) is not None)
-    if len(failed) < len(lacking):
-        return None
-    is_same = all(
-        file.path.endswith("/")
-        or (found[file.path].mtime_ns == file.mtime_ns and not by_content)
-        or found[file.path].source_sha256 == sha256_of(partial(open_exact, file.locator))[1]
-        for file in held
-    )
-    return failed if is_same else None
+    failed = []
+    for file in lacking:
+        if not isinstance(read := _hashed(file), Skipped):
+            return None
+        failed.append(read)
+    for file in held:
+        entry = found[file.path]
+        if file.path.endswith("/") or (entry.mtime_ns == file.mtime_ns and not by_content):
+            continue
+        read = _hashed(file)
+        if isinstance(read, Skipped):
+            failed.append(read)
+        elif read != entry.source_sha256:
+            return None
+    return tuple(failed)
 
 
-def _unreadable(file: SourceFile) -> Skipped | None:
+def _hashed(file: SourceFile) -> str | Skipped:
+    """The SHA-256 of a file, or why it can not be read."""
     try:
-        sha256_of(partial(open_exact, file.locator))
+        return sha256_of(partial(open_exact, file.locator))[1]
     except InputError as error:
         return Skipped(file.locator, error.reason, error.detail)
-    return None

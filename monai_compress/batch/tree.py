@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import zipfile
 from collections import deque
 from collections.abc import Sequence
@@ -58,11 +59,12 @@ def find(inputs: Sequence[str | os.PathLike[str]]) -> Tree:
     """Find every file under some folders, zip archives and files.
 
     Paths of one input are relative to it (a file is called by its name); of several they begin with the name of the
-    input. Links to files are read. Links to folders are followed, after all real folders, each folder once. Of a zip
-    archive that is an input the members are found; one that lies in a folder is a file.
+    input, that of a zip archive without the suffix. Links to files are read. Links to folders are followed, after the
+    real folders of all inputs, each folder once. Of a zip archive that is an input the members are found; one that lies
+    in a folder is a file.
 
     Raises:
-        InputError: an input is not there or may not be read, or two inputs have one name.
+        InputError: an input is not there, may not be read or is a corrupt zip archive, or two inputs have one name.
     """
     walk = _Walk()
     roots = [os.fspath(root) for root in inputs]
@@ -74,6 +76,7 @@ def find(inputs: Sequence[str | os.PathLike[str]]) -> Tree:
                 raise InputError(message, reason="name twice", where=root)
     for root, name in zip(roots, names, strict=True):
         walk.root(root, name, is_alone=len(roots) == 1)
+    walk.links()
     return walk.tree()
 
 
@@ -99,16 +102,19 @@ class _Walk:
             if stat.S_ISDIR(status.st_mode):
                 os.scandir(root).close()
                 self._folders(root, "" if is_alone else f"{name}/", 0o777)
-                while self._links:
-                    self._folders(*self._links.popleft())
-            elif stat.S_ISREG(status.st_mode) and root.lower().endswith(".zip") and zipfile.is_zipfile(root):
-                self._members(root, status, "" if is_alone else f"{name.removesuffix('.zip')}/")
+            elif _is_zip(root):
+                self._members(root, status, "" if is_alone else f"{name}/")
             elif stat.S_ISREG(status.st_mode):
                 self._add(root, name, status, 0o777)
             else:
                 raise InputError("this is a device, pipe or socket, not a file", reason="not a file", where=root)
         except (OSError, ValueError) as error:
             raise _unreadable(error, root) from error
+
+    def links(self) -> None:
+        """Follow the links to folders, when the real folders of all roots are known."""
+        while self._links:
+            self._folders(*self._links.popleft(), is_linked=True)
 
     def tree(self) -> Tree:
         tree = self._tree
@@ -120,14 +126,17 @@ class _Walk:
             tree.remarks.append(f"{self._zips} zip archives are kept as they are; as an input their files are packed")
         return tree
 
-    def _folders(self, folder: str, path: str, reach: int) -> None:
-        """All real folders from here on; links to folders wait, so that a real one is never left out for a link."""
+    def _folders(self, folder: str, path: str, reach: int, is_linked: bool = False) -> None:
+        """All real folders from here on; links to folders wait, so that a real one is never left out for a link.
+
+        What an input holds is taken without a question, also what two inputs hold: links alone make loops.
+        """
         waiting = [(folder, path, reach)]
         while waiting:
             folder, path, reach = waiting.pop()
             try:
                 status = os.stat(folder)  # noqa: PTH116
-                if (status.st_dev, status.st_ino) in self._seen:
+                if is_linked and (status.st_dev, status.st_ino) in self._seen:
                     self._late += 1
                     continue
                 self._seen.add((status.st_dev, status.st_ino))
@@ -147,7 +156,7 @@ class _Walk:
         for entry in sorted(entries, key=lambda entry: entry.name):
             try:
                 if entry.is_dir():
-                    place = self._links if entry.is_symlink() else folders
+                    place = self._links if _is_link(entry) else folders
                     place.append((entry.path, f"{path}{entry.name}/", reach))
                 elif not entry.is_file():
                     kind = "a broken link" if entry.is_symlink() else "a device, pipe or socket"
@@ -160,19 +169,30 @@ class _Walk:
         return folders
 
     def _members(self, archive: str, status: os.stat_result, prefix: str) -> None:
-        with zipfile.ZipFile(archive) as opened:
-            infos = opened.infolist()
+        try:
+            with zipfile.ZipFile(archive) as opened:
+                infos = opened.infolist()
+        except OSError:
+            raise
+        except Exception as error:
+            message = "this zip archive is corrupt or cut off"
+            raise InputError(message, reason="corrupt zip", where=archive) from error
         last = {info.filename: info for info in infos}
         kept_folders = {str(parent) + "/" for name in last for parent in PurePosixPath(name).parents}
         for info in infos:
             locator = f"{archive}!/{info.filename}"
             if last[info.filename] is not info:
                 self._tree.skipped.append(Skipped(locator, "name twice in the zip", "another member has this name"))
+            elif info.filename.endswith("/") and info.file_size:
+                self._tree.skipped.append(Skipped(locator, "unsafe name", "a folder by its name, a file by its bytes"))
             elif info.filename not in kept_folders:
                 try:
                     check_path(info.filename)
                 except CorruptStream:
                     self._tree.skipped.append(Skipped(locator, "unsafe name", "the name leads outside the archive"))
+                    continue
+                if os.path.lexists(locator):  # which is what would be read in its place
+                    self._tree.skipped.append(Skipped(locator, "name of another file", "a real file is called so, too"))
                     continue
                 self._add(locator, prefix + info.filename, status, 0o777, info.file_size)
 
@@ -187,7 +207,20 @@ class _Walk:
 
 
 def _name(root: str) -> str:
-    return Path(root).resolve().name or "root"
+    """What an input is called: of a zip archive, the folder that its members come back in among other inputs."""
+    name = Path(root).resolve().name or "root"
+    return (name.removesuffix(".zip") or name) if _is_zip(root) else name
+
+
+def _is_zip(root: str) -> bool:
+    try:
+        return root.lower().endswith(".zip") and os.path.isfile(root) and zipfile.is_zipfile(root)  # noqa: PTH113
+    except zipfile.BadZipFile:  # one of several volumes; who opens it tells
+        return True
+
+
+def _is_link(entry: os.DirEntry[str]) -> bool:
+    return entry.is_symlink() or (sys.version_info >= (3, 12) and entry.is_junction())
 
 
 def _unreadable(error: Exception, where: str) -> InputError:

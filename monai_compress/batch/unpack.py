@@ -11,7 +11,7 @@ import tempfile
 import time
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from ..archive import FileEntry, SeriesArchive
 from ..archive.restore import is_restored, restore, target_of
 from ..errors import CompressionError, InputError, OutputError, Skipped
 from ..files import is_disk_full, is_temporary, output_error
-from .archives import find_archives, is_archive
+from .archives import find_archives, is_stream
 from .resume import split_generation
 from .workers import Broken, Workers, crew
 
@@ -95,7 +95,8 @@ def select(
 ) -> Selection:
     """Choose what to restore from archives, and folders of them.
 
-    In a folder the newest archive of a series is taken, older ones only where they are inputs themselves.
+    In folders the archives of the highest generation of a series are taken, older ones only where they are inputs
+    themselves.
 
     Args:
         inputs: archives, and folders in which all are looked for.
@@ -112,7 +113,7 @@ def select(
     streams = 0
     for path in found:
         try:
-            if path not in named and not is_archive(path):
+            if path not in named and is_stream(path):
                 streams += 1
                 continue
             with SeriesArchive(path, threads=1) as archive:
@@ -129,15 +130,15 @@ def select(
     if streams:
         selection.remarks.append(f"{streams} .mcz files are no archives and are left out; 'decompress' reads streams")
     for members in families.values():
-        newest = max(members)[1]
-        older = [path for _, path in members if path != newest and path not in named]
+        highest = max(generation for generation, _ in members)
+        newest = [path for generation, path in members if generation == highest]
+        older = [path for generation, path in members if generation < highest and path not in named]
         if older:
-            held = {entry.path for path in (newest, *named) if path in opened for entry in opened[path]}
+            held = {entry.path for path in (*newest, *named) if path in opened for entry in opened[path]}
             lost = {entry.path for path in older for entry in opened[path]} - held
             if lost:
                 selection.remarks.append(
-                    f"{len(lost)} files of older archives beside {newest} are not in it; to restore such an archive, "
-                    "name it"
+                    f"{len(lost)} files of older archives are not in {newest[0]}; to restore such an archive, name it"
                 )
         for path in older:
             del opened[path]
@@ -172,10 +173,7 @@ def _take(selection: Selection, chosen: dict[Path, tuple[FileEntry, ...]], ignor
     wanted: dict[Path, list[FileEntry]] = defaultdict(list)
     for archive, entry in taken.values():
         wanted[archive].append(entry)
-    for archive, entries in wanted.items():
-        # what only looks like a leftover of a killed writer comes last, or the writer of the other would take it away
-        ordered = sorted(entries, key=lambda entry: is_temporary(entry.path.rpartition("/")[2]))
-        selection.wanted.append(Wanted(archive, tuple(ordered)))
+    selection.wanted += [Wanted(archive, tuple(entries)) for archive, entries in wanted.items()]
 
 
 @dataclass(frozen=True)
@@ -241,11 +239,7 @@ def unpack(
     started, folder = time.perf_counter(), Path(folder)
     report = UnpackReport(skipped=list(selection.skipped), remarks=list(selection.remarks))
     _check_room(selection, folder)
-    wanted = sorted(selection.wanted, key=lambda one: (-one.size, one.archive))
-    workers = crew(workers, len(wanted), selection.size)
-    share = max(threads // max(min(workers.count, len(wanted)), 1), 1)
-    tasks = [UnpackTask(one, folder, overwrite, share) for one in wanted]
-    done, is_done = 0, [False] * len(tasks)
+    done, is_end = 0, False
 
     def advance(more: int) -> None:
         nonlocal done
@@ -253,24 +247,43 @@ def unpack(
         if progress:
             progress(min(done, selection.size), selection.size)
 
-    for number, result in workers.run(unpack_archive, tasks, advance):
-        is_done[number] = True
-        if isinstance(result, Broken):
-            report.skipped += _all_failed(wanted[number], "not restored", result.reason)
-            continue
-        if result.is_end:
-            workers.stop()
-        report.restored += result.restored
-        report.kept += result.kept
-        report.bytes_out += result.bytes_out
-        report.skipped += result.skipped
-    for one, was_tried in zip(wanted, is_done, strict=True):
-        if not was_tried:
+    for wanted in _rounds(selection):
+        hands = crew(workers, len(wanted), sum(one.size for one in wanted))
+        share = max(threads // max(min(hands.count, len(wanted)), 1), 1)
+        tasks = [UnpackTask(one, folder, overwrite, share) for one in wanted]
+        left = dict(enumerate(wanted))
+        for number, result in () if is_end else hands.run(unpack_archive, tasks, advance):
+            one = left.pop(number)
+            if isinstance(result, Broken):
+                report.skipped += _all_failed(one, "not restored", result.reason)
+                continue
+            if result.is_end:
+                is_end = True
+                hands.stop()
+            report.restored += result.restored
+            report.kept += result.kept
+            report.bytes_out += result.bytes_out
+            report.skipped += result.skipped
+        for one in left.values():
             report.skipped += _all_failed(one, NOT_TRIED, "the disk cannot be written any more")
     if hasattr(os, "sync"):
         os.sync()
     report.seconds = time.perf_counter() - started
     return report
+
+
+def _rounds(selection: Selection) -> Iterator[list[Wanted]]:
+    """What is done before the next begins, each the largest first.
+
+    What only looks like a leftover of a killed writer comes when no other file is written any more: whoever writes the
+    file that it seems to be of takes it away, and that one may be in another archive.
+    """
+    for is_late in (False, True):
+        chosen = [
+            Wanted(archive, tuple(one for one in entries if is_temporary(one.path.rpartition("/")[2]) == is_late))
+            for archive, entries in selection.wanted
+        ]
+        yield sorted((one for one in chosen if one.entries), key=lambda one: (-one.size, one.archive))
 
 
 def unpack_archive(task: UnpackTask, advance: Callable[[int], object]) -> UnpackedArchive:
@@ -283,7 +296,8 @@ def unpack_archive(task: UnpackTask, advance: Callable[[int], object]) -> Unpack
             for number, entry in enumerate(entries):
                 where = f"{archive}: {entry.path}"
                 try:
-                    if is_restored(entry, target_of(entry, task.folder)):
+                    # a link may be to a file that is itself replaced later
+                    if is_restored(entry, target_of(entry, task.folder), follow=not task.overwrite):
                         kept += 1
                     else:
                         # after a power cut the next run would find what is not whole by its SHA-256
@@ -321,8 +335,12 @@ def ignores_case(folder: str | os.PathLike[str]) -> bool:
 
 def _check_room(selection: Selection, folder: Path) -> None:
     there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    # Path.exists would raise for a name that no disk can have, and end the run for one file
     needed = sum(
-        entry.size for wanted in selection.wanted for entry in wanted.entries if not (folder / entry.path).exists()
+        entry.size
+        for wanted in selection.wanted
+        for entry in wanted.entries
+        if not os.path.lexists(folder / entry.path)
     )
     free = shutil.disk_usage(there).free
     if needed > free:

@@ -12,11 +12,14 @@ section has the same in its own head: where the index is damaged, they are found
 
 from __future__ import annotations
 
+import os
 import struct
+import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
 from ..errors import CorruptStream, StreamError, TruncatedStream
@@ -31,6 +34,8 @@ _FOOTER = struct.Struct("<QQI")
 _TAIL = struct.Struct("<I4s")
 ARCHIVE_HEADER_BYTES: Final = _HEADER.size
 ARCHIVE_FOOTER_BYTES: Final = _FOOTER.size + _TAIL.size
+
+_SPOOL_BYTES: Final = 2**22
 
 BLOCKS: Final = ("HEAD", "DATA", "FILE")
 """Sections that hold a block each; the blocks of one tag, one behind the other, are one run of bytes."""
@@ -84,7 +89,11 @@ class ArchiveWriter:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._parts: list[Part] = []
-        self._waiting: list[tuple[str, bytes, int]] = []
+        self._waiting: list[tuple[str, int, int]] = []
+        # what waits for the end of a stream: in memory while it is little
+        name = getattr(file, "name", None)
+        folder = str(Path(name).parent) if isinstance(name, str | os.PathLike) else None
+        self._spool = tempfile.SpooledTemporaryFile(_SPOOL_BYTES, dir=folder)  # noqa: SIM115 - see close
         self._is_streaming = False
         packed = _HEADER.pack(MAGIC, *VERSION, ARCHIVE, 0, 0)[:-4]
         self._frame_checksum = zlib.crc32(packed)
@@ -101,7 +110,8 @@ class ArchiveWriter:
             size: bytes that a block unpacks to.
         """
         if self._is_streaming:
-            self._waiting.append((tag, payload, size))
+            self._waiting.append((tag, len(payload), size))
+            self._spool.write(payload)
             return
         section = Section(tag, self.size, len(payload), zlib.crc32(payload))
         self._file.seek(self.size)
@@ -122,8 +132,11 @@ class ArchiveWriter:
         self._is_streaming = False
         self._close(section, 0)
         waiting, self._waiting = self._waiting, []
-        for tag, payload, size in waiting:
-            self.add(tag, payload, size)
+        self._spool.seek(0)
+        for tag, length, size in waiting:
+            self.add(tag, self._spool.read(length), size)
+        self._spool.seek(0)
+        self._spool.truncate()
 
     def finish(self, files: int) -> None:
         """Append index and footer: the archive is whole.
@@ -140,7 +153,18 @@ class ArchiveWriter:
         fields = _FOOTER.pack(self.size + ARCHIVE_FOOTER_BYTES, index, files)
         checksum = zlib.crc32(fields, zlib.crc32(entries, self._frame_checksum))
         self._file.write(fields + _TAIL.pack(checksum, END))
+        self.close()
         self.size += ARCHIVE_FOOTER_BYTES
+
+    def close(self) -> None:
+        """Give up what waits, if there is anything; `finish` does so too. The file stays open."""
+        self._spool.close()
+
+    def __enter__(self) -> ArchiveWriter:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def _close(self, section: Section, size: int) -> None:
         self._parts.append(Part(section, size))

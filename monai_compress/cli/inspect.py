@@ -5,12 +5,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from . import facts
 from .console import Console
 from .options import json_option
+
+if TYPE_CHECKING:
+    from ..archive import ArchiveInfo
 
 EPILOG = """\b
 Examples:
@@ -22,18 +26,20 @@ Examples:
 @click.command(epilog=EPILOG)
 @click.argument("file", type=click.Path(path_type=Path))
 @json_option
-def inspect(file: Path, as_json: bool) -> None:
+@click.pass_context
+def inspect(ctx: click.Context, file: Path, as_json: bool) -> None:
     """Tell what FILE, a stream or an archive, promises and holds, without decoding pixels; 'verify' decodes them."""
     from ..batch.archives import is_archive
 
     console = Console(as_json)
     if is_archive(file):
-        _inspect_archive(console, file)
+        if _inspect_archive(console, file).damage:
+            ctx.exit(1)
     else:
         _inspect_stream(console, file)
 
 
-def _inspect_archive(console: Console, file: Path) -> None:
+def _inspect_archive(console: Console, file: Path) -> ArchiveInfo:
     from ..archive import SeriesArchive
 
     with SeriesArchive(file, threads=1) as archive:
@@ -57,6 +63,7 @@ def _inspect_archive(console: Console, file: Path) -> None:
     console.table(facts.path(file.name), ["what", "value"], rows)
     if console.as_json:
         console.result(info.as_dict())
+    return info
 
 
 def _inspect_stream(console: Console, file: Path) -> None:

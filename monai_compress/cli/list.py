@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ..errors import CompressionError
+from ..errors import CompressionError, CorruptStream
 from . import facts
 from .console import Console
 from .options import json_option
@@ -28,28 +28,38 @@ Examples:
 def list_files(ctx: click.Context, inputs: tuple[Path, ...], as_json: bool) -> None:
     """List the files in archives: path, size, and how each was kept and why. Nothing is decoded."""
     from ..archive import SeriesArchive
-    from ..batch.archives import find_archives, is_archive
+    from ..batch.archives import find_archives, is_stream
     from ..batch.manifest import line_of
 
     console = Console(as_json)
     lines: list[dict[str, Any]] = []
     bad: list[dict[str, str]] = []
+    damaged = 0
     named, found = find_archives(inputs)
     for path in found:
         try:
-            if path not in named and not is_archive(path):
+            if path not in named and is_stream(path):
                 continue
             with SeriesArchive(path, threads=1) as archive:
                 held = [line_of(entry, str(path)) for entry in archive.files]
+                damage = "; ".join(archive.info.damage)
         except CompressionError as error:
             bad.append({"archive": str(path), "error": type(error).__name__, "message": str(error)})
             console.warn(facts.path(str(error)))
             continue
+        if damage:
+            bad.append({"archive": str(path), "error": CorruptStream.__name__, "message": damage})
+            console.warn(facts.path(f"{path} is damaged: {damage}"))
+            damaged += 1
         lines += held
         if not as_json:
             _print(str(path), held)
     size = facts.size(sum(line["size"] for line in lines))
-    text = f"{facts.count(len(lines), 'file')}, {size}" + (f"; {len(bad):,} archives do not open" if bad else "")
+    text = f"{facts.count(len(lines), 'file')}, {size}"
+    if closed := len(bad) - damaged:
+        text += f"; {closed:,} archives do not open"
+    if damaged:
+        text += f"; {damaged:,} archives are damaged"
     console.result({"files": lines, "bad": bad}, text)
     if bad:
         ctx.exit(1)

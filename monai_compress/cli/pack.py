@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from dataclasses import asdict
@@ -33,6 +34,12 @@ Examples:
 """
 
 
+def _finite(ctx: click.Context, parameter: click.Parameter, value: float) -> float:
+    if not math.isfinite(value):
+        raise click.BadParameter(f"{value} is no number of HU")
+    return value
+
+
 @click.command(epilog=EPILOG)
 @click.argument("inputs", metavar="IN...", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The folder for the archives.")
@@ -40,6 +47,7 @@ Examples:
 @click.option(
     "--max-error",
     type=click.FloatRange(min=0),
+    callback=_finite,
     default=0.0,
     show_default=True,
     help="How many HU a CT slice may be off, which makes it a new, derived image; 0: the same bytes come back.",
@@ -195,6 +203,7 @@ def _tell(console: Console, report: PackReport, output: Path, part: Shard | None
         "archives": report.packed + report.kept,
         "packed": report.packed,
         "kept": report.kept,
+        "checked": report.checked,
         "files": report.files,
         "bytes_in": report.bytes_in,
         "bytes_out": report.bytes_out,

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,10 @@ def verify(ctx: click.Context, files: tuple[Path, ...], model: Path | None, thre
     from ..streams.groups import thread_count
 
     console = Console(as_json)
-    found = [file for given in files for file in (find_archives([given])[1] if given.is_dir() else [given])]
+    found: list[Path] = []
+    for given in files:
+        is_folder = os.path.isdir(given)  # noqa: PTH112 - Path.is_dir raises for a name that no disk can have
+        found += find_archives([given])[1] if is_folder else [given]
     cores = thread_count(threads)
     facts.compile_once(console)
     with Workers(cores) as workers, console.progress("verifying", in_bytes=True) as update:

@@ -60,9 +60,9 @@ def around_pixels(header: Dataset, where: str, *, syntax: UID, value_bytes: int,
     element += b"" if implicit else vr.encode() + b"\0\0"
     element += struct.pack(f"{order}I", length)
 
-    rest = header[:]
-    rest.pop(PIXEL_DATA, None)
     try:
+        rest = header[:]
+        rest.pop(PIXEL_DATA, None)
         before = _encode(rest[:PIXEL_DATA], implicit, little)
         # elements come in the order of their tags, so that the whole begins with the first half
         behind = _encode(rest, implicit, little)[len(before) :]

@@ -13,7 +13,7 @@ import pydicom
 import pytest
 
 from monai_compress import write_series
-from monai_compress.archive import ArchiveSettings, SeriesArchive, near, write_archive
+from monai_compress.archive import ArchiveSettings, SeriesArchive, near, write_archive, writer
 from monai_compress.dicom.read import read_image
 from monai_compress.errors import PromiseBroken
 
@@ -221,3 +221,30 @@ def test_near_and_transcoded(small_scan, tmp_path, pack, check_all) -> None:
             data = (tmp_path / "in" / entry.path).read_bytes()
             assert (entry.source_size, entry.source_sha256) == (len(data), hashlib.sha256(data).hexdigest())
             assert entry.original.syntax == pydicom.uid.RLELossless
+
+
+def test_a_range_of_padding_stays_without_loss(write_ct, noise, tmp_path, pack) -> None:
+    """Only one value is promised to come back; of a range the others would stray out of it."""
+    write_ct(tmp_path / "in" / "1.dcm", noise, PixelPaddingValue=-2000, PixelPaddingRangeLimit=-1991)
+    (entry,) = pack(tmp_path / "in", tmp_path / "x.mcz", max_error=5.0).files
+    assert (entry.how, entry.why) == ("codec", "kept without loss: padding range")
+
+
+def test_many_refused_headers_cost_one_attempt(small_scan, tmp_path, sources, monkeypatch) -> None:
+    attempts = []
+    real = writer.Builder
+
+    class Counting(real):
+        def __init__(self, *arguments) -> None:
+            attempts.append(1)
+            super().__init__(*arguments)
+
+    def refuse(*arguments, **keywords) -> None:
+        raise NotImplementedError("what pydicom raises on an odd element")
+
+    monkeypatch.setattr(writer, "Builder", Counting)
+    monkeypatch.setattr(near, "derived_header", refuse)
+    write_series(small_scan, tmp_path / "in")
+    report = write_archive(tmp_path / "x.mcz", sources(tmp_path / "in"), ArchiveSettings(max_error=3.0))
+    assert {(entry.how, entry.why) for entry in report.files} == {("codec", "kept without loss: odd header")}
+    assert len(attempts) == 2

@@ -220,6 +220,33 @@ def test_links_that_stay_inside_are_followed(archive, note, out) -> None:
 
 
 @posix
+def test_a_link_is_replaced_and_never_what_it_leads_to(archive, note, out) -> None:
+    (out / "a").mkdir(parents=True)
+    (out / "a" / "mine").write_text("mine")
+    path = out / "a" / "note.txt"
+    path.symlink_to("mine")
+    with pytest.raises(OutputError, match="--overwrite"):
+        restore(archive, note, out)
+    with pytest.raises(CorruptStream):
+        restore(archive, dataclasses.replace(note, sha256="0" * 64), out, overwrite=True)
+    assert path.is_symlink()
+    restore(archive, note, out, overwrite=True)
+    assert not path.is_symlink() and path.read_text() == "note " * 20
+    assert (out / "a" / "mine").read_text() == "mine"
+
+
+@posix
+def test_whether_a_file_is_there(archive, note, out) -> None:
+    empty = next(entry for entry in archive.files if entry.how == "directory")
+    path = restore(archive, note, out)
+    (out / "link").symlink_to(path)
+    assert is_restored(note, out / "link") and not is_restored(note, out / "link", follow=False)
+    assert is_restored(note, path, follow=False)
+    for entry in (note, empty):
+        assert not is_restored(entry, out / ("n" * 300))
+
+
+@posix
 def test_a_folder_that_is_a_link_itself(archive, note, tmp_path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")

@@ -20,7 +20,16 @@ import pytest
 from pydicom.uid import ExplicitVRBigEndian
 
 from monai_compress import write_series
-from monai_compress.archive import ArchiveSettings, SeriesArchive, SourceFile, prepare, write_archive, writer
+from monai_compress.archive import (
+    ArchiveSettings,
+    SeriesArchive,
+    SourceFile,
+    builder,
+    prepare,
+    table,
+    write_archive,
+    writer,
+)
 from monai_compress.archive.cut import Cut, cut
 from monai_compress.errors import InputError, ModelError, OutputError, PromiseBroken
 from monai_compress.phantom import SYNTAXES, VENDORS
@@ -71,7 +80,12 @@ def test_the_same_files_make_the_same_bytes(small_scan, tmp_path, sources) -> No
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     with SeriesArchive(tmp_path / "a") as archive:
         assert (archive.info.series, archive.info.generation, archive.info.max_error) == ("0123456789abcdef", 2, 0)
-        assert archive.info.settings == {"effort": "default", "transcode": False, "inflate": False}
+        assert archive.info.settings == {
+            "effort": "default",
+            "transcode": False,
+            "inflate": False,
+            "verify": True,
+        }
 
 
 def test_files_of_all_kinds(tmp_path, assert_comes_back, small_scan, write_ct, noise) -> None:
@@ -263,9 +277,9 @@ def hurts(monkeypatch, moment: str, deed) -> None:
     deeds = iter([deed])
     name, target = {
         "prepare": ("prepare", writer),
-        "writing": ("_stacks", writer),
+        "writing": ("stacks", writer),
         "verify": ("_verify", writer),
-        "end": ("_check_sources", writer),
+        "end": ("check_sources", writer),
     }[moment]
     original = getattr(target, name)
 
@@ -645,3 +659,36 @@ def test_a_file_is_read_as_often_as_needed_and_no_more(small_scan, tmp_path, sou
     monkeypatch.setattr(prepare, "open_exact", counted)
     write_archive(tmp_path / "x.mcz", files)
     assert next(opened) == len(files)
+
+
+def test_a_transcoded_file_that_does_not_fit_comes_back_itself(
+    small_scan, tmp_path, assert_comes_back, monkeypatch
+) -> None:
+    """Of the uncompressed copy nothing may be left when the file is kept as it is in the end."""
+    write_series(small_scan, tmp_path / "in", syntax="rle")
+    monkeypatch.setattr(prepare, "stream_type", lambda element: None)
+    monkeypatch.setattr(prepare.Measure, "dtype", None)
+    report = assert_comes_back(tmp_path / "in", tmp_path / "x.mcz", transcode=True)
+    assert {entry.how for entry in report.files} == {"verbatim"}
+
+
+def test_more_files_than_one_archive_lists(tmp_path, sources, monkeypatch) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("a")
+    for where in (table, builder):
+        monkeypatch.setattr(where, "MAX_TABLE_BYTES", 150)
+        for verify in (True, False):
+            with pytest.raises(InputError, match=r"more files|longer"):
+                write_archive(tmp_path / "x.mcz", sources(tmp_path / "in"), ArchiveSettings(verify=verify))
+        monkeypatch.undo()
+    assert not (tmp_path / "x.mcz").exists()
+
+
+def test_what_is_behind_the_pixels_waits_on_the_disk(tmp_path, assert_comes_back, monkeypatch) -> None:
+    monkeypatch.setattr("monai_compress.bitstream.archive._SPOOL_BYTES", 1000)
+    (tmp_path / "in").mkdir()
+    np.save(tmp_path / "in" / "a.npy", np.arange(400, dtype=np.int16).reshape(20, 20))
+    with (tmp_path / "in" / "a.npy").open("ab") as file:
+        file.write(np.random.default_rng(0).bytes(2**20))
+    report = assert_comes_back(tmp_path / "in", tmp_path / "x.mcz")
+    assert report.files[0].how == "codec"

@@ -46,11 +46,33 @@ def test_what_earlier_runs_wrote_of_other_archives_stays(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("text", ["no JSON", '{"path": 3}', "[]", "\xff"])
-def test_a_file_of_that_name_that_is_no_manifest_is_replaced(tmp_path, text):
-    (tmp_path / "manifest.jsonl").write_bytes(text.encode("latin1"))
-    write_manifest(tmp_path, [line_of(entry("a"), "x.mcz")], ())
-    assert len(lines(tmp_path / "manifest.jsonl")) == 1
+@pytest.mark.parametrize("text", ["no JSON", '{"path": 3}', "[]", "\xff", "[" * 100_000])
+def test_a_file_of_that_name_that_is_no_manifest_gets_another_name(tmp_path, text):
+    for _ in range(2):
+        (tmp_path / "manifest.jsonl").write_bytes(text.encode("latin1"))
+        write_manifest(tmp_path, [line_of(entry("a"), "x.mcz")], ())
+        assert len(lines(tmp_path / "manifest.jsonl")) == 1
+    for name in ("manifest.jsonl.old", "manifest.jsonl.old2"):
+        assert (tmp_path / name).read_bytes() == text.encode("latin1")
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.parametrize("torn", [b'{"path": "b", "archi', b"\xff\n", b'{"path": "b"}'])
+def test_a_torn_line_takes_no_other_one_with_it(tmp_path, torn):
+    write_manifest(tmp_path, [line_of(entry("a"), "x.mcz"), line_of(entry("c"), "y.mcz")], ())
+    manifest = tmp_path / "manifest.jsonl"
+    first, second = manifest.read_bytes().splitlines(keepends=True)
+    manifest.write_bytes(first + torn + b"\n" + second)
+    write_manifest(tmp_path, [line_of(entry("d"), "z.mcz")], ())
+    assert [line["path"] for line in lines(manifest)] == ["a", "c", "d"]
+    assert [path.name for path in tmp_path.iterdir()] == ["manifest.jsonl"]
+
+
+def test_failures_are_for_their_owner_and_stay_while_new_ones_are_not_known(tmp_path):
+    write_manifest(tmp_path, (), [Skipped("a", "r")])
+    write_manifest(tmp_path, (), None)
+    assert [line["path"] for line in lines(tmp_path / "failures.jsonl")] == ["a"]
+    assert stat.S_IMODE((tmp_path / "failures.jsonl").stat().st_mode) == 0o600
 
 
 def test_failures_are_those_of_the_last_run(tmp_path):

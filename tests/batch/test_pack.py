@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import errno
+import gzip
+import io
 import json
 import os
 import shutil
@@ -13,8 +15,11 @@ import subprocess
 import sys
 import time
 import zipfile
+import zlib
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pytest
 
 from monai_compress.archive import ArchiveSettings, SeriesArchive
@@ -26,7 +31,7 @@ from monai_compress.batch.shard import Shard
 from monai_compress.batch.unpack import select, unpack
 from monai_compress.batch.workers import WORTH_BYTES, Workers
 from monai_compress.errors import ModelNotFound, OutputError
-from monai_compress.files import output_error
+from monai_compress.files import is_temporary, output_error
 
 TRANSCODE = ArchiveSettings(transcode=True)
 
@@ -304,3 +309,99 @@ def test_an_archive_that_came_in_the_meantime_is_kept(tmp_path, monkeypatch):
     report = pack(todo, out)
     assert (report.packed, report.kept) == (0, 1)
     assert [path.name for path in out.rglob("*.mcz")] == ["files.mcz"]
+
+
+def test_an_archive_that_is_called_like_an_unfinished_one_stays(tree, tmp_path, contents):
+    name = f".tmp-0123456789abcdef-{'x' * 24}.npy"
+    (tree / "a" / "p.npy").rename(tree / "a" / name)
+    out = tmp_path / "out"
+    assert is_temporary(f"{name}.mcz")
+    pack(plan([tree]), out)
+    assert (out / "a" / f"{name}.mcz").exists()
+    assert pack(plan([tree]), out).packed == 0
+    pack(plan([tree / "b"]), out)  # a run that knows nothing of it
+    left = out / "a" / f".tmp-0123456789abcdef-{'y' * 28}.mcz"
+    shutil.copy(out / "v.nii.gz.mcz", left)  # killed before it got its name
+    assert is_temporary(left.name)
+    pack(plan([tree]), out)
+    assert not left.exists() and (out / "a" / f"{name}.mcz").exists()
+
+
+def test_archives_of_a_run_without_verification_are_verified_later(tree, tmp_path, contents):
+    out = tmp_path / "out"
+    pack(plan([tree]), out, ArchiveSettings(verify=False))
+    assert pack(plan([tree]), out, ArchiveSettings(verify=False)).checked == 0
+    (archive,) = (out / "a" / "ct").iterdir()
+    data = bytearray(archive.read_bytes())
+    data[300] ^= 1
+    archive.write_bytes(data)
+    report = pack(plan([tree]), out)
+    assert (report.packed, report.kept, report.checked) == (1, 6, 6)
+    assert archive.read_bytes() == data and "is damaged" in report.remarks[0]
+    with SeriesArchive(archive.with_name(archive.name.replace(".mcz", ".2.mcz"))) as made:
+        assert made.info.settings["verify"] is True
+    unpack(select([out]), tmp_path / "back")
+    assert contents(tmp_path / "back") == contents(tree)
+
+
+def test_one_file_that_can_not_be_read_again_is_told_and_its_archive_kept(tree, tmp_path):
+    pack(plan([tree]), tmp_path / "out")
+    made = plan([tree])
+    lost = tree / "a" / "ct" / "slice_0002.dcm"
+    lost.unlink()
+    report = pack(made, tmp_path / "out", by_content=True)
+    assert (report.packed, report.kept, report.files) == (0, 7, 13)
+    assert [(skipped.locator, skipped.reason) for skipped in report.skipped] == [(str(lost), "not found")]
+
+
+def test_failures_of_the_last_run_stay_until_a_run_ends(tree, tmp_path, monkeypatch):
+    (tree / "broken").symlink_to("nowhere")
+    pack(plan([tree]), tmp_path / "out")
+    before = manifest(tmp_path / "out", "failures.jsonl")
+    (tree / "broken").unlink()
+    made = plan([tree])
+
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(packing, "Shelf", stop)
+    with pytest.raises(KeyboardInterrupt):
+        pack(made, tmp_path / "out")
+    assert manifest(tmp_path / "out", "failures.jsonl") == before != []
+    monkeypatch.undo()
+    pack(made, tmp_path / "out")
+    assert not (tmp_path / "out" / "failures.jsonl").exists()
+
+
+def test_folders_are_no_wider_than_those_they_mirror(tree, tmp_path):
+    for folder in ("a", "b"):
+        (tree / folder).chmod(0o700)
+    (tree / "b" / "rle").chmod(0o755)
+    (tmp_path / "out" / "b").mkdir(parents=True)
+    before = stat.S_IMODE((tmp_path / "out" / "b").stat().st_mode)
+    pack(plan([tree]), tmp_path / "out")
+    for folder in ("a", "a/ct", "a/empty", "b/rle"):
+        assert stat.S_IMODE((tmp_path / "out" / folder).stat().st_mode) == 0o700, folder
+    assert stat.S_IMODE((tmp_path / "out" / "b").stat().st_mode) == before
+
+
+def test_nothing_is_inflated_over_another_member_of_a_zip(tmp_path, contents):
+    """Beside its locator there is no file of the other name, beside its path there is."""
+    values = np.random.default_rng(0).integers(0, 50, (20, 24, 5)).astype(np.int16)
+    plain = nib.Nifti1Image(values, np.eye(4)).to_bytes()
+    half = zlib.compressobj(6, zlib.DEFLATED, 31)
+    odd = half.compress(plain[:999]) + half.flush(zlib.Z_FULL_FLUSH) + half.compress(plain[999:]) + half.flush()
+    assert gzip.GzipFile(fileobj=io.BytesIO(odd)).read() == plain
+    day = tmp_path / "day.zip"
+    inflate = ArchiveSettings(inflate=True)
+    with zipfile.ZipFile(day, "w") as made:
+        made.writestr("scan.nii.gz", odd)
+    pack(plan([day]), tmp_path / "out", inflate)
+    assert [line["path"] for line in manifest(tmp_path / "out")] == ["scan.nii"]
+    with zipfile.ZipFile(day, "a") as made:
+        made.writestr("scan.nii", plain[:-1])
+    for output in (tmp_path / "out", tmp_path / "new"):  # what an earlier run inflated is packed anew
+        report = pack(plan([day]), output, inflate)
+        assert unpack(select([output]), tmp_path / f"{output.name} back").skipped == report.skipped == []
+        back = tmp_path / f"{output.name} back"
+        assert (back / "scan.nii.gz").read_bytes() == odd and (back / "scan.nii").read_bytes() == plain[:-1]

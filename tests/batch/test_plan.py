@@ -4,14 +4,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
 
 from monai_compress.batch.plan import plan, series_key
+from monai_compress.batch.resume import generation_path, split_generation
 from monai_compress.batch.workers import Workers
 from monai_compress.errors import InputError
 
@@ -60,6 +63,27 @@ def test_dicom_without_a_series_and_volumes_without_a_suffix_go_with_the_rest(tm
     np.save(tmp_path / "in" / "a.npy", np.zeros((8, 8), np.int16))
     shutil.copy(tmp_path / "in" / "a.npy", tmp_path / "in" / "files")
     assert archives(plan([tmp_path / "in"])) == {"a.npy.mcz": ["a.npy"], "files.mcz": ["files", "lost"]}
+
+
+def test_volumes_whose_archive_would_have_too_long_a_name_go_with_the_rest(tmp_path):
+    (tmp_path / "in").mkdir()
+    short, long = (f"{'ä' * number}.npy" for number in (120, 121))  # 244 and 246 bytes
+    for name in (short, long):
+        np.save(tmp_path / "in" / name, np.zeros((8, 8), np.int16))
+    assert archives(plan([tmp_path / "in"])) == {"files.mcz": [long], f"{short}.mcz": [short]}
+    last = generation_path(f"{short}.mcz", 999_999)
+    assert len(os.fsencode(last)) == 255 and split_generation(last) == (f"{short}.mcz", 999_999)
+
+
+def test_nothing_is_inflated_over_another_file_of_the_plan(tmp_path):
+    for name in ("a.nii.gz", "b.nii.gz", "c.nii.gz", "d.nii.gz"):
+        nib.save(nib.Nifti1Image(np.zeros((4, 4, 2), np.int16), np.eye(4)), tmp_path / name)
+    nib.save(nib.Nifti1Image(np.zeros((4, 4, 2), np.int16), np.eye(4)), tmp_path / "a.nii")
+    (tmp_path / "b.nii").write_text("of another archive")
+    (tmp_path / "c.nii").mkdir()
+    (tmp_path / "c.nii" / "note").write_text("a folder")
+    refused = [unit.archive for unit in plan([tmp_path]).units if not unit.may_inflate]
+    assert refused == ["a.nii.gz.mcz", "b.nii.gz.mcz", "c.nii.gz.mcz"]
 
 
 def test_nobody_may_read_more_in_an_archive(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 
 from monai_compress.archive.writer import ArchiveSettings, write_archive
 from monai_compress.batch.plan import plan
-from monai_compress.batch.resume import Shelf, find_kept, split_generation, with_later
+from monai_compress.batch.resume import Shelf, find_kept, is_finished, split_generation, with_later
 
 LOSSLESS = ArchiveSettings()
 
@@ -144,3 +144,44 @@ def test_a_file_that_stays_unreadable_makes_no_new_generation(unit, tmp_path, mo
     assert found is not None and [skipped.locator for skipped in found.failed] == [lost.locator]
     Path(lost.locator).write_bytes(bytes(lost.size))
     assert kept(unit, tmp_path, ["x.mcz"]) is None
+
+
+def test_a_file_in_the_archive_that_can_not_be_read_now_stays_in_it(unit, tmp_path):
+    put(unit, tmp_path, "x.mcz")
+    lost = unit.files[1]
+    Path(lost.locator).unlink()
+    for files, by_content in (
+        (tuple(replace(file, mtime_ns=file.mtime_ns + 5) for file in unit.files), False),
+        (unit.files, True),
+    ):
+        found, broken = find_kept(replace(unit, files=files), tmp_path, ["x.mcz"], LOSSLESS, by_content)
+        assert found is not None and broken == []
+        assert [(skipped.locator, skipped.reason) for skipped in found.failed] == [(lost.locator, "not found")]
+
+
+def test_what_was_not_verified_is_decoded_where_that_is_asked_for(unit, tmp_path):
+    unverified = ArchiveSettings(verify=False)
+    put(unit, tmp_path, "sound.mcz", unverified)
+    put(unit, tmp_path, "bad.mcz", unverified)
+    whole = bytearray((tmp_path / "bad.mcz").read_bytes())
+    whole[300] ^= 1
+    (tmp_path / "bad.mcz").write_bytes(whole)
+    found, broken = find_kept(unit, tmp_path, ["bad.mcz", "sound.mcz"], unverified)
+    assert found is not None and (found.archive, found.is_checked, broken) == ("bad.mcz", False, [])
+    found, broken = find_kept(unit, tmp_path, ["bad.mcz", "sound.mcz"], LOSSLESS)
+    assert found is not None and (found.archive, found.is_checked, broken) == ("sound.mcz", True, ["bad.mcz"])
+    put(unit, tmp_path, "verified.mcz")
+    found, broken = find_kept(unit, tmp_path, ["verified.mcz"], LOSSLESS)
+    assert found is not None and not found.is_checked
+
+
+def test_an_archive_that_is_called_like_an_unfinished_one_is_told_by_what_it_holds(tree, tmp_path):
+    (rest,) = (unit for unit in plan([tree]).units if unit.archive == "a/p.npy.mcz")
+    name = ".tmp-0123456789abcdef-p.npy"
+    put(replace(rest, files=(replace(rest.files[0], path=f"a/{name}"),)), tmp_path, f"{name}.mcz")
+    put(replace(rest, files=(replace(rest.files[0], path=f"a/{name}"),)), tmp_path, f"{name}.2.mcz")
+    put(rest, tmp_path, "left.mcz")
+    assert is_finished(tmp_path / f"{name}.mcz") and is_finished(tmp_path / f"{name}.2.mcz")
+    (tmp_path / "left.mcz").replace(tmp_path / f"{name}.mcz")
+    (tmp_path / f"{name}.2.mcz").write_bytes(b"half")
+    assert not is_finished(tmp_path / f"{name}.mcz") and not is_finished(tmp_path / f"{name}.2.mcz")

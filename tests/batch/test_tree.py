@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 import zipfile
 from pathlib import Path
 
@@ -66,6 +67,24 @@ def test_links_are_followed_after_real_folders_and_once(tmp_path):
     assert tree.skipped == []
 
 
+def test_a_real_folder_is_never_left_out_for_a_link(tmp_path):
+    write(tmp_path / "A" / "g")
+    write(tmp_path / "B" / "f")
+    (tmp_path / "A" / "link").symlink_to(tmp_path / "B")
+    (tmp_path / "A" / "up").symlink_to(tmp_path)
+    write(tmp_path / "h")
+    tree = find([tmp_path / "A", tmp_path / "B"])
+    assert [found.path for found in tree.found] == ["A/g", "A/up/h", "B/f"]
+    assert tree.remarks == ["3 links to folders that were seen already: their files are kept once"]
+
+
+def test_a_folder_that_two_inputs_hold_comes_twice(tmp_path):
+    write(tmp_path / "A" / "B" / "f")
+    tree = find([tmp_path / "A", tmp_path / "A" / "B"])
+    assert [found.path for found in tree.found] == ["A/B/f", "B/f"]
+    assert tree.remarks == []
+
+
 def test_what_cannot_be_kept_is_told(tmp_path):
     root = tmp_path / "in"
     write(root / "f")
@@ -112,8 +131,57 @@ def test_a_name_that_a_zip_holds_twice_is_told(tmp_path):
     assert [skipped.reason for skipped in tree.skipped] == ["name twice in the zip"]
 
 
-def test_a_broken_zip_input_is_a_file(tmp_path):
+def test_a_zip_member_called_like_a_folder_is_no_empty_folder(tmp_path):
+    with zipfile.ZipFile(tmp_path / "made.zip", "w") as made:
+        made.writestr("data|", "precious")
+        made.writestr("data|x", "y")
+    (tmp_path / "z.zip").write_bytes((tmp_path / "made.zip").read_bytes().replace(b"data|", b"data/"))
+    tree = find([tmp_path / "z.zip"])
+    assert [found.path for found in tree.found] == ["data/x"]
+    assert [(Path(skipped.locator).name, skipped.reason) for skipped in tree.skipped] == [("data", "unsafe name")]
+
+
+def test_a_zip_member_is_not_read_from_a_real_file_of_its_name(tmp_path):
+    with zipfile.ZipFile(tmp_path / "z.zip", "w") as made:
+        made.writestr("f", "member")
+        made.writestr("g", "member")
+    write(tmp_path / "z.zip!" / "f", "real")
+    tree = find([tmp_path / "z.zip"])
+    assert [found.path for found in tree.found] == ["g"]
+    assert [skipped.reason for skipped in tree.skipped] == ["name of another file"]
+
+
+def test_a_folder_and_a_zip_may_not_come_back_in_one(tmp_path):
+    write(tmp_path / "study" / "r")
+    with zipfile.ZipFile(tmp_path / "study.zip", "w") as made:
+        made.writestr("r", "other")
+    with pytest.raises(InputError, match="two inputs are called study") as caught:
+        find([tmp_path / "study", tmp_path / "study.zip"])
+    assert caught.value.reason == "name twice"
+    write(tmp_path / "study.zip", "no zip")
+    assert paths(tmp_path / "study", tmp_path / "study.zip") == ["study.zip", "study/r"]
+
+
+def test_a_zip_input_without_an_end_is_a_file(tmp_path):
     assert paths(write(tmp_path / "z.zip", "no zip")) == ["z.zip"]
+
+
+def test_a_zip_input_whose_list_is_damaged_is_an_error(tmp_path):
+    with zipfile.ZipFile(tmp_path / "z.zip", "w") as made:
+        made.writestr("r", "text")
+    data = (tmp_path / "z.zip").read_bytes()
+    (tmp_path / "z.zip").write_bytes(data.replace(b"PK\1\2", b"PK\0\2"))
+    with pytest.raises(InputError, match="corrupt") as caught:
+        find([tmp_path / "z.zip"])
+    assert caught.value.reason == "corrupt zip" and caught.value.where == str(tmp_path / "z.zip")
+
+
+def test_a_zip_input_of_several_volumes_is_an_error(tmp_path):
+    on_two_disks = struct.pack("<4sLQL", b"PK\6\7", 1, 0, 2)
+    (tmp_path / "z.zip").write_bytes(on_two_disks + b"PK\5\6" + bytes(18))
+    with pytest.raises(InputError) as caught:
+        find([tmp_path / "z.zip"])
+    assert caught.value.reason == "corrupt zip"
 
 
 def test_odd_names_stay_as_they_are(tmp_path):

@@ -54,6 +54,10 @@ def put(target: Path, **texts: str) -> Path:
     return target
 
 
+def leftover_of(name: str) -> str:
+    return f".tmp-{hashlib.sha256(name.encode()).hexdigest()[:16]}-{name}"
+
+
 def flip(path: Path, place: float) -> None:
     data = bytearray(path.read_bytes())
     data[int(place * len(data))] ^= 1
@@ -219,7 +223,7 @@ def test_what_is_not_there_is_an_error(tmp_path):
 
 def test_what_looks_like_a_leftover_of_its_neighbour_comes_back(tmp_path):
     name = "x.txt"
-    leftover = f".tmp-{hashlib.sha256(name.encode()).hexdigest()[:16]}-{name}"
+    leftover = leftover_of(name)
     source = tmp_path / "in"
     source.mkdir()
     (source / name).write_text("file")
@@ -244,3 +248,99 @@ def test_a_file_that_became_another_comes_back_as_it_is_now(tmp_path):
     report = unpack(select([tmp_path / "out"]), tmp_path / "back")
     assert not report.skipped and any("another file once" in remark for remark in report.remarks)
     assert (tmp_path / "back" / first.name).read_text() == "a note now"
+
+
+def test_leftovers_of_neighbours_in_other_archives_come_back(tmp_path):
+    """The larger archive is begun first; the file that takes the leftover away is in the smaller one."""
+    big = put(tmp_path / "1.mcz", **{leftover_of("x"): "like a leftover", "filler": "." * 5000})
+    report = unpack(select([big, put(tmp_path / "2.mcz", x="x")]), tmp_path / "back")
+    assert (report.restored, report.skipped) == (3, [])
+    assert (tmp_path / "back" / leftover_of("x")).read_text() == "like a leftover"
+    assert (tmp_path / "back" / "x").read_text() == "x"
+
+
+def test_a_disk_that_is_full_in_the_first_round_is_not_tried_in_the_second(tmp_path, monkeypatch):
+    archive = put(tmp_path / "1.mcz", **{leftover_of("x"): "like a leftover", "x": "x"})
+
+    def fail(archive, entry, folder, **options):
+        raise output_error(folder / entry.path, OSError(errno.ENOSPC, "No space left on device"))
+
+    monkeypatch.setattr(unpacking, "restore", fail)
+    report = unpack(select([archive]), tmp_path / "back")
+    assert [skipped.reason for skipped in report.skipped] == ["cannot be written", "not tried"]
+
+
+@pytest.mark.parametrize("place", range(11))
+def test_an_archive_is_never_taken_for_a_stream(tmp_path, place):
+    """Whichever of its first bytes is damaged, it is told as one that fails, or restored."""
+    archive = put(tmp_path / "in" / "x.mcz", a="text")
+    data = bytearray(archive.read_bytes())
+    data[place] ^= 1
+    archive.write_bytes(data)
+    selection = select([tmp_path / "in"])
+    assert [skipped.locator for skipped in selection.skipped] == [str(archive)]
+
+
+def test_an_empty_archive_is_told(tmp_path):
+    (tmp_path / "x.mcz").write_bytes(b"")
+    assert [skipped.reason for skipped in select([tmp_path]).skipped] == ["archive does not open"]
+
+
+def series(target: Path, generation: int = 1, **texts: str) -> Path:
+    """An archive of small files that are one series."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    made = put(target.with_name("sources.mcz"), **texts)
+    write_archive(target, _sources(made), ArchiveSettings(), series="0123456789abcdef", generation=generation)
+    made.unlink()
+    return target
+
+
+def test_parts_of_one_series_in_two_folders_are_all_restored(tmp_path):
+    one, two = (series(tmp_path / name / "0123456789abcdef.mcz", **{name: "text"}) for name in "ab")
+    for inputs in ([tmp_path], [tmp_path / "a", tmp_path / "b"]):
+        selection = select(inputs)
+        assert [wanted.archive for wanted in selection.wanted] == [one, two]
+        assert selection.remarks == []
+
+
+def test_only_lower_generations_are_left_out(tmp_path):
+    series(tmp_path / "a" / "0123456789abcdef.mcz", gone="old", same="old")
+    newest = [
+        series(tmp_path / name / "0123456789abcdef.2.mcz", 2, **{"same" if name == "b" else "more": "new"})
+        for name in "bc"
+    ]
+    selection = select([tmp_path])
+    assert [wanted.archive for wanted in selection.wanted] == newest
+    assert len(selection.remarks) == 1 and selection.remarks[0].startswith("1 files of older archives are not in ")
+
+
+def long_name(tmp_path: Path) -> Path:
+    """An archive of two files, one with a name that no disk takes."""
+    made = put(tmp_path / "in" / "x.mcz", a="text")
+    files = [*_sources(made), replace(_sources(made)[0], path="n" * 300)]
+    write_archive(made, files, ArchiveSettings())
+    return made
+
+
+def test_a_name_that_no_disk_takes_fails_alone(tmp_path):
+    archive = long_name(tmp_path)
+    report = unpack(select([archive]), tmp_path / "back")
+    assert report.restored == 1 and (tmp_path / "back" / "a").read_text() == "text"
+    assert [(one.locator, one.reason) for one in report.skipped] == [(f"{archive}: {'n' * 300}", "cannot be written")]
+    with pytest.raises(InputError, match="no such file"):
+        select([tmp_path / ("n" * 300)])
+
+
+def test_overwriting_replaces_links_and_not_what_they_lead_to(tmp_path):
+    """Also where the link leads to what its file must be, for the other one is replaced after that."""
+    archive = put(tmp_path / "in" / "x.mcz", a="AAAA", b="BBBB", c="CCCC")
+    for text in ("old", "AAAA"):
+        back = tmp_path / text
+        back.mkdir()
+        (back / "b").write_text(text)
+        (back / "a").symlink_to("b")
+        (back / "c").symlink_to("nowhere")
+        report = unpack(select([archive]), back, overwrite=True)
+        assert (report.restored, report.kept, report.skipped) == (3, 0, [])
+        assert {path.name: path.read_text() for path in back.iterdir()} == {"a": "AAAA", "b": "BBBB", "c": "CCCC"}
+        assert not any(path.is_symlink() for path in back.iterdir())

@@ -96,6 +96,13 @@ def test_with_processes_and_as_json(tree, tmp_path, monkeypatch):
     assert is_same(tree, tmp_path / "back")
 
 
+def test_verified_is_said_of_what_was_verified(tree, tmp_path):
+    made = answer("pack", tree, "-o", tmp_path / "out", "-j", "1", "--no-verify")
+    assert (made["packed"], made["verified"], made["checked"]) == (4, False, 0)
+    made = answer("pack", tree, "-o", tmp_path / "out", "-j", "1")
+    assert (made["kept"], made["verified"], made["checked"]) == (4, True, 4)
+
+
 def test_transcoded_files_come_back_uncompressed_and_it_is_said(tree, tmp_path):
     from monai_compress.dicom import read_image
 
@@ -260,6 +267,8 @@ def test_the_source_is_never_the_output(tree, tmp_path):
         (["pack", "in", "-o", "file"], 1, "is a file"),
         (["pack", "in", "-o", "out", "-j", "0"], 2, "0"),
         (["pack", "in", "-o", "out", "--max-error", "-1"], 2, "-1"),
+        (["pack", "in", "-o", "out", "--max-error", "inf"], 2, "inf is no number of HU"),
+        (["pack", "in", "-o", "out", "--max-error", "nan"], 2, "nan is no number of HU"),
         (["pack", "in", "-o", "out", "--shard", "3/2"], 2, "no part 3 of 2"),
         (["pack", "in", "-o", "out", "--shard", "2"], 2, "no scheduler"),
         (["pack", "in", "-o", "out", "--model", "absent"], 2, "absent"),

@@ -1,0 +1,64 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""The folders of an output tree: they let nobody see what the folders of the sources do not."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+
+from ..archive import SourceFile
+from .plan import Unit
+
+
+def folder_modes(units: Iterable[Unit]) -> dict[str, int]:
+    """Permission bits of all folders that archives go into, by path under the output folder; that one is ``""``.
+
+    Whoever may read an archive gets there, but never through a folder that mirrors one which is closed to him.
+    """
+    wanted: defaultdict[str, int] = defaultdict(int)
+    allowed: defaultdict[str, int] = defaultdict(lambda: 0o777)
+    for unit in units:
+        for folder in above(unit.archive):
+            wanted[folder] |= unit.mode | (unit.mode & 0o444) >> 2
+            with suppress(OSError, ValueError):  # those in zip archives have no permissions
+                allowed[folder] &= os.stat(_mirrored(unit.files[0], folder)).st_mode  # noqa: PTH116 - a locator is text
+    return {folder: stat.S_IMODE(wanted[folder] & allowed[folder]) | 0o700 for folder in wanted}
+
+
+def make_folders(root: Path, modes: Mapping[str, int]) -> None:
+    """Make folders of an output tree; those that are there stay as they are.
+
+    What can not be made is left to the writer of the archive to tell.
+
+    Args:
+        root: the output folder.
+        modes: permission bits by path under it, outer folders before those in them.
+    """
+    with suppress(OSError):
+        root.parent.mkdir(parents=True, exist_ok=True)
+        for folder, mode in modes.items():
+            with suppress(FileExistsError):
+                (root / folder).mkdir(mode=mode)
+
+
+def above(archive: str) -> Iterator[str]:
+    """The folders that lead to an archive, the outermost one first.
+
+    >>> list(above("a/b/files.mcz"))
+    ['', 'a', 'a/b']
+    """
+    for folder in reversed(PurePosixPath(archive).parents):
+        yield "" if folder == PurePosixPath() else str(folder)
+
+
+def _mirrored(file: SourceFile, folder: str) -> str:
+    """The source folder whose place an output folder takes above a file."""
+    source = file.locator.rstrip("/")
+    for _ in PurePosixPath(file.path).relative_to(folder).parts:
+        source = os.path.dirname(source)  # noqa: PTH120
+    return source or os.curdir
