@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ..archive import SourceFile
 from ..archive.cut import Cut, cut
 from ..errors import InputError, Skipped
+from ..files import is_temporary
 from .tree import Found, find
 from .workers import Broken, Workers
 
@@ -169,7 +170,8 @@ def _group(file: SourceFile) -> tuple[str, str]:
         return series_key(file.cut.series), ""
     folder, name = posixpath.split(file.path.rstrip("/"))
     is_volume = file.cut.kind in ("nifti", "npy") and name.lower().endswith(_VOLUMES)
-    if is_volume and len(os.fsencode(name)) <= _NAME_BYTES:
+    # an archive of a temporary file's name would be taken for one
+    if is_volume and len(os.fsencode(name)) <= _NAME_BYTES and not is_temporary(f"{name}.mcz"):
         return "", f"{file.path}.mcz"
     return "", posixpath.join(folder, _REST)
 

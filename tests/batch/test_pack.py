@@ -311,7 +311,7 @@ def test_an_archive_that_came_in_the_meantime_is_kept(tmp_path, monkeypatch):
     assert [path.name for path in out.rglob("*.mcz")] == ["files.mcz"]
 
 
-def test_an_archive_that_is_called_like_an_unfinished_one_stays(tree, tmp_path, contents):
+def test_an_archive_that_is_called_like_an_unfinished_one_stays(tree, tmp_path):
     name = f".tmp-0123456789abcdef-{'x' * 24}.npy"
     (tree / "a" / "p.npy").rename(tree / "a" / name)
     out = tmp_path / "out"
@@ -320,6 +320,7 @@ def test_an_archive_that_is_called_like_an_unfinished_one_stays(tree, tmp_path, 
     assert (out / "a" / f"{name}.mcz").exists()
     assert pack(plan([tree]), out).packed == 0
     pack(plan([tree / "b"]), out)  # a run that knows nothing of it
+    assert (out / "a" / f"{name}.mcz").exists()
     left = out / "a" / f".tmp-0123456789abcdef-{'y' * 28}.mcz"
     shutil.copy(out / "v.nii.gz.mcz", left)  # killed before it got its name
     assert is_temporary(left.name)
