@@ -94,7 +94,26 @@ def estimate(
             bytes_out = written * share if sampled else (0.0 if not size else None)
             told = found.most_common(1)[0][0] if found else way
             estimates.append(Estimate(*told, len(files), size, bytes_out, seconds * share))
-    return estimates
+    return _summed(estimates)
+
+
+def _summed(estimates: list[Estimate]) -> list[Estimate]:
+    """One estimate for each way, since files that look different may be kept alike (JPEG-LS)."""
+    sums: dict[tuple[str, str], Estimate] = {}
+    for one in estimates:
+        other = sums.get((one.way, one.why))
+        if other is not None:
+            is_known = one.bytes_out is not None and other.bytes_out is not None
+            one = Estimate(
+                one.way,
+                one.why,
+                one.files + other.files,
+                one.bytes_in + other.bytes_in,
+                (one.bytes_out or 0) + (other.bytes_out or 0) if is_known else None,
+                one.seconds + other.seconds,
+            )
+        sums[one.way, one.why] = one
+    return list(sums.values())
 
 
 def _way(file: SourceFile) -> tuple[str, str]:

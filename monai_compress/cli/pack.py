@@ -63,7 +63,7 @@ def _finite(ctx: click.Context, parameter: click.Parameter, value: float) -> flo
 @click.option(
     "--transcode",
     is_flag=True,
-    help="Take the pixels out of JPEG-LS, JPEG 2000, RLE ...; they come back uncompressed, pixel for pixel.",
+    help="Take the pixels out of JPEG 2000, RLE and others; they come back uncompressed, pixel for pixel.",
 )
 @click.option(
     "--inflate",
