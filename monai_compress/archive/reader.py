@@ -153,9 +153,11 @@ class SeriesArchive:
             ValueError: the image is not one of DICOM.
             CorruptStream: damaged.
         """
-        from .volume import hu_of
+        from .volume import hu_of, sound_headers
 
-        return hu_of(self, number)
+        self._image(number)
+        with sound_headers():
+            return hu_of(self, number)
 
     def frame_of(self, number: int) -> tuple[FileEntry, int]:
         """The file that holds an image, and which of its frames it is.
@@ -175,9 +177,10 @@ class SeriesArchive:
             ValueError: there is no such stack.
             CorruptStream: damaged.
         """
-        from .volume import volume_of
+        from .volume import sound_headers, volume_of
 
-        return volume_of(self, stack)
+        with sound_headers():
+            return volume_of(self, stack)
 
     @property
     def info(self) -> ArchiveInfo:

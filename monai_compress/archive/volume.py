@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +19,10 @@ from ..dicom import DicomImage, tags
 from ..dicom.check import rescale
 from ..dicom.geometry import frame_affine, normal, orientation, pixel_spacing_mm, position_mm
 from ..dicom.read import padding_range
+from ..errors import CorruptStream
 from ..images.series import place_slices
 from ..nifti import read_volume
+from ..sources import quiet
 
 if TYPE_CHECKING:
     from .reader import SeriesArchive
@@ -40,6 +43,20 @@ class Volume:
     hu: NDArray[np.float32]
     affine: NDArray[np.float64] | None = field(repr=False)
     images: tuple[int, ...] = field(repr=False)
+
+
+@contextmanager
+def sound_headers() -> Iterator[None]:
+    """Keep pydicom's remarks, which quote values, to themselves; what it raises on odd ones becomes an error of ours.
+
+    Raises:
+        CorruptStream: a header holds what no header does.
+    """
+    with quiet():
+        try:
+            yield
+        except (ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError) as error:
+            raise CorruptStream(f"a header in the archive makes no sense ({type(error).__name__})") from error
 
 
 def hu_of(archive: SeriesArchive, number: int) -> NDArray[np.float32]:
@@ -102,7 +119,7 @@ class _Headers:
         if axes is not None and position is not None:
             self._along[number] = round(float(normal(axes) @ position), 3)
         turned = None if axes is None else tuple(round(value, 2) + 0.0 for value in axes.ravel())
-        return header.get("Rows"), header.get("Columns"), turned
+        return tags.number(header, "Rows"), tags.number(header, "Columns"), turned
 
     def in_place(self, numbers: list[int]) -> list[int]:
         """Images of one kind from foot to head, or as they are where a file tells no place, or is all of them.

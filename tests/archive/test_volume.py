@@ -173,3 +173,10 @@ def test_monai_is_told_what_is_wrong(tmp_path, pack) -> None:
     (tmp_path / "hurt.mcz").write_bytes((tmp_path / "x.mcz").read_bytes()[:50])
     with pytest.raises(CompressionError, match=r"hurt\.mcz"):
         reader.read(tmp_path / "hurt.mcz")
+
+
+def test_there_is_no_such_image(small_scan, tmp_path, pack) -> None:
+    write_series(small_scan, tmp_path / "in")
+    pack(tmp_path / "in", tmp_path / "x.mcz")
+    with SeriesArchive(tmp_path / "x.mcz") as archive, pytest.raises(IndexError):
+        archive.hu(99)

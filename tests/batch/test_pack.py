@@ -16,13 +16,14 @@ import sys
 import time
 import zipfile
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 
-from monai_compress.archive import ArchiveSettings, SeriesArchive
+from monai_compress.archive import ArchiveSettings, SeriesArchive, write_archive
 from monai_compress.batch import pack as packing
 from monai_compress.batch.manifest import redacted
 from monai_compress.batch.pack import pack
@@ -313,19 +314,23 @@ def test_an_archive_that_came_in_the_meantime_is_kept(tmp_path, monkeypatch):
 
 def test_an_archive_that_is_called_like_an_unfinished_one_stays(tree, tmp_path):
     name = f".tmp-0123456789abcdef-{'x' * 24}.npy"
-    (tree / "a" / "p.npy").rename(tree / "a" / name)
-    out = tmp_path / "out"
     assert is_temporary(f"{name}.mcz")
-    pack(plan([tree]), out)
-    assert (out / "a" / f"{name}.mcz").exists()
-    assert pack(plan([tree]), out).packed == 0
-    pack(plan([tree / "b"]), out)  # a run that knows nothing of it
-    assert (out / "a" / f"{name}.mcz").exists()
+    out = tmp_path / "out"
+    (file,) = next(unit.files for unit in plan([tree]).units if unit.archive.endswith("p.npy.mcz"))
+    write_archive(out / "a" / f"{name}.mcz", [replace(file, path=f"a/{name}")])
     left = out / "a" / f".tmp-0123456789abcdef-{'y' * 28}.mcz"
+    pack(plan([tree]), out)
     shutil.copy(out / "v.nii.gz.mcz", left)  # killed before it got its name
     assert is_temporary(left.name)
     pack(plan([tree]), out)
     assert not left.exists() and (out / "a" / f"{name}.mcz").exists()
+
+
+def test_no_archive_is_called_like_an_unfinished_one(tree):
+    name = f".tmp-0123456789abcdef-{'x' * 24}.npy"
+    (tree / "a" / "p.npy").rename(tree / "a" / name)
+    (unit,) = [unit for unit in plan([tree]).units if any(file.path == f"a/{name}" for file in unit.files)]
+    assert unit.archive == "a/files.mcz"
 
 
 def test_archives_of_a_run_without_verification_are_verified_later(tree, tmp_path, contents):
