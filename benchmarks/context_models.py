@@ -23,10 +23,10 @@ import torch
 from numpy.typing import NDArray
 from record import emit
 
-from monai_compress.codecs.pixel import PixelCodec
+from monai_compress.codecs.pixel.codec import PixelCodec
+from monai_compress.codecs.pixel.fit import HIDDEN, fit_context_model
 from monai_compress.data import find_slices
 from monai_compress.dicom import read_image
-from monai_compress.fitting import HIDDEN, fit_context_model
 
 
 class Recipe(NamedTuple):

@@ -21,15 +21,15 @@ from numba import njit
 from record import emit
 
 from monai_compress import chest_phantom, scan
-from monai_compress.codecs.engines import inputs as walk_inputs
-from monai_compress.codecs.engines import mixture as walk_mixture
-from monai_compress.codecs.engines.dense import instruction
-from monai_compress.codecs.engines.lanes import PIXELS, load, splat, store
-from monai_compress.codecs.engines.skewed import Plane
-from monai_compress.codecs.engines.wavefront import Rules, Slices
-from monai_compress.codecs.geometry import TAPS_2D, TAPS_3D
-from monai_compress.codecs.pixel import PixelCodec
-from monai_compress.context_models import load_context_model
+from monai_compress.codecs.pixel.backends import inputs as walk_inputs
+from monai_compress.codecs.pixel.backends import mixture as walk_mixture
+from monai_compress.codecs.pixel.backends.dense import instruction
+from monai_compress.codecs.pixel.backends.lanes import PIXELS, load, splat, store
+from monai_compress.codecs.pixel.backends.skewed import Plane
+from monai_compress.codecs.pixel.backends.wavefront import Rules, Slices
+from monai_compress.codecs.pixel.codec import PixelCodec
+from monai_compress.codecs.pixel.neighborhood import TAPS_2D, TAPS_3D
+from monai_compress.codecs.pixel.weights import load_context_model
 
 ROUNDS, REPEATS = 7, 4000
 

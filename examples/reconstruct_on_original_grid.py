@@ -17,8 +17,8 @@ from pathlib import Path
 import nibabel as nib
 
 from monai_compress import chest_phantom, evaluate, find_slices, load_model, save_model, scan, write_series
+from monai_compress.engines.reconstruct import series_of, write_reconstruction
 from monai_compress.networks import build_network
-from monai_compress.reconstruction import series_of, write_reconstruction
 from monai_compress.transforms import LoadCT
 
 with tempfile.TemporaryDirectory() as work:

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .errors import PromiseBroken, StreamError
+from .streams.options import Rescale, Settings, spread
 from .streams.promise import Integers, check_span, checked_dtype
 from .streams.reader import MAX_PIXELS, PixelReader, StreamLike
-from .streams.settings import Rescale, Settings, spread
 from .streams.writer import StreamAssembler, cheaper
 
 if TYPE_CHECKING:
-    from .codecs.model import ContextModel
+    from .codecs.pixel.model import ContextModel
     from .streams.info import StreamInfo
 
 Progress: TypeAlias = Callable[[int, int], object]

@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from monai_compress import api, fitting
+from monai_compress import api
 from monai_compress.api import compress, decompress, inspect, verify_stream
-from monai_compress.codecs.model import ContextModel
-from monai_compress.context_models import load_context_model
+from monai_compress.codecs.pixel import fit as fitting
+from monai_compress.codecs.pixel.model import ContextModel
+from monai_compress.codecs.pixel.weights import load_context_model
 from monai_compress.errors import CorruptStream, ModelNotFound, PromiseBroken
 
 DTYPES = ("int8", "uint8", "int16", "uint16", "int32", "uint32")

@@ -152,7 +152,7 @@ def test_an_installation_that_nothing_can_be_written_to(tmp_path) -> None:
 def test_machine_code_on_disk_is_that_of_all_sources() -> None:
     # numba alone looks at one file, and would go on with old code after a change in another
     from monai_compress.bitstream.jit import _stamp
-    from monai_compress.codecs.engines.wavefront import walk
+    from monai_compress.codecs.pixel.backends.wavefront import walk
 
     assert walk._cache._cache_file._source_stamp == _stamp()
 

@@ -35,7 +35,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, JPEGLSLossless
 
 from monai_compress.api import compress
 from monai_compress.archive import ArchiveSettings, SeriesArchive, SourceFile, restore, write_archive
-from monai_compress.archive.cut import Cut, cut
+from monai_compress.archive.formats.find import Cut, cut
 from monai_compress.errors import CompressionError, CorruptStream, StreamError, TruncatedStream
 
 MOST_SECONDS = 3.0

@@ -16,8 +16,8 @@ import pytest
 
 from monai_compress import api
 from monai_compress.api import compress, decompress, inspect, verify_stream
-from monai_compress.codecs.geometry import INPUTS
-from monai_compress.codecs.model import ContextModel
+from monai_compress.codecs.pixel.model import ContextModel
+from monai_compress.codecs.pixel.neighborhood import INPUTS
 from monai_compress.errors import CompressionError, CorruptStream, StreamError, TruncatedStream
 from monai_compress.streams import PixelReader
 

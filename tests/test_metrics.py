@@ -16,16 +16,7 @@ from hypothesis import strategies as st
 from skimage.draw import disk, ellipse
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from monai_compress.metrics import (
-    body_mask,
-    choose_examples,
-    hu_errors,
-    ms_ssim,
-    psnr,
-    slice_errors,
-    ssim,
-    summarise,
-)
+from monai_compress.metrics import body_mask, choose_examples, hu_errors, ms_ssim, psnr, slice_errors, ssim, summarise
 
 
 def images(size: tuple[int, int] = (96, 80), noise: float = 0.03, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

@@ -23,8 +23,8 @@ import pytest
 
 from monai_compress import chest_phantom, scan, write_series
 from monai_compress.archive import ArchiveSettings, SourceFile, write_archive
-from monai_compress.archive.cut import cut
-from monai_compress.archive.pieces import Cut
+from monai_compress.archive.formats.find import cut
+from monai_compress.archive.formats.layout import Cut
 
 FIXTURES = Path(__file__).parent / "fixtures"
 ARCHIVES = FIXTURES / "v1" / "archives"

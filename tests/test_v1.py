@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from monai_compress import SeriesArchive, decompress, inspect
-from monai_compress.archive.deflate import ZLIB
-from monai_compress.archive.table import Deflated
+from monai_compress.archive.file_table import Deflated
+from monai_compress.archive.recompress.deflate import ZLIB
 
 V1 = Path(__file__).parent / "fixtures" / "v1"
 FROZEN = "e38c7c3b9b1423521bb9a62f0e6c440ceeadd85b019ecb39cd9db5a22b98b25b"

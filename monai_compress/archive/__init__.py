@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
+from .file_table import FileEntry
 from .info import ArchiveInfo
 from .prepare import ArchiveSettings, SourceFile
 from .reader import SeriesArchive
 from .restore import restore
-from .table import FileEntry
 from .volume import Volume
 from .writer import ArchiveReport, write_archive
 

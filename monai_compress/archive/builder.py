@@ -7,19 +7,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 
-from ..bitstream.archive import ArchiveWriter
+from ..bitstream.archive_container import ArchiveWriter
 from ..bitstream.blocks import pack_block
 from ..bitstream.metadata import pack_metadata
 from ..bitstream.sections import SECTION_HEAD_BYTES, FileSource, Window
 from ..errors import CompressionError, DicomError, InputError
 from ..streams import PixelWriter
-from .jpeg_ls import Codestreams, decode_frame
-from .meter import Meter
-from .near import Derivation, stream_options
+from .byte_streams import RunWriter, merged
+from .derive import Derivation, stream_options
+from .file_table import DATA, HEAD, MAX_TABLE_BYTES, Bytes, Deflated, FileEntry, JpegLs, Segment, Slices, pack_table
 from .prepare import ArchiveSettings, Prepared
-from .runs import RunWriter, merged
-from .surprises import Again, Learning, Surprises
-from .table import DATA, HEAD, MAX_TABLE_BYTES, Bytes, Deflated, FileEntry, JpegLs, Segment, Slices, pack_table
+from .progress import Meter
+from .recompress.jpeg_ls import Codestreams, decode_frame
+from .retry import Again, Learning, Surprises
 
 _TABLE_BLOCK_BYTES = 2**18
 

@@ -13,8 +13,8 @@ from typing import Any, BinaryIO, TypeAlias
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .cut import Pixels
-from .elements import element_bytes, parse_values
+from .formats.elements import element_bytes, parse_values
+from .formats.find import Pixels
 
 PIECE_BYTES = 2**20
 

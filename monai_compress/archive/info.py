@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ..bitstream.archive import ArchiveLayout
+from ..bitstream.archive_container import ArchiveLayout
 from ..bitstream.header import VERSION
 from ..bitstream.sections import SECTION_HEAD_BYTES
 from ..errors import CorruptStream
-from .table import FileEntry
+from .file_table import FileEntry
 
 
 @dataclass(frozen=True)

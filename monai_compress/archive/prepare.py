@@ -19,14 +19,14 @@ from ..errors import DicomError, InputError
 from ..sources import open_exact, quiet, state
 from ..streams import MAX_PIXELS
 from ..streams.promise import stored_bound
-from . import jpeg_ls
 from .content import Content, Opener, named_errors, sha256_of
-from .cut import cut_stream
-from .deflate import ZLIB, DeflateSettings, Inflated, find_settings, made_again, sound_gzip
-from .elements import Measure, stream_type
-from .jpeg_ls import Codestreams
-from .pieces import COMPRESSED, CUT_OFF, NO_SETTINGS, TOO_LARGE, Cut, Pixels
-from .table import FileEntry, Original, Segment
+from .file_table import FileEntry, Original, Segment
+from .formats.elements import Measure, stream_type
+from .formats.find import cut_stream
+from .formats.layout import COMPRESSED, CUT_OFF, NO_SETTINGS, TOO_LARGE, Cut, Pixels
+from .recompress import jpeg_ls
+from .recompress.deflate import ZLIB, DeflateSettings, Inflated, find_settings, made_again, sound_gzip
+from .recompress.jpeg_ls import Codestreams
 
 _ELEMENTS = {"uint8": "u1", "int8": "i1", "uint16": "<u2", "int16": "<i2"}
 _SMALL_BYTES = 2**16

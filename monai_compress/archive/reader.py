@@ -18,19 +18,15 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bitstream.archive import check_section, read_archive_layout
+from ..bitstream.archive_container import check_section, read_archive_layout
 from ..bitstream.blocks import unpack_block
 from ..bitstream.metadata import parse_metadata
 from ..bitstream.sections import SECTION_HEAD_BYTES, Window, read_section
 from ..errors import CorruptStream, StreamError
 from ..streams import PixelReader
 from ..streams.reader import MAX_PIXELS, open_source
-from .deflate import DEFLATE_RATIO, Deflater
-from .elements import element_bytes, write_values
-from .info import ArchiveInfo, archive_info, checked_metadata
-from .jpeg_ls import encode_scan
-from .runs import RunReader
-from .table import (
+from .byte_streams import RunReader
+from .file_table import (
     DATA,
     HEAD,
     MAX_TABLE_BYTES,
@@ -43,6 +39,10 @@ from .table import (
     other_zlib,
     parse_table,
 )
+from .formats.elements import element_bytes, write_values
+from .info import ArchiveInfo, archive_info, checked_metadata
+from .recompress.deflate import DEFLATE_RATIO, Deflater
+from .recompress.jpeg_ls import encode_scan
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -11,8 +11,8 @@ from pathlib import Path
 from ..errors import CorruptStream, OutputError
 from ..files import atomic_path, output_error
 from .content import PIECE_BYTES
+from .file_table import FileEntry, check_path
 from .reader import SeriesArchive
-from .table import FileEntry, check_path
 
 _PERMISSIONS = 0o777
 """No right to run as somebody else comes back from an archive."""

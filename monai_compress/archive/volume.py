@@ -20,13 +20,13 @@ from ..dicom.check import rescale
 from ..dicom.geometry import frame_affine, normal, orientation, pixel_spacing_mm, position_mm
 from ..dicom.read import padding_range
 from ..errors import CorruptStream
-from ..images.series import place_slices
-from ..nifti import read_volume
+from ..images.dicom_series import place_slices
+from ..images.nifti import read_volume
 from ..sources import quiet
 
 if TYPE_CHECKING:
+    from .file_table import FileEntry
     from .reader import SeriesArchive
-    from .table import FileEntry
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,15 +12,15 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..bitstream.archive import ArchiveWriter
+from ..bitstream.archive_container import ArchiveWriter
 from ..errors import InputError, PromiseBroken, Skipped, StreamError
 from ..files import atomic_path, output_error
 from .builder import Builder, stacks
-from .meter import Meter, Progress
+from .file_table import FileEntry, check_room
 from .prepare import ArchiveSettings, Prepared, SourceFile, prepare
+from .progress import Meter, Progress
 from .reader import SeriesArchive
-from .surprises import Again, Learning, Surprises, check_sources, settle
-from .table import FileEntry, check_room
+from .retry import Again, Learning, Surprises, check_sources, settle
 
 _PATIENCE = 4
 """So many attempts learn from one surprise each."""

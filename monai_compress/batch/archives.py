@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..bitstream.archive import looks_like_archive
+from ..bitstream.archive_container import looks_like_archive
 from ..bitstream.header import HEADER_BYTES, Header
 from ..errors import InputError, StreamError
 from ..sources import open_binary

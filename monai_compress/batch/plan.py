@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..archive import SourceFile
-from ..archive.cut import Cut, cut
+from ..archive.formats.find import Cut, cut
 from ..errors import InputError, Skipped
 from ..files import is_temporary
 from .tree import Found, find

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ..archive import ArchiveInfo, ArchiveSettings, FileEntry, SeriesArchive, SourceFile
 from ..archive.content import sha256_of
-from ..archive.pieces import COMPRESSED, NO_SETTINGS
+from ..archive.formats.layout import COMPRESSED, NO_SETTINGS
 from ..errors import CompressionError, InputError, Skipped
 from ..sources import open_exact
 from .plan import Unit

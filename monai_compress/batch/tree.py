@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from ..archive.table import check_path
+from ..archive.file_table import check_path
 from ..errors import CorruptStream, InputError, Skipped
 
 _LATE = "links to folders that were seen already: their files are kept once"

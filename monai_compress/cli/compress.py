@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import InputError
-from . import facts
+from . import formatting
 from .console import Console
 from .options import json_option
 
@@ -44,13 +44,13 @@ Examples:
     show_default=True,
     help="fast: quick, larger; max: the network is fitted to this series first.",
 )
-@facts.model_option("A model that fit-pixel made, in place of the ones that ship; it rides in the file.")
+@formatting.model_option("A model that fit-pixel made, in place of the ones that ship; it rides in the file.")
 @click.option(
     "--series", metavar="N|UID", help="Which series of IN, where there are several; without it they are listed."
 )
 @click.option("--no-verify", is_flag=True, help="Do not decode again before the file is there.")
-@facts.threads_option
-@facts.replace_option
+@formatting.threads_option
+@formatting.replace_option
 @json_option
 def compress(
     source: Path,
@@ -71,7 +71,7 @@ def compress(
     """
     from ..images import read_stored
 
-    facts.check_output(output, source, overwrite)
+    formatting.check_output(output, source, overwrite)
     console = Console(as_json)
     with console.progress("reading headers") as update:
         image = read_stored(source, series=series, progress=update)
@@ -98,7 +98,7 @@ def write_stream(console: Console, image: StoredImage, output: Path, **options: 
 
     options |= {"padding": image.padding, "bits_stored": image.bits_stored, "metadata": image.metadata()}
     options["rescale"] = image.common_rescale or list(image.rescale)
-    facts.tell_of_compiling(console)
+    formatting.tell_of_compiling(console)
     with console.progress("compressing") as update:
         try:
             if len(image.shape) == 3 and options["effort"] != "max":
@@ -119,16 +119,16 @@ def tell(
 ) -> None:
     """The closing table, or the same as JSON."""
     checked = "yes: decoded again and compared" if is_verified else "no, as --no-verify asks"
-    rate = facts.speed(info, seconds)
+    rate = formatting.speed(info, seconds)
     rows = [
-        ["read", facts.size(image.source_bytes)],
-        ["pixels", facts.pixels(info)],
-        ["written", facts.size(info.bytes)],
+        ["read", formatting.size(image.source_bytes)],
+        ["pixels", formatting.pixels(info)],
+        ["written", formatting.size(info.bytes)],
         ["ratio", f"{info.ratio:.2f} : 1 of the pixels"],
         ["bits per pixel", f"{info.bits_per_pixel:.3f}"],
-        ["promise", facts.promise(info)],
+        ["promise", formatting.promise(info)],
         ["checked", checked],
-        ["model", facts.model(info)],
+        ["model", formatting.model(info)],
         ["speed", f"{rate:.1f} MB/s of pixels, {seconds:.1f} s"],
     ]
     console.table(output.name, ["what", "value"], rows)
@@ -136,7 +136,7 @@ def tell(
         "output": str(output),
         "source": image.source,
         "bytes_read": image.source_bytes,
-        "bytes_in": facts.raw_bytes(info),
+        "bytes_in": formatting.raw_bytes(info),
         "bytes_out": info.bytes,
         "ratio": info.ratio,
         "bits_per_pixel": info.bits_per_pixel,
@@ -144,7 +144,7 @@ def tell(
         "dtype": info.dtype,
         "max_error": info.max_error,
         "bound": info.bound,
-        "promise": facts.promise(info),
+        "promise": formatting.promise(info),
         "verified": is_verified,
         "model": {"name": info.model_name, "hash": info.model_hash, "source": info.model_source},
         "seconds": seconds,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from . import facts
+from . import formatting
 from .console import Console
 from .options import json_option
 
@@ -29,9 +29,9 @@ Examples:
     required=True,
     help="OUT.nii.gz, OUT.nii or OUT.npy: its name decides.",
 )
-@facts.model_option("The model that the file names, where it is neither in the file nor in this package.")
-@facts.threads_option
-@facts.replace_option
+@formatting.model_option("The model that the file names, where it is neither in the file nor in this package.")
+@formatting.threads_option
+@formatting.replace_option
 @json_option
 def decompress(
     source: Path, output: Path, model: Path | None, threads: int | None, overwrite: bool, as_json: bool
@@ -41,27 +41,27 @@ def decompress(
     A file that came from NIfTI goes back to its own axes, type and header, but for the header's free text. A DICOM
     series becomes a volume with the axes (column, row, slice), slope, intercept and affine.
     """
-    from ..images import WRITTEN_SUFFIXES, stored_from_stream, write_stored
-    from ..streams import PixelReader
+    from ..images import WRITTEN_SUFFIXES, write_stored
+    from ..streams import PixelReader, stored_from_stream
 
-    facts.check_output(output, source, overwrite)
+    formatting.check_output(output, source, overwrite)
     if not output.name.lower().endswith(WRITTEN_SUFFIXES):
         raise click.UsageError(f"-o takes a name that ends in {', '.join(WRITTEN_SUFFIXES)}; got {output.name}")
     console = Console(as_json)
     started = time.perf_counter()
-    facts.tell_of_compiling(console)
+    formatting.tell_of_compiling(console)
     with PixelReader(source, model=model, threads=threads) as reader, console.progress("decompressing") as update:
         notes = write_stored(stored_from_stream(reader), output, progress=update)
         info = reader.info
     seconds = time.perf_counter() - started
     for note in notes:
         console.warn(note)
-    rate = facts.speed(info, seconds)
+    rate = formatting.speed(info, seconds)
     rows = [
-        ["read", facts.size(info.bytes)],
-        ["pixels", facts.pixels(info)],
-        ["written", facts.size(output.stat().st_size)],
-        ["promise", facts.promise(info)],
+        ["read", formatting.size(info.bytes)],
+        ["pixels", formatting.pixels(info)],
+        ["written", formatting.size(output.stat().st_size)],
+        ["promise", formatting.promise(info)],
         ["checked", "yes: all checksums, also of the decoded integers"],
         ["speed", f"{rate:.1f} MB/s of pixels, {seconds:.1f} s"],
     ]
@@ -72,7 +72,7 @@ def decompress(
         "bytes_out": output.stat().st_size,
         "shape": list(info.shape),
         "dtype": info.dtype,
-        "promise": facts.promise(info),
+        "promise": formatting.promise(info),
         "seconds": seconds,
         "megabytes_per_second": rate,
         "notes": list(notes),

@@ -49,7 +49,7 @@ def evaluate(
     Without DATA: on the held-out patients of the run. With DATA: on every slice found there; none of them may have been
     trained on, which the command cannot know.
     """
-    from .study import run_evaluation
+    from .training import run_evaluation
 
     if patients_csv and (data is None or held_out):
         raise click.UsageError("--patients goes with other DATA; the held-out patients of a run are known already")

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import DatasetError, InputError
-from . import facts
+from . import formatting
 from .console import Console
 from .options import json_option, patients_option
 
 if TYPE_CHECKING:
-    from ..codecs.model import ContextModel
+    from ..codecs.pixel.model import ContextModel
     from ..data import Item
     from ..images.stored import Integers
 
@@ -76,7 +76,7 @@ Examples:
 )
 @click.option("--from-scratch", is_flag=True, help="Begin with a network that has learnt nothing, not the shipped one.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-@facts.replace_option
+@formatting.replace_option
 @json_option
 def fit_pixel(
     data: Path,
@@ -97,19 +97,19 @@ def fit_pixel(
     Patients are held out, and what is told is measured on them: bits per pixel of real slice groups, beside those of
     the model that ships. The file goes to 'compress --model', which writes it into every stream.
     """
-    from ..context_models import load_context_model
+    from ..codecs.pixel.fit import HIDDEN, fit_context_model
+    from ..codecs.pixel.weights import load_context_model
     from ..data import find_slices
     from ..files import write_atomic
-    from ..fitting import HIDDEN, fit_context_model
 
-    facts.check_output(output, data, overwrite)
+    formatting.check_output(output, data, overwrite)
     console = Console(as_json)
     with console.stages() as progress:
         inventory = find_slices(data, patients_csv=patients_csv, progress=progress)
     shipped = load_context_model(effort, max_error)
     train, held_out = _split(inventory.items, validation, seed, str(data))
     loader = _Loader(console)
-    facts.tell_of_compiling(console)
+    formatting.tell_of_compiling(console)
     with console.progress("loading slices") as update:
         learnt_from = loader.load(choose_runs(train, max_slices, seed), update)
         measured_on = loader.load(choose_runs(held_out, HELD_OUT_SLICES, seed), update)
@@ -171,7 +171,7 @@ def choose_runs(items: Iterable[Item], most: int, seed: int) -> list[list[Item]]
 
 def bits_per_pixel(model: ContextModel, runs: Sequence[Run], bound: int) -> float:
     """Mean over patients of the bits that a pixel takes in real slice groups."""
-    from ..codecs.pixel import PixelCodec
+    from ..codecs.pixel.codec import PixelCodec
 
     codec = PixelCodec(model, bound=bound)
     sizes: dict[str, list[tuple[int, int]]] = defaultdict(list)
@@ -275,5 +275,7 @@ def _tell(
         **counts,
         "seconds": seconds,
     }
-    text = f"{output}: {facts.size(len(model.to_bytes()))}, {model.hash[:12]}; every stream that uses it carries it"
+    text = (
+        f"{output}: {formatting.size(len(model.to_bytes()))}, {model.hash[:12]}; every stream that uses it carries it"
+    )
     console.result(result, text)

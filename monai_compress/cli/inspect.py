@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from . import facts
+from . import formatting
 from .console import Console
 from .options import json_option
 
@@ -46,11 +46,11 @@ def _inspect_archive(console: Console, file: Path) -> ArchiveInfo:
         info = archive.info
     rows = [
         ["format", f"{info.version}, archive"],
-        ["files", f"{info.files:,}, {facts.size(info.source_bytes)}"],
+        ["files", f"{info.files:,}, {formatting.size(info.source_bytes)}"],
         ["images", f"{info.images:,}"],
         ["bytes", f"{info.bytes:,}"],
         ["ratio", f"{info.ratio:.2f} : 1 of the files"],
-        ["promise", facts.archive_promise(info)],
+        ["promise", formatting.archive_promise(info)],
         ["series", info.series or "none"],
         ["generation", str(info.generation)],
         ["written with", ", ".join(f"{key} {value}" for key, value in sorted(info.settings.items()))],
@@ -60,7 +60,7 @@ def _inspect_archive(console: Console, file: Path) -> ArchiveInfo:
     rows += [[f"because: {why}", f"{count:,}"] for why, count in sorted(info.reasons.items())]
     rows += [[f"section {name}", f"{length:,} bytes"] for name, length in info.sections.items()]
     rows += [["DAMAGED", text] for text in info.damage]
-    console.table(facts.path(file.name), ["what", "value"], rows)
+    console.table(formatting.path(file.name), ["what", "value"], rows)
     if console.as_json:
         console.result(info.as_dict())
     return info
@@ -69,8 +69,7 @@ def _inspect_archive(console: Console, file: Path) -> ArchiveInfo:
 def _inspect_stream(console: Console, file: Path) -> None:
     import numpy as np
 
-    from ..images import stored_from_stream
-    from ..streams import PixelReader
+    from ..streams import PixelReader, stored_from_stream
 
     with PixelReader(file) as reader:
         info = reader.info
@@ -80,14 +79,14 @@ def _inspect_stream(console: Console, file: Path) -> None:
     rescale = f"{slope:g} * stored {'-' if intercept < 0 else '+'} {abs(intercept):g}"
     rows = [
         ["format", f"{info.version}, codec {info.codec}"],
-        ["pixels", facts.pixels(info)],
+        ["pixels", formatting.pixels(info)],
         ["bytes", f"{info.bytes:,}"],
         ["ratio", f"{info.ratio:.2f} : 1 of the pixels"],
         ["bits per pixel", f"{info.bits_per_pixel:.3f}"],
-        ["promise", facts.promise(info)],
-        ["rescale", rescale if kinds == 1 else f"{kinds} kinds in {facts.count(len(image), 'slice')}"],
+        ["promise", formatting.promise(info)],
+        ["rescale", rescale if kinds == 1 else f"{kinds} kinds in {formatting.count(len(image), 'slice')}"],
         ["padding", "none" if info.padding is None else str(info.padding)],
-        ["model", facts.model(info)],
+        ["model", formatting.model(info)],
         ["slice groups", f"{info.groups} of up to {info.slices_per_group} slices"],
         ["from", image.source],
     ]

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ..errors import CompressionError, CorruptStream
-from . import facts
+from . import formatting
 from .console import Console
 from .options import json_option
 
@@ -45,17 +45,17 @@ def list_files(ctx: click.Context, inputs: tuple[Path, ...], as_json: bool) -> N
                 damage = "; ".join(archive.info.damage)
         except CompressionError as error:
             bad.append({"archive": str(path), "error": type(error).__name__, "message": str(error)})
-            console.warn(facts.path(str(error)))
+            console.warn(formatting.path(str(error)))
             continue
         if damage:
             bad.append({"archive": str(path), "error": CorruptStream.__name__, "message": damage})
-            console.warn(facts.path(f"{path} is damaged: {damage}"))
+            console.warn(formatting.path(f"{path} is damaged: {damage}"))
             damaged += 1
         lines += held
         if not as_json:
             _print(str(path), held)
-    size = facts.size(sum(line["size"] for line in lines))
-    text = f"{facts.count(len(lines), 'file')}, {size}"
+    size = formatting.size(sum(line["size"] for line in lines))
+    text = f"{formatting.count(len(lines), 'file')}, {size}"
     if closed := len(bad) - damaged:
         text += f"; {closed:,} archives do not open"
     if damaged:
@@ -67,7 +67,7 @@ def list_files(ctx: click.Context, inputs: tuple[Path, ...], as_json: bool) -> N
 
 def _print(archive: str, lines: list[dict[str, Any]]) -> None:
     """Plain lines, that other programs can search."""
-    click.echo(f"{facts.path(archive)}:")
+    click.echo(f"{formatting.path(archive)}:")
     for line in lines:
         why = f"  ({line['why']})" if "why" in line else ""
-        click.echo(f"{line['size']:>15,}  {line['how']:13}  {facts.path(line['path'])}{why}")
+        click.echo(f"{line['size']:>15,}  {line['how']:13}  {formatting.path(line['path'])}{why}")

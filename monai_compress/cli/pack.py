@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import facts
+from . import formatting
 from .console import Console
 from .options import json_option
 
@@ -43,7 +43,7 @@ def _finite(ctx: click.Context, parameter: click.Parameter, value: float) -> flo
 @click.command(epilog=EPILOG)
 @click.argument("inputs", metavar="IN...", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The folder for the archives.")
-@facts.jobs_option
+@formatting.jobs_option
 @click.option(
     "--max-error",
     type=click.FloatRange(min=0),
@@ -59,7 +59,7 @@ def _finite(ctx: click.Context, parameter: click.Parameter, value: float) -> flo
     show_default=True,
     help="fast: quick, larger; max: a network is fitted to each series first.",
 )
-@facts.model_option("A model that fit-pixel made, in place of the ones that ship; it rides in the archives.")
+@formatting.model_option("A model that fit-pixel made, in place of the ones that ship; it rides in the archives.")
 @click.option(
     "--transcode",
     is_flag=True,
@@ -134,7 +134,7 @@ def pack(
     with Workers(cores) as workers:
         with console.progress("looking at files") as update:
             todo = plan(inputs, workers=workers, progress=update)
-        facts.compile_once(console)
+        formatting.compile_once(console)
         if dry_run:
             _rehearse(console, todo, part, settings, name)
             ctx.exit(1 if todo.skipped else 0)
@@ -185,14 +185,14 @@ def _run(
 def _tell(console: Console, report: PackReport, output: Path, part: Shard | None, settings: ArchiveSettings) -> None:
     speed = report.bytes_read / 1e6 / max(report.seconds, 1e-9)
     rows = [
-        [how, why, f"{count:,}", facts.size(report.way_bytes[how, why])]
+        [how, why, f"{count:,}", formatting.size(report.way_bytes[how, why])]
         for (how, why), count in sorted(report.ways.items(), key=lambda item: (-item[1], item[0]))
     ]
     console.table("Files by the way in which they were kept", ["way", "why", "files", "bytes"], rows)
-    facts.failures(console, report.skipped)
+    formatting.failures(console, report.skipped)
     for remark in report.remarks:
-        console.warn(facts.path(remark))
-    compressed = sum(count for (_, why), count in report.ways.items() if facts.is_compressed(why))
+        console.warn(formatting.path(remark))
+    compressed = sum(count for (_, why), count in report.ways.items() if formatting.is_compressed(why))
     if compressed and not settings.transcode:
         console.warn(
             f"{compressed:,} files hold compressed images, kept as they are; --transcode codes the pixels of "
@@ -217,11 +217,11 @@ def _tell(console: Console, report: PackReport, output: Path, part: Shard | None
         "remarks": report.remarks,
         "shard": str(part) if part else None,
     }
-    archives = facts.count(report.packed + report.kept, "archive")
+    archives = formatting.count(report.packed + report.kept, "archive")
     archives += f" ({report.kept:,} of them from before)" if report.kept else ""
     text = (
-        f"{facts.count(report.files, 'file')}, {facts.size(report.bytes_in)}, in {archives}, "
-        f"{facts.size(report.bytes_out)}: {report.ratio:.2f} : 1, {speed:.1f} MB/s"
+        f"{formatting.count(report.files, 'file')}, {formatting.size(report.bytes_in)}, in {archives}, "
+        f"{formatting.size(report.bytes_out)}: {report.ratio:.2f} : 1, {speed:.1f} MB/s"
     )
     console.result(result, text + (f"; {len(report.skipped):,} failed" if report.skipped else ""))
 
@@ -239,16 +239,16 @@ def _rehearse(console: Console, todo: Plan, part: Shard | None, settings: Archiv
             kind.way,
             kind.why,
             f"{kind.files:,}",
-            facts.size(kind.bytes_in),
-            "?" if kind.bytes_out is None else facts.size(round(kind.bytes_out)),
+            formatting.size(kind.bytes_in),
+            "?" if kind.bytes_out is None else formatting.size(round(kind.bytes_out)),
         ]
         for kind in kinds
     ]
     console.table("What would be packed", ["way", "why", "files", "bytes", "about"], rows)
     skipped = [told(entry, name) for entry in todo.skipped]
-    facts.failures(console, skipped)
+    formatting.failures(console, skipped)
     for remark in todo.remarks:
-        console.warn(facts.path(remark))
+        console.warn(formatting.path(remark))
     files = sum(kind.files for kind in kinds)
     bytes_in = sum(kind.bytes_in for kind in kinds)
     bytes_out = sum(kind.bytes_in if kind.bytes_out is None else kind.bytes_out for kind in kinds)
@@ -265,7 +265,8 @@ def _rehearse(console: Console, todo: Plan, part: Shard | None, settings: Archiv
         "shard": str(part) if part else None,
     }
     text = (
-        f"{facts.count(files, 'file')}, {facts.size(bytes_in)}, would become {facts.count(len(units), 'archive')} of "
-        f"about {facts.size(round(bytes_out))}, in about {seconds:,.0f} s; nothing was written"
+        f"{formatting.count(files, 'file')}, {formatting.size(bytes_in)}, "
+        f"would become {formatting.count(len(units), 'archive')} of "
+        f"about {formatting.size(round(bytes_out))}, in about {seconds:,.0f} s; nothing was written"
     )
     console.result(result, text)

@@ -42,8 +42,8 @@ def reconstruct(
     """
     from ..data import find_slices, summarise_skipped
     from ..engines import choose_device
+    from ..engines.reconstruct import Written, check_absent, read_index, series_of, write_index, write_reconstruction
     from ..models import load_model
-    from ..reconstruction import Written, check_absent, read_index, series_of, write_index, write_reconstruction
 
     if output.resolve().is_relative_to(data.resolve()):
         raise click.UsageError(

@@ -85,7 +85,7 @@ def train(
 
     Ctrl-C leaves a run that 'monai-compress train -o RUN --resume' continues with its own settings.
     """
-    from .study import run_training
+    from .training import run_training
 
     console = Console(as_json)
     if resume:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from . import facts
+from . import formatting
 from .console import Console
 from .options import json_option
 
@@ -23,7 +23,7 @@ Examples:
 @click.command(epilog=EPILOG)
 @click.argument("inputs", metavar="ARCHIVE|FOLDER...", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The folder for the files.")
-@facts.jobs_option
+@formatting.jobs_option
 @click.option(
     "--only", metavar="PATTERN", multiple=True, help="Files whose path matches, with * and ?; may be repeated."
 )
@@ -55,12 +55,12 @@ def unpack(
     if only and not selection.wanted and not selection.skipped:
         raise InputError("no file in the archives matches --only; 'list' tells their names")
     cores = thread_count(jobs)
-    facts.compile_once(console)
+    formatting.compile_once(console)
     with Workers(cores) as workers, console.progress("unpacking", in_bytes=True) as update:
         report = run(selection, output, overwrite=overwrite, threads=cores, workers=workers, progress=update)
-    facts.failures(console, report.skipped)
+    formatting.failures(console, report.skipped)
     for remark in report.remarks:
-        console.warn(facts.path(remark))
+        console.warn(formatting.path(remark))
     speed = report.bytes_out / 1e6 / max(report.seconds, 1e-9)
     result = {
         "output": str(output),
@@ -75,9 +75,9 @@ def unpack(
     }
     was_there = f", {report.kept:,} were there" if report.kept else ""
     failed = f"; {len(report.skipped):,} failed" if report.skipped else ""
-    size = facts.size(report.bytes_out)
+    size = formatting.size(report.bytes_out)
     console.result(
-        result, f"{facts.count(report.restored, 'file')} restored, {size}, {speed:.1f} MB/s{was_there}{failed}"
+        result, f"{formatting.count(report.restored, 'file')} restored, {size}, {speed:.1f} MB/s{was_there}{failed}"
     )
     if report.skipped:
         ctx.exit(1)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import facts
+from . import formatting
 from .console import Console
 from .options import json_option
 
@@ -30,8 +30,8 @@ Examples:
 
 @click.command(epilog=EPILOG)
 @click.argument("files", metavar="FILE|FOLDER...", type=click.Path(path_type=Path), nargs=-1, required=True)
-@facts.model_option("The model that the files name, where it is neither in them nor in this package.")
-@facts.threads_option
+@formatting.model_option("The model that the files name, where it is neither in them nor in this package.")
+@formatting.threads_option
 @json_option
 @click.pass_context
 def verify(ctx: click.Context, files: tuple[Path, ...], model: Path | None, threads: int | None, as_json: bool) -> None:
@@ -51,7 +51,7 @@ def verify(ctx: click.Context, files: tuple[Path, ...], model: Path | None, thre
         is_folder = os.path.isdir(given)  # noqa: PTH112 - Path.is_dir raises for a name that no disk can have
         found += find_archives([given])[1] if is_folder else [given]
     cores = thread_count(threads)
-    facts.compile_once(console)
+    formatting.compile_once(console)
     with Workers(cores) as workers, console.progress("verifying", in_bytes=True) as update:
         verdicts = list(run(found, model=model, threads=cores, workers=workers, progress=update))
     bad = sum(bool(verdict.error) for verdict in verdicts)
@@ -60,8 +60,8 @@ def verify(ctx: click.Context, files: tuple[Path, ...], model: Path | None, thre
         if not verdict.error and len(verdicts) > MOST_ROWS:
             continue
         state, told = ("BAD", f"{verdict.error}: {verdict.message}") if verdict.error else ("sound", _content(verdict))
-        rows.append([facts.path(str(verdict.file)), state, facts.path(told)])
-        rows += [[facts.path(f"  {path}"), "BAD", facts.path(why)] for path, why in verdict.damaged]
+        rows.append([formatting.path(str(verdict.file)), state, formatting.path(told)])
+        rows += [[formatting.path(f"  {path}"), "BAD", formatting.path(why)] for path, why in verdict.damaged]
     console.table("Verified", ["file", "state", "what"], rows)
     results = [_result(verdict) for verdict in verdicts]
     console.result({"files": results, "bad": bad}, f"{len(verdicts) - bad} of {len(verdicts)} sound")
@@ -76,8 +76,8 @@ def _content(verdict: Verdict) -> str:
     if info is None:
         return ""
     if isinstance(info, ArchiveInfo):
-        return f"{facts.count(info.files, 'file')}; {facts.archive_promise(info)}"
-    return f"{facts.count(_slices(info.shape), 'slice')}; {facts.promise(info)}"
+        return f"{formatting.count(info.files, 'file')}; {formatting.archive_promise(info)}"
+    return f"{formatting.count(_slices(info.shape), 'slice')}; {formatting.promise(info)}"
 
 
 def _slices(shape: tuple[int, ...]) -> int:
@@ -90,9 +90,9 @@ def _result(verdict: Verdict) -> dict[str, Any]:
     result: dict[str, Any] = {"file": str(verdict.file), "ok": not verdict.error}
     info = verdict.info
     if isinstance(info, ArchiveInfo):
-        result |= {"files": info.files, "bytes": info.bytes, "promise": facts.archive_promise(info)}
+        result |= {"files": info.files, "bytes": info.bytes, "promise": formatting.archive_promise(info)}
     elif info is not None:
-        result |= {"slices": _slices(info.shape), "bytes": info.bytes, "promise": facts.promise(info)}
+        result |= {"slices": _slices(info.shape), "bytes": info.bytes, "promise": formatting.promise(info)}
     if verdict.error:
         result |= {"error": verdict.error, "message": verdict.message}
     if verdict.damaged:

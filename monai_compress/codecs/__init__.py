@@ -11,19 +11,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .model import ContextModel
-    from .pixel import PixelCodec
+    from .pixel.codec import PixelCodec
+    from .pixel.model import ContextModel
 
 __all__ = ["ContextModel", "PixelCodec"]
 
 
 def __getattr__(name: str) -> object:
     if name == "PixelCodec":
-        from .pixel import PixelCodec
+        from .pixel.codec import PixelCodec
 
         return PixelCodec
     if name == "ContextModel":
-        from .model import ContextModel
+        from .pixel.model import ContextModel
 
         return ContextModel
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -28,8 +28,8 @@ from ..transforms import (
     with_metadata_of,
 )
 from .cache import Loader
+from .dataset_manifest import data_hash, items_of, make_manifest, read_manifest, write_manifest
 from .inventory import Item, Progress, as_roots, find_slices, summarise_skipped
-from .manifest import data_hash, items_of, make_manifest, read_manifest, write_manifest
 from .split import SLICE_SPLIT_NOTE, split_patients, thin_out
 
 Roots = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]

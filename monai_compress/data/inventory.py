@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from .. import nifti, sources
+from .. import sources
 from ..dicom.series import find_series
 from ..errors import DatasetError, InputError, Skipped
+from ..images import nifti
 from ..transforms.load import file_kind_of
 from .patients import PatientTable
 

@@ -1,11 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Whole images with their stored integers: read from DICOM, NIfTI, .npy or a stream, written to .npy or .nii.gz."""
+"""Whole images with their stored integers: read from DICOM, NIfTI or .npy, written to .npy or .nii.gz."""
 
 from __future__ import annotations
 
 from .read import read_stored
-from .stored import DTYPES, StoredImage, affine_in_ras, narrowest_type, stored_from_stream
+from .stored import DTYPES, StoredImage, affine_in_ras, narrowest_type
 from .write import WRITTEN_SUFFIXES, write_stored
 
 __all__ = [
@@ -15,6 +15,5 @@ __all__ = [
     "affine_in_ras",
     "narrowest_type",
     "read_stored",
-    "stored_from_stream",
     "write_stored",
 ]

@@ -14,8 +14,8 @@ import numpy as np
 from .. import sources
 from ..bitstream.header import MAGIC
 from ..errors import InputError
-from .nifti_volume import read_nifti
-from .series import read_series
+from .dicom_series import read_series
+from .nifti_stored import read_nifti
 from .stored import DTYPES, StoredImage
 
 _NIFTI_SUFFIXES = (".nii", ".nii.gz")

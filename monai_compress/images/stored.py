@@ -4,18 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..dicom import PADDING_HU
 from ..errors import CorruptStream
-
-if TYPE_CHECKING:
-    from ..streams import PixelReader
 
 Rescale = tuple[float, float]
 Integers = NDArray[np.integer[Any]]
@@ -112,35 +109,6 @@ class StoredImage:
         return found
 
 
-def stored_from_stream(reader: PixelReader) -> StoredImage:
-    """The image in a stream; its slices are decoded when they are asked for, while the reader is open.
-
-    Raises:
-        CorruptStream: the metadata make no sense.
-    """
-    info = reader.info
-    metadata = dict(info.metadata)
-    shape = tuple(reader.shape)
-    count = shape[0] if len(shape) == 3 else 1
-    positions = metadata.pop("positions_lps_mm", None)
-    affine = affine_lps_of(metadata)
-    metadata.pop("affine_lps", None)
-    return StoredImage(
-        shape=shape,
-        dtype=np.dtype(reader.dtype),
-        read_slice=lambda index: reader[index],
-        rescale=_per_slice(info.rescale, count),
-        source=str(metadata.pop("source", "npy")),
-        affine=affine,
-        positions_mm=None if positions is None else _numbers(positions, (count, 3), "positions_lps_mm"),
-        padding=info.padding,
-        bits_stored=info.bits_stored,
-        layout=metadata,
-        # several slice groups at a time
-        read_all=lambda: (plane for _, group in reader.groups() for plane in group),
-    )
-
-
 def narrowest_type(lowest: float, highest: float) -> np.dtype[Any] | None:
     """The narrowest of int16, uint16 and int32 that holds a range; None if none does.
 
@@ -169,21 +137,19 @@ def affine_lps_of(metadata: Mapping[str, Any]) -> Affine | None:
         CorruptStream: it is no affine.
     """
     found = metadata.get("affine_lps")
-    return None if found is None else _square(_numbers(found, (3, 4), "affine_lps"))
-
-
-def _per_slice(rescale: Sequence[Any], count: int) -> tuple[Rescale, ...]:
-    pairs = [rescale] * count if np.ndim(rescale) == 1 else list(rescale)
-    if len(pairs) == 1:
-        pairs *= count
-    return tuple((float(slope), float(intercept)) for slope, intercept in pairs)
+    return None if found is None else _square(metadata_numbers(found, (3, 4), "affine_lps"))
 
 
 def _square(rows: Affine) -> Affine:
     return np.vstack([rows, [0.0, 0.0, 0.0, 1.0]])
 
 
-def _numbers(found: object, shape: tuple[int, ...], name: str) -> NDArray[np.float64]:
+def metadata_numbers(found: object, shape: tuple[int, ...], name: str) -> NDArray[np.float64]:
+    """Numbers that a stream's metadata carry, float64 of ``shape``.
+
+    Raises:
+        CorruptStream: they are no finite numbers of this shape.
+    """
     try:
         values = np.array(found, dtype=np.float64)
     except (TypeError, ValueError):

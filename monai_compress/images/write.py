@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..files import atomic_path
-from .nifti_volume import restored_header, restored_voxels
+from .nifti_stored import restored_header, restored_voxels
 from .stored import Affine, Integers, StoredImage, affine_in_ras
 
 WRITTEN_SUFFIXES = (".npy", ".nii.gz", ".nii")

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from .fbp import KERNELS, back_project, filter_projections
 from .projection import MASKS, WATER_PER_MM, Geometry, project, rasterise
 from .randomness import generator, normal, poisson
-from .reconstruction import KERNELS, back_project, filter_projections
 from .shapes import Float, Phantom
 
 LOWEST_HU, HIGHEST_HU = -1024, 3071

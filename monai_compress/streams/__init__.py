@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from .info import StreamInfo
 from .reader import MAX_PIXELS, PixelReader
+from .stored import stored_from_stream
 from .writer import PixelWriter
 
-__all__ = ["MAX_PIXELS", "PixelReader", "PixelWriter", "StreamInfo"]
+__all__ = ["MAX_PIXELS", "PixelReader", "PixelWriter", "StreamInfo", "stored_from_stream"]

@@ -21,8 +21,8 @@ from ..errors import CorruptStream, PromiseBroken, StreamError
 from .promise import Integers, Promise
 
 if TYPE_CHECKING:
-    from ..codecs.model import ContextModel
-    from ..codecs.pixel import PixelCodec
+    from ..codecs.pixel.codec import PixelCodec
+    from ..codecs.pixel.model import ContextModel
 
 GROUP_SLICES = 16
 """Slices of a group, unless they are tiny or huge: few enough to open one slice quickly, enough to learn from."""
@@ -99,7 +99,7 @@ class GroupCoder:
     """
 
     def __init__(self, model: ContextModel, promise: Promise, *, engine: str | None = None, threads: int = 1) -> None:
-        from ..codecs.pixel import PixelCodec
+        from ..codecs.pixel.codec import PixelCodec
 
         options: dict[str, Any] = {"threads": threads} | ({"engine": engine} if engine else {})
         self._promise = promise

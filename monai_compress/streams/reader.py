@@ -21,16 +21,16 @@ from ..bitstream.container import Group, read_layout
 from ..bitstream.header import unknown
 from ..bitstream.metadata import parse_metadata, parse_rescale
 from ..bitstream.sections import BytesSource, FileSource, Source, read_section
-from ..context_models import find_context_model
+from ..codecs.pixel.weights import find_context_model
 from ..errors import CorruptStream, ModelMismatch, ModelNotFound, StreamError
 from ..sources import open_binary
 from .groups import GroupCoder, TasksInOrder, thread_count
 from .info import CODEC_NAMES, StreamInfo, stream_info
+from .options import find_given, promise_of
 from .promise import Integers
-from .settings import find_given, promise_of
 
 if TYPE_CHECKING:
-    from ..codecs.model import ContextModel
+    from ..codecs.pixel.model import ContextModel
 
 MAX_PIXELS = 2**28
 """The largest image that is decoded unless the caller allows more."""
@@ -277,7 +277,7 @@ class PixelReader:
     @cached_property
     def _model(self) -> ContextModel:
         """The model that the stream names."""
-        from ..codecs.model import ContextModel
+        from ..codecs.pixel.model import ContextModel
 
         wanted = self._header.model_hash.hex()
         if self._given is not None:

@@ -17,11 +17,11 @@ from ..bitstream.container import ContainerWriter
 from ..bitstream.metadata import pack_metadata, pack_rescale
 from ..files import atomic_path, output_error
 from .groups import EncodedGroup, GroupCoder, TasksInOrder
+from .options import Rescale, Settings, promise_of, to_embed
 from .promise import Integers, check_span, checked_dtype
-from .settings import Rescale, Settings, promise_of, to_embed
 
 if TYPE_CHECKING:
-    from ..codecs.model import ContextModel
+    from ..codecs.pixel.model import ContextModel
 
 
 class StreamAssembler:

@@ -21,14 +21,14 @@ from numpy.typing import NDArray
 
 from ..api import compress
 from ..archive import SeriesArchive
-from ..bitstream.archive import ARCHIVE_HEADER_BYTES, looks_like_archive
+from ..bitstream.archive_container import ARCHIVE_HEADER_BYTES, looks_like_archive
 from ..errors import InputError
-from ..images import DTYPES, affine_in_ras, narrowest_type, stored_from_stream
+from ..images import DTYPES, affine_in_ras, narrowest_type
 from ..sources import open_binary
-from ..streams import PixelReader
+from ..streams import PixelReader, stored_from_stream
 
 if TYPE_CHECKING:
-    from ..codecs.model import ContextModel
+    from ..codecs.pixel.model import ContextModel
 
 SUFFIX = ".mcz"
 

@@ -16,9 +16,10 @@ from monai.config import KeysCollection
 from monai.data import ImageReader, MetaTensor
 from monai.transforms import MapTransform, Transform
 
-from .. import nifti, pictures, sources
+from .. import sources
 from ..dicom import read
 from ..errors import DicomError, NiftiError, NotCT, UndecodablePixels
+from ..images import nifti, picture
 
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _PICTURE_MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
@@ -133,7 +134,7 @@ def load_slice(locator: str | os.PathLike[str]) -> LoadedSlice:
     file, index = sources.split(locator)
     kind = file_kind_of(file)
     if kind == "picture":
-        image, maximum = pictures.read_picture(file)
+        image, maximum = picture.read_picture(file)
         return LoadedSlice(image, "grey", maximum, None)
     if kind == "nifti":
         return _nifti_slice(file, index)

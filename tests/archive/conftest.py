@@ -16,7 +16,7 @@ import pytest
 
 from monai_compress import chest_phantom, scan
 from monai_compress.archive import ArchiveReport, ArchiveSettings, SeriesArchive, SourceFile, restore, write_archive
-from monai_compress.archive.cut import Cut, cut
+from monai_compress.archive.formats.find import Cut, cut
 from monai_compress.phantom import Scan
 
 DATA = Path(pydicom.__file__).parent / "data" / "test_files"

@@ -372,7 +372,7 @@ def test_errors_name_the_archive_once(packed, tmp_path) -> None:
 
 def test_a_model_of_ones_own(small_scan, tmp_path, pack, check_all) -> None:
     """It rides in the archive where it pays; then nobody needs the file."""
-    from monai_compress.context_models import load_context_model
+    from monai_compress.codecs.pixel.weights import load_context_model
 
     shipped = load_context_model("fast")
     tensors = {**shipped.tensors, "output.bias": shipped.tensors["output.bias"] + np.int32(1)}
@@ -412,11 +412,11 @@ def test_another_zlib_is_told(tmp_path, pack, monkeypatch) -> None:
         nib.Nifti1Image(np.arange(2000, dtype=np.int16).reshape(10, 20, 10), np.eye(4)), tmp_path / "in" / "v.nii.gz"
     )
     pack(tmp_path / "in", tmp_path / "x.mcz")
-    monkeypatch.setattr("monai_compress.archive.table.ZLIB", "9.9.zlib-ng")
+    monkeypatch.setattr("monai_compress.archive.file_table.ZLIB", "9.9.zlib-ng")
     with SeriesArchive(tmp_path / "x.mcz") as archive:
         archive.check(archive.files[0])
         with monkeypatch.context() as patch:
-            patch.setattr("monai_compress.archive.deflate.Deflater.finish", lambda self: b"other")
+            patch.setattr("monai_compress.archive.recompress.deflate.Deflater.finish", lambda self: b"other")
             with pytest.raises(CorruptStream, match=r"9\.9\.zlib-ng"):
                 archive.check(archive.files[0])
         # the images do not need it

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from monai_compress.archive import FileEntry, SeriesArchive, restore, write_archive
+from monai_compress.archive.file_table import check_path
 from monai_compress.archive.restore import is_restored, target_of
-from monai_compress.archive.table import check_path
 from monai_compress.errors import CompressionError, CorruptStream, OutputError
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has other permissions and links")

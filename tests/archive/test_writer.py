@@ -25,12 +25,12 @@ from monai_compress.archive import (
     SeriesArchive,
     SourceFile,
     builder,
+    file_table,
     prepare,
-    table,
     write_archive,
     writer,
 )
-from monai_compress.archive.cut import Cut, cut
+from monai_compress.archive.formats.find import Cut, cut
 from monai_compress.errors import InputError, ModelError, OutputError, PromiseBroken
 from monai_compress.phantom import SYNTAXES, VENDORS
 
@@ -675,7 +675,7 @@ def test_a_transcoded_file_that_does_not_fit_comes_back_itself(
 def test_more_files_than_one_archive_lists(tmp_path, sources, monkeypatch) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.txt").write_text("a")
-    for where in (table, builder):
+    for where in (file_table, builder):
         monkeypatch.setattr(where, "MAX_TABLE_BYTES", 150)
         for verify in (True, False):
             with pytest.raises(InputError, match=r"more files|longer"):
@@ -685,7 +685,7 @@ def test_more_files_than_one_archive_lists(tmp_path, sources, monkeypatch) -> No
 
 
 def test_what_is_behind_the_pixels_waits_on_the_disk(tmp_path, assert_comes_back, monkeypatch) -> None:
-    monkeypatch.setattr("monai_compress.bitstream.archive._SPOOL_BYTES", 1000)
+    monkeypatch.setattr("monai_compress.bitstream.archive_container._SPOOL_BYTES", 1000)
     (tmp_path / "in").mkdir()
     np.save(tmp_path / "in" / "a.npy", np.arange(400, dtype=np.int16).reshape(20, 20))
     with (tmp_path / "in" / "a.npy").open("ab") as file:

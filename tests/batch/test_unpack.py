@@ -16,7 +16,7 @@ import pytest
 
 from monai_compress import api, chest_phantom, scan, write_series
 from monai_compress.archive import ArchiveSettings, write_archive
-from monai_compress.archive.cut import cut
+from monai_compress.archive.formats.find import cut
 from monai_compress.archive.writer import SourceFile
 from monai_compress.batch import unpack as unpacking
 from monai_compress.batch.pack import pack

@@ -15,7 +15,7 @@ from monai_compress import api
 from monai_compress.archive import SeriesArchive
 from monai_compress.batch.pack import pack
 from monai_compress.batch.plan import plan
-from monai_compress.bitstream.archive import ARCHIVE_FOOTER_BYTES
+from monai_compress.bitstream.archive_container import ARCHIVE_FOOTER_BYTES
 from monai_compress.cli import main
 
 

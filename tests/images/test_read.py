@@ -15,7 +15,7 @@ import pytest
 from monai_compress import chest_phantom, scan, write_series
 from monai_compress.errors import DicomError, InputError, NiftiError
 from monai_compress.images import read_stored
-from monai_compress.nifti import read_volume
+from monai_compress.images.nifti import read_volume
 from monai_compress.transforms import load_slice
 
 

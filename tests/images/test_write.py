@@ -14,7 +14,7 @@ import pytest
 from monai_compress import chest_phantom, scan, write_series
 from monai_compress.errors import CorruptStream, OutputError
 from monai_compress.images import read_stored, write_stored
-from monai_compress.nifti import read_volume
+from monai_compress.images.nifti import read_volume
 
 AXES = {
     "RAS": np.diag([0.7, 0.8, 2.5, 1.0]),

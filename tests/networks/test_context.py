@@ -11,13 +11,13 @@ import pytest
 import torch
 
 from monai_compress.bitstream.coder import TOTAL_BITS
-from monai_compress.codecs.engines.compiled import BandWalker, extract_band
-from monai_compress.codecs.engines.wavefront import ENCODE, Tape
-from monai_compress.codecs.geometry import INPUTS as CODEC_INPUTS
-from monai_compress.codecs.group import choose_parameters
-from monai_compress.codecs.model import OUTPUTS as CODEC_OUTPUTS
-from monai_compress.codecs.model import ContextModel
-from monai_compress.context_models import load_context_model
+from monai_compress.codecs.pixel.backends.numba_backend import BandWalker, extract_band
+from monai_compress.codecs.pixel.backends.wavefront import ENCODE, Tape
+from monai_compress.codecs.pixel.group import choose_parameters
+from monai_compress.codecs.pixel.model import OUTPUTS as CODEC_OUTPUTS
+from monai_compress.codecs.pixel.model import ContextModel
+from monai_compress.codecs.pixel.neighborhood import INPUTS as CODEC_INPUTS
+from monai_compress.codecs.pixel.weights import load_context_model
 from monai_compress.networks.context import INPUTS, OUTPUTS, ContextNetwork
 
 

@@ -6,13 +6,7 @@ import pytest
 import torch
 
 from monai_compress.errors import ModelMismatch
-from monai_compress.networks import (
-    PRESETS,
-    BlockTransformAutoEncoder,
-    ConvAutoEncoder,
-    build_network,
-    network_config,
-)
+from monai_compress.networks import PRESETS, BlockTransformAutoEncoder, ConvAutoEncoder, build_network, network_config
 
 KINDS = [
     lambda dims: ConvAutoEncoder(dims, 1, (4, 6)),

@@ -9,8 +9,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from monai_compress.codecs.model import ContextModel
-from monai_compress.context_models import load_context_model
+from monai_compress.codecs.pixel.model import ContextModel
+from monai_compress.codecs.pixel.weights import load_context_model
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import threading
 import numpy as np
 import pytest
 
-from monai_compress.codecs.pixel import PixelCodec
-from monai_compress.context_models import load_context_model
+from monai_compress.codecs.pixel.codec import PixelCodec
+from monai_compress.codecs.pixel.weights import load_context_model
 from monai_compress.errors import CorruptStream, PromiseBroken
 from monai_compress.streams.groups import (
     LARGEST_GROUP_PIXELS,

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monai_compress import context_models
 from monai_compress.api import compress, decompress, inspect, verify_stream
+from monai_compress.codecs.pixel import weights
 from monai_compress.errors import CorruptStream, InputError, ModelMismatch, ModelNotFound, TruncatedStream
 from monai_compress.streams import PixelReader
 from monai_compress.streams.groups import GroupCoder
@@ -172,7 +172,7 @@ def test_info(volume: np.ndarray) -> None:
     assert set(info.sections) == {"header", "GRUP", "META", "INDX", "footer"}
     assert info.bits_per_pixel == pytest.approx(8 * len(data) / volume.size)
     assert info.ratio == pytest.approx(volume.nbytes / len(data))
-    model = context_models.load_context_model("default", 5)
+    model = weights.load_context_model("default", 5)
     assert (info.model_hash, info.model_name, info.model_source) == (model.hash, model.name, "shipped")
     assert json.loads(json.dumps(info.as_dict()))["rescale"] == [[0.5, -1024.0]]
 
@@ -180,13 +180,13 @@ def test_info(volume: np.ndarray) -> None:
 def test_a_model_that_is_not_here(
     volume: np.ndarray, own_model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    find = context_models.find_context_model
+    find = weights.find_context_model
 
     def ships(model_hash: str, name: str = ""):
         return own_model if model_hash == own_model.hash else find(model_hash, name)
 
     with monkeypatch.context() as later_version:
-        later_version.setattr("monai_compress.streams.settings.find_context_model", ships)
+        later_version.setattr("monai_compress.streams.options.find_context_model", ships)
         data = compress(volume, model=own_model, verify=False)
     assert "MODL" not in inspect(data).sections
     assert inspect(data).model_source == "missing"
@@ -199,13 +199,13 @@ def test_a_model_that_is_not_here(
     for model in (own_model, path, str(path)):
         assert np.array_equal(decompress(data, model=model), volume)
     with pytest.raises(ModelMismatch, match=own_model.hash):
-        decompress(data, model=context_models.load_context_model())
+        decompress(data, model=weights.load_context_model())
     with pytest.raises(ModelNotFound):
         decompress(data, model=tmp_path / "nothing")
 
 
 def test_another_model_than_the_header_names(volume: np.ndarray, own_model, monkeypatch: pytest.MonkeyPatch) -> None:
-    other = context_models.load_context_model("fast")
+    other = weights.load_context_model("fast")
     monkeypatch.setattr("monai_compress.streams.writer.to_embed", lambda model: other.to_bytes())
     data = compress(volume, model=own_model, verify=False)
     with pytest.raises(CorruptStream, match=f"{own_model.hash}.*MODL holds {other.hash}"):

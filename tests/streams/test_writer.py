@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monai_compress import fitting
 from monai_compress.api import compress, decompress, inspect
+from monai_compress.codecs.pixel import fit as fitting
 from monai_compress.errors import ModelNotFound, OutputError, PromiseBroken
 from monai_compress.streams import PixelReader, PixelWriter
 from monai_compress.streams import writer as writing

@@ -1,0 +1,236 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""Where the frames of a DICOM file lie in it, and where they lie in the patient."""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass, replace
+from typing import BinaryIO, Literal
+
+from pydicom import Dataset
+from pydicom.filereader import read_dataset
+from pydicom.uid import CTImageStorage, RLELossless, UncompressedTransferSyntaxes
+
+from ...dicom import tags
+from ...dicom.check import rescale
+from ...dicom.geometry import normal, orientation, position_mm
+from ...dicom.parse import INFLATED_LIMIT_BYTES, parse
+from ...dicom.read import padding_range
+from ...dicom.syntaxes import DEFLATED, of_header
+from ...errors import InputError, NotDicom
+from ..recompress.deflate import Inflated
+from . import layout
+from .layout import Cut, Pixels
+
+_JPEG_ROOT = "1.2.840.10008.1.2.4."
+# by the number behind the root: pydicom's lists name neither all profiles nor JPEG XL
+_FAMILIES = (
+    (range(50, 71), "JPEG"),
+    (range(80, 82), "JPEG-LS"),
+    (range(90, 94), "JPEG 2000"),
+    (range(100, 109), "MPEG"),
+    (range(110, 113), "JPEG XL"),
+    (range(201, 204), "HTJ2K"),
+)
+# the last is Deflated Image Frame Compression
+_OTHER_FAMILIES = {RLELossless: "RLE", "1.2.840.10008.1.2.8.1": "deflate"}
+_KEYWORDS = {0x0010: "PixelData", 0x0008: "FloatPixelData", 0x0009: "DoubleFloatPixelData"}
+_LONG_VRS = frozenset({b"OB", b"OW", b"OF", b"OD", b"OL", b"OV", b"UN"})
+_UNDEFINED_LENGTH = 0xFFFFFFFF
+# what `check_ct` lets pass too
+_HU_TYPES = frozenset({None, "HU", "HU_MOD", "US"})
+# the element of a deflated image must begin within so many bytes: no header that was seen is as long
+_INFLATED_HEADER_BYTES = 2**24
+
+
+@dataclass(frozen=True, slots=True)
+class _Element:
+    """The element that holds the image.
+
+    Args:
+        keyword: its name.
+        vr: as written; empty if it is implicit.
+        is_little: its byte order.
+        offset: of its value in the content.
+        length: as stated.
+        available: bytes of the value that are there.
+    """
+
+    keyword: str
+    vr: bytes
+    is_little: bool
+    offset: int
+    length: int
+    available: int
+
+
+def cut_dicom(stream: BinaryIO, size: int, head: bytes, where: str) -> Cut:
+    """Return the cut of a DICOM file: the frames of its own image, not of an icon in a sequence.
+
+    Args:
+        stream: the file.
+        size: its bytes.
+        head: the first 1024 of them.
+        where: the locator, for messages.
+    """
+    deflated_at = None
+    try:
+        if DEFLATED.encode() in head:
+            deflated_at = _deflated_at(stream)
+        if deflated_at is None:
+            stream.seek(0)
+            header, _ = parse(stream, where, pixels=False)
+            syntax, element = str(of_header(header)), _element(stream, size)
+        else:
+            header, element = _inflated(stream, deflated_at)
+            syntax = str(DEFLATED)
+    except NotDicom:
+        is_dicom = head[128:132] == b"DICM"
+        return Cut("dicom", None, layout.BROKEN_HEADER) if is_dicom else Cut("other", None, layout.UNKNOWN)
+    except InputError:
+        return Cut("dicom", None, layout.DAMAGED)
+    series = tags.text(header, "SeriesInstanceUID") or ""
+    found = Cut("dicom", None, layout.NO_IMAGE, series=series, order=_order(header), syntax=syntax)
+    if element is None:
+        return found
+    frames = max(int(tags.number(header, "NumberOfFrames") or 1), 1)
+    pixels = _pixels(header, element, syntax, frames)
+    if isinstance(pixels, Pixels):
+        is_ct = frames == 1 and _is_ct(header)
+        return replace(found, pixels=pixels, why="", frames=frames, deflated_at=deflated_at, is_ct=is_ct)
+    # a hostile header may claim frames without end; even an empty one takes a byte
+    is_readable = pixels not in (layout.NO_IMAGE, layout.CUT_OFF) and frames <= element.available
+    return replace(found, why=pixels, frames=frames if is_readable else 0)
+
+
+def _deflated_at(stream: BinaryIO) -> int | None:
+    """Where the deflated data set starts; None if the file only mentions that transfer syntax."""
+    stream.seek(132)
+    try:
+        meta = read_dataset(stream, False, True, stop_when=lambda tag, vr, length: tag.group != 2)
+    except Exception:  # pydicom's own on odd bytes are many; `parse` then says what is wrong
+        return None
+    return stream.tell() if tags.text(meta, "TransferSyntaxUID") == DEFLATED else None
+
+
+def _inflated(stream: BinaryIO, start: int) -> tuple[Dataset, _Element | None]:
+    """Header and image of a deflated data set, of which only the beginning is kept.
+
+    Raises:
+        NotDicom: the header does not parse.
+        InputError: damaged, cut off or without end.
+    """
+    first = bytearray()
+    total = 0
+    for piece in Inflated(stream, start, limit=INFLATED_LIMIT_BYTES):
+        first += piece[: max(_INFLATED_HEADER_BYTES - len(first), 0)]
+        total += len(piece)
+    content = io.BytesIO(first)
+    try:
+        header = read_dataset(
+            content, False, True, stop_when=lambda tag, vr, length: tag.group == 0x7FE0 and tag.element in _KEYWORDS
+        )
+    except Exception as error:
+        raise NotDicom(f"the header does not parse ({type(error).__name__})") from error
+    return header, _element(content, total)
+
+
+def _element(stream: BinaryIO, content_bytes: int) -> _Element | None:
+    """The element at which the parser stopped; None if that is not one of an image, or the end.
+
+    Source: DICOM PS3.5 7.1.2, 7.1.3.
+    """
+    start = stream.tell()
+    raw = stream.read(12)
+    is_little = raw[:2] == b"\xe0\x7f"
+    order: Literal["little", "big"] = "little" if is_little else "big"
+    group, keyword = int.from_bytes(raw[:2], order), _KEYWORDS.get(int.from_bytes(raw[2:4], order))
+    if group != 0x7FE0 or keyword is None or len(raw) < 8:
+        return None
+    # by the bytes, since writers switch from one encoding to the other; a length that reads like a VR would be odd
+    vr = raw[4:6] if raw[4:6] in _LONG_VRS else b""
+    offset = start + (12 if vr else 8)
+    length = int.from_bytes(raw[8:12] if vr else raw[4:8], order)
+    return _Element(keyword, vr, is_little, offset, length, max(min(length, content_bytes - offset), 0))
+
+
+def _pixels(header: Dataset, element: _Element, syntax: str, frames: int) -> Pixels | str:
+    """Where the frames lie, or the reason why they stay as they are."""
+    if element.keyword != "PixelData":
+        return layout.FLOATS
+    if syntax not in UncompressedTransferSyntaxes:
+        return layout.compressed(_family(syntax))
+    if element.length == _UNDEFINED_LENGTH:
+        return layout.NO_LENGTH
+    rows, columns = (int(tags.number(header, keyword) or 0) for keyword in ("Rows", "Columns"))
+    if rows < 1 or columns < 1:
+        return layout.NO_IMAGE
+    if (tags.number(header, "SamplesPerPixel") or 1) != 1:
+        return layout.COLOUR
+    bits = int(tags.number(header, "BitsAllocated") or 0)
+    if bits not in (8, 16, 32):
+        return layout.ONE_BIT if bits == 1 else layout.OTHER_BITS
+    kind = "i" if tags.number(header, "PixelRepresentation") == 1 else "u"
+    if bits > 8:
+        name = f"{'<' if element.is_little else '>'}{kind}{bits // 8}"
+    elif element.is_little or element.vr != b"OW":
+        name = f"{kind}1"
+    elif rows * columns % 2:
+        return layout.ODD_WORDS
+    else:
+        name = f"{kind}1x"
+    slope, intercept = (rescale(header) if frames == 1 else None) or (1.0, 0.0)
+    stored = int(tags.number(header, "BitsStored") or 0)
+    pixels = Pixels(
+        offset=element.offset,
+        count=frames,
+        rows=rows,
+        columns=columns,
+        element=name,
+        bits_stored=stored if 1 <= stored <= bits else None,
+        padding=_padding(header, bits, kind == "i") if 0 <= stored <= bits else None,
+        slope=slope,
+        intercept=intercept,
+    )
+    return pixels if pixels.nbytes <= element.available else layout.CUT_OFF
+
+
+def _padding(header: Dataset, bits: int, is_signed: bool) -> int | None:
+    """The stored value of padding, if the pixels can hold it."""
+    found = padding_range(header)
+    lowest = -(2 ** (bits - 1)) if is_signed else 0
+    return found[0] if found and lowest <= found[0] < lowest + 2**bits else None
+
+
+def _family(syntax: str) -> str:
+    if syntax in _OTHER_FAMILIES:
+        return _OTHER_FAMILIES[syntax]
+    number = syntax.removeprefix(_JPEG_ROOT).split(".")[0] if syntax.startswith(_JPEG_ROOT) else ""
+    return next((name for numbers, name in _FAMILIES if number in map(str, numbers)), "other")
+
+
+def _order(header: Dataset) -> tuple[float, ...]:
+    """Direction cosines of an axial slice first, then mm along the normal, then the instance number."""
+    instance = tags.number(header, "InstanceNumber") or 0.0
+    axes, position = orientation(header), position_mm(header)
+    if axes is None:
+        return (*(0.0,) * 6, tags.number(header, "SliceLocation") or 0.0, instance)
+    along = 0.0 if position is None else float(normal(axes) @ position)
+    # + 0.0 takes the sign from -0.0; odd positions may overflow
+    along = round(along, 3) + 0.0 if math.isfinite(along) else 0.0
+    return (*(round(float(cosine), 2) + 0.0 for cosine in axes.ravel()), along, instance)
+
+
+def _is_ct(header: Dataset) -> bool:
+    """Whether the stored values of a slice mean Hounsfield units; unlike `check_ct`, whatever way it lies."""
+    found = rescale(header)
+    return (
+        tags.text(header, "SOPClassUID") == CTImageStorage
+        and tags.text(header, "Modality") == "CT"
+        and found is not None
+        and found[0] != 0
+        and tags.text(header, "RescaleType") in _HU_TYPES
+        and not tags.items(header, "ModalityLUTSequence")
+    )

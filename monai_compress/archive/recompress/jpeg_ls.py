@@ -1,0 +1,211 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""JPEG-LS undone, and made again with the same bytes.
+
+The standard leaves a lossless JPEG-LS encoder no choice: all encoders write the same scan (what stands between the
+markers SOS and EOI). So slices that came as JPEG-LS can be kept smaller than that, and the same scan is made of them
+again. Markers, in which encoders differ, are kept as they are.
+
+Source: ISO/IEC 14495-1, annexes A (coding) and C (markers).
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Final, NamedTuple
+
+import jpeg_ls
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset
+from pydicom.uid import JPEGLSLossless
+
+from ...dicom import tags
+from ...dicom.parse import parse
+from ...dicom.read import MAX_PIXELS
+from ...sources import quiet
+
+SYNTAX: Final = str(JPEGLSLossless)
+
+_ITEM, _END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
+_ITEM_HEAD: Final = struct.Struct("<4sI")
+_ELEMENT_BYTES: Final = 12
+_SOI, _EOI, _SOF55, _SOS = b"\xff\xd8", b"\xff\xd9", 0xF7, 0xDA
+_FRAME: Final = struct.Struct(">BHHB")
+
+
+class Frame(NamedTuple):
+    """A frame of a DICOM file.
+
+    Args:
+        offset: of its codestream, in the file.
+        length: bytes of its codestream, with what fills it up.
+        scan: where the scan begins in it.
+        scan_length: bytes of the scan.
+    """
+
+    offset: int
+    length: int
+    scan: int
+    scan_length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Codestreams:
+    """The frames of a DICOM file, each a JPEG-LS codestream whose scan can be made again.
+
+    Args:
+        frames: where they lie, in their order.
+        rows: of every frame.
+        columns: of every frame.
+        bits: sample precision, 2 to 16.
+        dtype: of the stored values: uint8, int8, uint16 or int16.
+    """
+
+    frames: tuple[Frame, ...]
+    rows: int
+    columns: int
+    bits: int
+    dtype: str
+
+
+def decode_frame(codestream: bytes, rows: int, columns: int, bits: int, dtype: str) -> NDArray[Any]:
+    """The stored values of a frame, (rows, columns); signed ones with their sign.
+
+    Raises:
+        ValueError: the codestream does not decode, or to another size.
+    """
+    if _EOI not in codestream[-4:]:
+        # CharLS would look for the missing bits for seconds
+        raise ValueError("a codestream without end")
+    try:
+        data, _ = jpeg_ls.decode_pixel_data(codestream)
+    except RuntimeError as error:
+        raise ValueError(str(error)) from error
+    samples = np.frombuffer(data, "<u2" if bits > 8 else "u1").reshape(rows, columns)
+    if not dtype.startswith("i"):
+        return samples.astype(dtype)
+    half = 1 << (bits - 1)
+    return ((samples.astype(np.int32) ^ half) - half).astype(dtype)
+
+
+def encode_scan(values: NDArray[Any], bits: int) -> bytes:
+    """The scan of a frame, lossless, with the standard's default parameters.
+
+    Args:
+        values: (rows, columns) stored values; of those with a sign the low ``bits`` bits are coded.
+        bits: sample precision, 2 to 16.
+
+    Raises:
+        ValueError: no such precision, or an image that the encoder does not take.
+
+    >>> encode_scan(np.zeros((8, 8), np.int16), 12).hex()
+    'ff7fc0'
+    """
+    if not 2 <= bits <= 16:
+        raise ValueError(f"JPEG-LS has samples of 2 to 16 bits, not {bits}")
+    samples = (values.astype(np.int32) & ((1 << bits) - 1)).astype("<u2" if bits > 8 else "u1")
+    rows, columns = values.shape
+    options = {"rows": rows, "columns": columns, "samples_per_pixel": 1, "bits_stored": bits}
+    try:
+        codestream = bytes(jpeg_ls.encode_pixel_data(samples.tobytes(), **options))
+    except RuntimeError as error:
+        raise ValueError(str(error)) from error
+    start, length, _ = _scan(codestream, rows, columns)
+    return codestream[start : start + length]
+
+
+def find_codestreams(file: BinaryIO, where: str) -> Codestreams | None:
+    """Where the frames of a DICOM file lie, if the scan of each is made again with the same bytes; None if not.
+
+    Args:
+        file: at its beginning.
+        where: the locator, for messages.
+
+    Raises:
+        NotDicom: it does not parse.
+    """
+    with quiet():
+        header, _ = parse(file, where, pixels=False)
+    shape = _shape(header)
+    if shape is None:
+        return None
+    rows, columns, count = shape
+    frames: list[Frame] = []
+    bits = 0
+    for offset, length in _places(file, count):
+        file.seek(offset)
+        item = file.read(length)
+        try:
+            start, scan_length, found = _scan(item, rows, columns)
+            values = decode_frame(item, rows, columns, found, _dtype(header, found))
+            is_same = encode_scan(values, found) == item[start : start + scan_length]
+        except ValueError:
+            return None
+        if not is_same or (bits and found != bits):
+            return None
+        bits = found
+        frames.append(Frame(offset, length, start, scan_length))
+    return Codestreams(tuple(frames), rows, columns, bits, _dtype(header, bits)) if frames else None
+
+
+def _shape(header: Dataset) -> tuple[int, int, int] | None:
+    """Rows, columns and frames of a grey image."""
+    rows, columns = tags.number(header, "Rows"), tags.number(header, "Columns")
+    frames = tags.number(header, "NumberOfFrames") or 1
+    if not rows or not columns or (tags.number(header, "SamplesPerPixel") or 1) != 1 or frames < 1:
+        return None
+    if not 0 < rows * columns <= MAX_PIXELS:  # CharLS would take memory for whatever is claimed
+        return None
+    return int(rows), int(columns), int(frames)
+
+
+def _dtype(header: Dataset, bits: int) -> str:
+    sign = "" if tags.number(header, "PixelRepresentation") == 1 else "u"
+    return f"{sign}int{8 if bits <= 8 else 16}"
+
+
+def _places(file: BinaryIO, frames: int) -> list[tuple[int, int]]:
+    """Offset and length of the items that hold a frame each, the file being at the element of the image.
+
+    Source: DICOM PS3.5 A.4.
+    """
+    at = file.tell() + _ELEMENT_BYTES
+    places: list[tuple[int, int]] = []
+    while len(places) <= frames + 1:
+        file.seek(at)
+        head = file.read(_ITEM_HEAD.size)
+        if len(head) < _ITEM_HEAD.size:
+            return []
+        tag, length = _ITEM_HEAD.unpack(head)
+        if tag == _END:
+            # the first item is the offset table
+            return places[1:] if len(places) == frames + 1 else []
+        if tag != _ITEM:
+            return []
+        places.append((at + _ITEM_HEAD.size, length))
+        at += _ITEM_HEAD.size + length
+    return []
+
+
+def _scan(codestream: bytes, rows: int, columns: int) -> tuple[int, int, int]:
+    """Where the scan of a codestream begins, how long it is, and the sample precision.
+
+    Raises:
+        ValueError: no codestream of this size and one component.
+    """
+    at, bits = len(_SOI), 0
+    while codestream.startswith(_SOI) and at + 4 <= len(codestream) and codestream[at] == 0xFF:
+        marker, end = codestream[at + 1], at + 2 + int.from_bytes(codestream[at + 2 : at + 4], "big")
+        if marker == _SOF55 and at + 4 + _FRAME.size <= len(codestream):
+            bits, *shape = _FRAME.unpack_from(codestream, at + 4)
+            if shape != [rows, columns, 1]:
+                break
+        if marker == _SOS:
+            length = codestream.rfind(_EOI) - end
+            if bits and length > 0:
+                return end, length, bits
+            break
+        at = end
+    raise ValueError("no JPEG-LS codestream of one component and this size")

@@ -1,0 +1,385 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""Reconstructions as files: a series or volume as NIfTI in HU on its own grid, a picture as PNG of its own size."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median_low
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..data import Item
+from ..errors import DatasetError, InputError, OutputError, Skipped
+from ..files import atomic_path, output_error, write_atomic
+from ..images.nifti import read_volume, slice_count
+from ..models import Model
+from ..sources import split
+from ..transforms import file_kind_of
+from . import Reconstruction, reconstruct_slice
+
+INDEX_NAME = "index.json"
+INDEX_FORMAT = "monai_compress reconstructions 1"
+
+_SAME_PLACE_MM = 0.01
+# of a voxel; positions rounded to 0.1 mm, which are common, stay below it down to slices 0.5 mm apart
+_TOLERANCE = 0.1
+
+Affine = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Written:
+    """One file that `write_reconstruction` wrote.
+
+    Args:
+        path: the file.
+        source: the locator of its first slice.
+        slices: how many it holds.
+    """
+
+    path: Path
+    source: str
+    slices: int
+
+
+@dataclass(frozen=True)
+class SeriesResult:
+    """What became of one series.
+
+    Args:
+        written: the files, at least one.
+        skipped: the input files that did not load, each with its reason.
+        notes: what a user of the files must know, such as that slices are missing.
+    """
+
+    written: tuple[Written, ...]
+    skipped: tuple[Skipped, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def series_of(items: Iterable[Item]) -> dict[str, list[Item]]:
+    """Return the items of each series, by a name for its output file: the pseudonym of the series."""
+    series: dict[str, list[Item]] = {}
+    for item in items:
+        series.setdefault(item.series, []).append(item)
+    return series
+
+
+def check_absent(folder: str | Path, name: str) -> None:
+    """Refuse a name that an earlier reconstruction has taken.
+
+    Raises:
+        OutputError: there is a file of that name.
+    """
+    for ending in (".nii.gz", "-1.nii.gz", ".png", "-1.png"):
+        path = Path(folder) / f"{name}{ending}"
+        try:
+            is_taken = path.exists()
+        except OSError as error:  # a folder that may not be looked into
+            raise output_error(path, error) from error
+        if is_taken:
+            raise OutputError(f"{path} exists already; --overwrite replaces it, -o takes another folder")
+
+
+def write_reconstruction(
+    model: Model,
+    items: Sequence[Item],
+    folder: str | Path,
+    name: str,
+    *,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> SeriesResult:
+    """Send a series through a model and write what comes back, each file whole or not at all.
+
+    HU become ``NAME.nii.gz``, int16 in steps of 1 HU. A NIfTI volume keeps its own axes and affine. Slices of DICOM are
+    put where their headers have them, to a tenth of a voxel: slices with a gap between them, at one place twice or with
+    other pixels do not go into one grid and become ``NAME-1.nii.gz``, ``NAME-2.nii.gz`` and so on. Only slices that
+    give no places at all are stacked one thickness apart. A picture becomes ``NAME.png``; several, ``NAME-1.png`` ...
+
+    Args:
+        model: a trained model.
+        items: the slices of one series.
+        folder: for the files; made when missing.
+        name: of the files.
+        overwrite: replace older files.
+        progress: called after each slice with slices done and slices in all.
+
+    Returns:
+        The files, and what was left out of them: a file with a slice that does not load, as a whole.
+
+    Raises:
+        InputError: no slice loads, or slices of different sizes claim to be one series.
+        OutputError: a file exists already (told before anything is computed) or cannot be written.
+    """
+    if not overwrite:
+        check_absent(folder, name)
+    kind = file_kind_of(split(items[0].image)[0])
+    written: list[Written] = []
+    notes: tuple[str, ...] = ()
+    try:
+        if kind == "picture":
+            skipped = _write_pictures(model, items, Path(folder), name, progress, written)
+        else:
+            skipped, notes = _write_slices(model, items, Path(folder), name, kind, progress, written)
+    except BaseException:  # Ctrl-C too: no part of a series passes for the whole
+        for entry in written:
+            with suppress(OSError):
+                entry.path.unlink()
+        raise
+    return SeriesResult(tuple(written), skipped, notes)
+
+
+def read_index(folder: str | Path) -> list[dict[str, Any]]:
+    """Return the entries of a folder's ``index.json``; none where there is none.
+
+    Raises:
+        OutputError: the file is something else, or damaged.
+    """
+    path = Path(folder) / INDEX_NAME
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if document["format"] == INDEX_FORMAT:
+            return [dict(entry, file=str(entry["file"])) for entry in document["written"]]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise output_error(path, error) from error
+    except (ValueError, TypeError, KeyError):
+        pass
+    raise OutputError(f"{path} is no index of reconstructions; --overwrite replaces it, -o takes another folder")
+
+
+def write_index(folder: str | Path, written: Iterable[Written], earlier: Iterable[dict[str, Any]] = ()) -> Path:
+    """Write ``index.json``, which tells what each file in a folder of reconstructions was made from.
+
+    Args:
+        folder: where the files are.
+        written: the new files.
+        earlier: of `read_index`; kept for files that are still there and are not among the new ones.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    folder = Path(folder)
+    new = [{"file": entry.path.name, "from": entry.source, "slices": entry.slices} for entry in written]
+    names = {entry["file"] for entry in new}
+    kept = [entry for entry in earlier if entry["file"] not in names and (folder / entry["file"]).exists()]
+    entries = sorted([*kept, *new], key=lambda entry: str(entry["file"]))
+    write_atomic(folder / INDEX_NAME, json.dumps({"format": INDEX_FORMAT, "written": entries}, indent=2) + "\n")
+    return folder / INDEX_NAME
+
+
+def _write_pictures(
+    model: Model,
+    items: Sequence[Item],
+    folder: Path,
+    name: str,
+    progress: Callable[[int, int], None] | None,
+    written: list[Written],
+) -> tuple[Skipped, ...]:
+    errors: dict[str, InputError] = {}
+    for done, item in enumerate(items, start=1):
+        try:
+            result = reconstruct_slice(model, item.image)
+        except InputError as error:
+            errors[item.image] = error
+        else:
+            path = folder / (f"{name}.png" if len(items) == 1 else f"{name}-{done}.png")
+            depth = np.uint8 if result.maximum <= 255 else np.uint16
+            picture = Image.fromarray(np.clip(np.rint(result.image), 0, np.iinfo(depth).max).astype(depth))
+            with atomic_path(path) as temporary:
+                picture.save(temporary)
+            written.append(Written(path, item.image, 1))
+        if progress is not None:
+            progress(done, len(items))
+    return _left_out(errors, written)
+
+
+def _write_slices(
+    model: Model,
+    items: Sequence[Item],
+    folder: Path,
+    name: str,
+    kind: str,
+    progress: Callable[[int, int], None] | None,
+    written: list[Written],
+) -> tuple[tuple[Skipped, ...], tuple[str, ...]]:
+    hu: NDArray[np.int16] | None = None
+    affines: dict[int, Affine] = {}
+    errors: dict[str, InputError] = {}
+    files = [split(item.image)[0] for item in items]
+    for index, item in enumerate(items):
+        if files[index] not in errors:
+            try:
+                result = reconstruct_slice(model, item.image)
+            except InputError as error:
+                errors[files[index]] = error
+            else:
+                if hu is None:
+                    hu = np.empty((len(items), *result.image.shape), np.int16)
+                elif result.image.shape != hu.shape[1:]:
+                    raise DatasetError(
+                        "slices of different sizes make no volume", where=items[0].image, reason="mixed sizes"
+                    )
+                hu[index] = _as_int16(result)
+                affines[index] = np.asarray(result.affine, dtype=np.float64)
+        if progress is not None:
+            progress(index + 1, len(items))
+    loaded = [k for k, file in enumerate(files) if file not in errors]
+    skipped = _left_out(errors, loaded)
+    if hu is None:
+        raise DatasetError("a series without slices")
+    if kind == "nifti" and (image := _on_own_grid(items, hu)) is not None:
+        path = folder / f"{name}.nii.gz"
+        _save(image, path)
+        written.append(Written(path, items[0].image, len(items)))
+        return skipped, ()
+
+    runs, notes = _even_runs([affines[k] for k in loaded], hu.shape[1:])
+    for number, (members, affine) in enumerate(runs, start=1):
+        chosen = [loaded[k] for k in members]
+        # a view where the run is the whole series, as it mostly is
+        stack = hu if chosen == list(range(len(hu))) else hu[chosen]
+        image = nib.Nifti1Image(stack.transpose(1, 2, 0), affine)
+        image.header.set_xyzt_units("mm")
+        path = folder / (f"{name}.nii.gz" if len(runs) == 1 else f"{name}-{number}.nii.gz")
+        _save(image, path)
+        written.append(Written(path, items[chosen[0]].image, len(chosen)))
+    return skipped, notes
+
+
+def _left_out(errors: dict[str, InputError], usable: Sequence[Any]) -> tuple[Skipped, ...]:
+    if errors and not usable:
+        raise next(iter(errors.values()))
+    return tuple(Skipped(where, error.reason, error.detail) for where, error in errors.items())
+
+
+def _as_int16(result: Reconstruction) -> NDArray[np.int16]:
+    limits = np.iinfo(np.int16)
+    return np.clip(np.rint(result.image), limits.min, limits.max).astype(np.int16)
+
+
+def _save(image: nib.Nifti1Image, path: Path) -> None:
+    with atomic_path(path) as temporary:
+        nib.save(image, temporary)
+
+
+def _on_own_grid(items: Sequence[Item], hu: NDArray[np.int16]) -> nib.Nifti1Image | None:
+    """A NIfTI volume on the file's own axes; None if the items are not all of its slices."""
+    source = split(items[0].image)[0]
+    if [split(item.image)[1] or 0 for item in items] != list(range(slice_count(source))):
+        return None
+    image = read_volume(source).restore(hu.astype(np.float32))
+    header = image.header.copy()
+    header.set_data_dtype(np.int16)
+    # the integers are HU; without this nibabel would stretch them over the whole range of int16
+    header.set_slope_inter(1, 0)
+    return type(image)(np.asarray(image.dataobj).astype(np.int16), image.affine, header)
+
+
+def _even_runs(
+    affines: Sequence[Affine], shape: tuple[int, int]
+) -> tuple[list[tuple[list[int], Affine]], tuple[str, ...]]:
+    """Sort slices into runs that each make a regular grid.
+
+    Args:
+        affines: of each slice, from (row, column, slice) to mm.
+        shape: rows and columns of all slices.
+
+    Returns:
+        the members of each run and the affine of its grid, which has no slice more than a tenth of a voxel off; notes.
+    """
+    groups: list[list[int]] = []
+    for k, affine in enumerate(affines):
+        same = (group for group in groups if _same_pixels(affines[group[0]], affine, shape))
+        if (group := next(same, None)) is None:
+            groups.append([k])
+        else:
+            group.append(k)
+    runs: list[tuple[list[int], Affine]] = []
+    notes = ["orientation or pixel spacing differ between slices"] if len(groups) > 1 else []
+    for group in groups:
+        across = affines[group[0]][:3, 2] / np.linalg.norm(affines[group[0]][:3, 2])
+        place = {k: float(across @ affines[k][:3, 3]) for k in group}
+        group.sort(key=place.__getitem__)
+        if len(group) > 1 and place[group[-1]] - place[group[0]] < _SAME_PLACE_MM:
+            step = float(np.linalg.norm(affines[group[0]][:3, 2]))
+            notes.append(
+                f"{len(group)} slices do not say where each of them lies; they are stacked in the order found, "
+                f"{step:g} mm apart (the stated thickness, or 1 mm), so lengths across the slices mean nothing"
+            )
+            runs.append((group, affines[group[0]]))
+            continue
+        layers: list[list[int]] = []
+        for k in group:
+            free = (layer for layer in layers if place[k] - place[layer[-1]] >= _SAME_PLACE_MM)
+            if (layer := next(free, None)) is None:
+                layers.append([k])
+            else:
+                layer.append(k)
+        if len(layers) > 1:
+            notes.append("several slices lie at the same place")
+        for layer in layers:
+            parts = _split_at_gaps(layer, np.array([affines[k][:3, 3] for k in layer]))
+            if len(parts) > 1:
+                notes.append("the distances between slices differ, as where one is missing")
+            runs += [(part, _grid(part, affines)) for part in parts]
+    if len(runs) > 1:
+        notes.append(f"written as {len(runs)} files, each of evenly spaced slices in their true place")
+    return sorted(runs, key=lambda run: run[0]), tuple(dict.fromkeys(notes))
+
+
+def _same_pixels(a: Affine, b: Affine, shape: tuple[int, int]) -> bool:
+    """Whether two slices have the same pixel grid but for where it begins, and the same slice normal."""
+    off_mm = np.linalg.norm((a - b)[:3, :2], axis=0) @ (np.array(shape) - 1)
+    return bool(off_mm <= _TOLERANCE * np.linalg.norm(a[:3, :2], axis=0).min())
+
+
+def _split_at_gaps(members: list[int], origins: Affine) -> list[list[int]]:
+    """Cut slices that are in order into the longest runs of even steps, from the front."""
+    lengths = np.linalg.norm(np.diff(origins, axis=0), axis=1)
+    usual = median_low(lengths.tolist()) if len(lengths) else 0.0
+    parts, start = [], 0
+    while start < len(members):
+        stop = start + 1
+        # two slices alone are always even: they belong together if their distance is the usual or comes again
+        if stop < len(members) and (
+            abs(lengths[start] - usual) <= _TOLERANCE * usual
+            or (start + 2 < len(members) and _is_even(origins[start : start + 3]))
+        ):
+            stop += 1
+            while stop < len(members) and _is_even(origins[start : stop + 1]):
+                stop += 1
+        parts.append(members[start:stop])
+        start = stop
+    return parts
+
+
+def _fit(origins: Affine) -> tuple[Affine, Affine]:
+    """Begin and step of the even spacing nearest to (n, 3) points by least squares."""
+    index = np.arange(len(origins)) - (len(origins) - 1) / 2
+    step = index @ origins / (index @ index)
+    return origins.mean(axis=0) + index[0] * step, step
+
+
+def _is_even(origins: Affine) -> bool:
+    begin, step = _fit(origins)
+    off_mm = np.linalg.norm(origins - begin - np.arange(len(origins))[:, None] * step, axis=1)
+    return bool(off_mm.max() <= _TOLERANCE * np.linalg.norm(step))
+
+
+def _grid(members: Sequence[int], affines: Sequence[Affine]) -> Affine:
+    affine = affines[members[0]].copy()
+    if len(members) > 1:
+        affine[:3, 3], affine[:3, 2] = _fit(np.array([affines[k][:3, 3] for k in members]))
+    return affine
