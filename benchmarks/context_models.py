@@ -23,8 +23,8 @@ import torch
 from numpy.typing import NDArray
 from record import emit
 
-from monai_compress.codecs.pixel.codec import PixelCodec
 from monai_compress.codecs.pixel.fit import HIDDEN, fit_context_model
+from monai_compress.codecs.pixel.slice_group import SliceGroupCoder
 from monai_compress.data import find_slices
 from monai_compress.dicom import read_image
 
@@ -96,7 +96,7 @@ def main() -> None:
             name=f"context-{name}",
         )
         (arguments.output / f"context-{name}.safetensors").write_bytes(model.to_bytes())
-        codec = PixelCodec(model, bound=max(recipe.bounds) and 2)
+        codec = SliceGroupCoder(model, bound=max(recipe.bounds) and 2)
         bits = [8 * len(codec.encode(group)) / group.size for group in held]
         emit(network=name, hash=model.hash, groups=len(groups), held_out_bpp=float(np.mean(bits)) if bits else None)
 

@@ -33,7 +33,7 @@ from pixel_scans import Integers, Scan, Scans, find_scans, readable, simulated
 from record import emit
 
 from monai_compress.api import compress, decompress, inspect
-from monai_compress.streams import PixelReader
+from monai_compress.streams import StreamReader
 from monai_compress.streams.promise import stored_bound
 
 BYTE_GROUPS = ("default", "fast", "max", "single", "near")
@@ -246,7 +246,7 @@ def measure_slice(book: Book, one: Scan, volume: Integers, options: dict[str, An
         group = compress(volume, effort=effort, verify=False, **options)
 
         def open_slice(index: int, data: bytes = group) -> None:
-            with PixelReader(data) as reader:
+            with StreamReader(data) as reader:
                 reader[index]
 
         for name, work in (

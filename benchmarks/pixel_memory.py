@@ -58,18 +58,18 @@ def peak_memory(few: Integers, count: int) -> Iterator[dict[str, Any]]:
 
 
 def main() -> None:
-    from monai_compress.streams import PixelReader, PixelWriter
+    from monai_compress.streams import StreamReader, StreamWriter
 
     operation, path, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
     slices = cycled(np.load(io.BytesIO(sys.stdin.buffer.read())), count)
     before, started = peak_mb(), time.perf_counter()
     kept = True
     if operation == "write":
-        with PixelWriter(path) as writer:
+        with StreamWriter(path) as writer:
             for image in slices:
                 writer.add(image)
     else:
-        with PixelReader(path) as reader:
+        with StreamReader(path) as reader:
             kept = len(reader) == count
             for image, back in zip(slices, reader, strict=False):
                 kept = kept and back.dtype == image.dtype and np.array_equal(back, image)

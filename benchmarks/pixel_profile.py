@@ -27,8 +27,8 @@ from monai_compress.codecs.pixel.backends.dense import instruction
 from monai_compress.codecs.pixel.backends.lanes import PIXELS, load, splat, store
 from monai_compress.codecs.pixel.backends.skewed import Plane
 from monai_compress.codecs.pixel.backends.wavefront import Rules, Slices
-from monai_compress.codecs.pixel.codec import PixelCodec
 from monai_compress.codecs.pixel.neighborhood import TAPS_2D, TAPS_3D
+from monai_compress.codecs.pixel.slice_group import SliceGroupCoder
 from monai_compress.codecs.pixel.weights import load_context_model
 
 ROUNDS, REPEATS = 7, 4000
@@ -119,7 +119,7 @@ def parts(effort: str) -> dict[str, float]:
 def steps() -> dict[str, dict[str, float]]:
     """Seconds in the functions that take longest, encoding and decoding one group with one thread."""
     slices = scan(chest_phantom(1), slices=16, size=256).hu
-    codec = PixelCodec(load_context_model(), threads=1)
+    codec = SliceGroupCoder(load_context_model(), threads=1)
     data = codec.encode(slices)
     shape = (len(slices), *slices.shape[1:])
     found = {}

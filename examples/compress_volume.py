@@ -14,7 +14,7 @@ import tempfile
 
 import numpy as np
 
-from monai_compress import PixelReader, PixelWriter, chest_phantom, compress, decompress, inspect, scan, write_series
+from monai_compress import StreamReader, StreamWriter, chest_phantom, compress, decompress, inspect, scan, write_series
 from monai_compress.images import read_stored
 
 with tempfile.TemporaryDirectory() as folder:
@@ -36,9 +36,9 @@ print(f"near-lossless: {len(data):,} bytes, {inspect(data).ratio:.2f} : 1, the l
 print(f"promised: no value is off by more than {inspect(data).max_error:g} HU")
 
 # a series of any length, in the memory of two slice groups
-with PixelWriter("chest.mcz", **options, metadata={"made by": "an example"}) as writer:
+with StreamWriter("chest.mcz", **options, metadata={"made by": "an example"}) as writer:
     for one in stored.reshape(-1, *stored.shape[-2:]):
         writer.add(one)
-with PixelReader("chest.mcz") as reader:
+with StreamReader("chest.mcz") as reader:
     middle = len(reader) // 2
     print(f"chest.mcz: {reader.info.bytes:,} bytes, {len(reader)} slices; slice {middle}: {reader[middle].shape}")

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from .errors import PromiseBroken, StreamError
 from .streams.options import Rescale, Settings, spread
 from .streams.promise import Integers, check_span, checked_dtype
-from .streams.reader import MAX_PIXELS, PixelReader, StreamLike
+from .streams.reader import MAX_PIXELS, StreamLike, StreamReader
 from .streams.writer import StreamAssembler, cheaper
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def decompress(
     """The image that was compressed, of its dtype and shape; every checksum is checked.
 
     Args:
-        data: a whole stream. For files see ``PixelReader``.
+        data: a whole stream. For files see ``StreamReader``.
         max_pixels: refuse larger images, whatever a header claims, before memory is taken for them.
         model: the model that the stream names, or its path, where it is neither embedded nor shipped with the package.
         engine: the codec's engine; None for its own choice.
@@ -139,8 +139,8 @@ def decompress(
         ModelMismatch: the model that was given is not the one that the stream needs.
     """
     if not isinstance(data, bytes | bytearray | memoryview):
-        raise TypeError(f"decompress takes the bytes of a stream, not {type(data).__name__}; PixelReader reads files")
-    with PixelReader(data, max_pixels=max_pixels, model=model, engine=engine, threads=threads) as reader:
+        raise TypeError(f"decompress takes the bytes of a stream, not {type(data).__name__}; StreamReader reads files")
+    with StreamReader(data, max_pixels=max_pixels, model=model, engine=engine, threads=threads) as reader:
         return reader.read(progress)
 
 
@@ -154,7 +154,7 @@ def inspect(stream: StreamLike) -> StreamInfo:
         StreamError: truncated, damaged, no stream of ours, or of a later version.
         InputError: the file can not be read.
     """
-    with PixelReader(stream) as reader:
+    with StreamReader(stream) as reader:
         return reader.info
 
 
@@ -182,7 +182,7 @@ def verify_stream(
         ModelError: as ``decompress``.
         InputError: the file can not be read.
     """
-    with PixelReader(stream, max_pixels=max_pixels, model=model, engine=engine, threads=threads) as reader:
+    with StreamReader(stream, max_pixels=max_pixels, model=model, engine=engine, threads=threads) as reader:
         for _ in reader.groups(progress):
             pass
         return reader.info

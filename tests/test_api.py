@@ -188,7 +188,7 @@ def test_decompress_takes_bytes() -> None:
     for same in (data, bytearray(data), memoryview(data), memoryview(bytes(1) + data)[1:]):
         assert decompress(same).tolist() == [[0, 1, 2], [3, 4, 5]]
     for wrong in ("scan.mcz", None, np.zeros(3)):
-        with pytest.raises(TypeError, match="PixelReader"):
+        with pytest.raises(TypeError, match="StreamReader"):
             decompress(wrong)  # type: ignore[arg-type]
 
 

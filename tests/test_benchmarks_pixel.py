@@ -263,7 +263,7 @@ def test_a_broken_promise_is_noticed(folder, monkeypatch, tmp_path):
     pixel = load("pixel")
 
     def off_by_one(data):
-        back = pixel.PixelReader(data).read()
+        back = pixel.StreamReader(data).read()
         back.flat[0] += 1
         return back
 

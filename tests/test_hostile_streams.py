@@ -19,7 +19,7 @@ from monai_compress.api import compress, decompress, inspect, verify_stream
 from monai_compress.codecs.pixel.model import ContextModel
 from monai_compress.codecs.pixel.neighborhood import INPUTS
 from monai_compress.errors import CompressionError, CorruptStream, StreamError, TruncatedStream
-from monai_compress.streams import PixelReader
+from monai_compress.streams import StreamReader
 
 MOST_SECONDS = 2.0
 MOST_BYTES = 500e6
@@ -195,7 +195,7 @@ def test_claims_of_huge_images(name: str, rows: int, columns: int, slices: int) 
     tracemalloc.start()
     try:
         assert isinstance(outcome(hurt), StreamError)
-        with pytest.raises(StreamError), PixelReader(hurt) as reader:
+        with pytest.raises(StreamError), StreamReader(hurt) as reader:
             assert reader.info.shape == (slices, rows, columns)
             reader[0]
         assert tracemalloc.get_traced_memory()[1] < MOST_BYTES

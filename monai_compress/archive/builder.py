@@ -12,7 +12,7 @@ from ..bitstream.blocks import pack_block
 from ..bitstream.metadata import pack_metadata
 from ..bitstream.sections import SECTION_HEAD_BYTES, FileSource, Window
 from ..errors import CompressionError, DicomError, InputError
-from ..streams import PixelWriter
+from ..streams import StreamWriter
 from .byte_streams import RunWriter, merged
 from .derive import Derivation, stream_options
 from .file_table import DATA, HEAD, MAX_TABLE_BYTES, Bytes, Deflated, FileEntry, JpegLs, Segment, Slices, pack_table
@@ -66,7 +66,7 @@ class Builder:
         self._streams += 1
         with (
             self._archive.stream() as sink,
-            PixelWriter(
+            StreamWriter(
                 sink,  # type: ignore[arg-type]  # it needs no more of a file than write()
                 dtype=stack[0].dtype,
                 effort=self._settings.effort,
@@ -104,7 +104,7 @@ class Builder:
         if refused:
             raise Again
 
-    def _add_slices(self, one: Prepared, writer: PixelWriter, slices: Slices) -> None:
+    def _add_slices(self, one: Prepared, writer: StreamWriter, slices: Slices) -> None:
         if one.codestreams is not None:
             self._add_codestreams(one, one.codestreams, writer, slices)
             return
@@ -119,7 +119,7 @@ class Builder:
             segments = (*before, Deflated(*one.deflated, (*head, slices, *tail)), *self._keep(HEAD, [one.after]))
         self._entries[one.number] = one.entry(content, segments)
 
-    def _add_codestreams(self, one: Prepared, found: Codestreams, writer: PixelWriter, slices: Slices) -> None:
+    def _add_codestreams(self, one: Prepared, found: Codestreams, writer: StreamWriter, slices: Slices) -> None:
         segments: list[Segment] = []
         with one.open() as content:
             for number, frame in enumerate(found.frames, slices.first):

@@ -15,7 +15,7 @@ from ..bitstream.header import value_range
 from ..bitstream.sections import Source
 from ..dicom.derived import derived_header
 from ..errors import DicomError, PromiseBroken
-from ..streams import PixelReader
+from ..streams import StreamReader
 from .file_table import Bytes, FileEntry, Original, Slices, flat
 from .formats.elements import write_values
 from .prepare import ArchiveSettings, Prepared
@@ -45,7 +45,7 @@ class Derivation:
     def __init__(
         self, source: Source, stack: Sequence[Prepared], settings: ArchiveSettings, keep: Callable[[bytes], Bytes]
     ) -> None:
-        self._reader = PixelReader(source, max_pixels=2**63, threads=settings.threads)
+        self._reader = StreamReader(source, max_pixels=2**63, threads=settings.threads)
         self._settings, self._keep = settings, keep
         values = sum(one.pixels.nbytes for one in stack)
         self._ratio = values / source.size

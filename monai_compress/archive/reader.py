@@ -23,7 +23,7 @@ from ..bitstream.blocks import unpack_block
 from ..bitstream.metadata import parse_metadata
 from ..bitstream.sections import SECTION_HEAD_BYTES, Window, read_section
 from ..errors import CorruptStream, StreamError
-from ..streams import PixelReader
+from ..streams import StreamReader
 from ..streams.reader import MAX_PIXELS, open_source
 from .byte_streams import RunReader
 from .file_table import (
@@ -88,7 +88,7 @@ class SeriesArchive:
     ) -> None:
         self._max_pixels, self._threads = max_pixels, threads
         self._where = os.fspath(path) if isinstance(path, str | os.PathLike) else None
-        self._streams: dict[int, PixelReader] = {}
+        self._streams: dict[int, StreamReader] = {}
         with ExitStack() as stack, self._located():
             self._source = open_source(path, stack)
             self._layout = read_archive_layout(self._source)
@@ -347,7 +347,7 @@ class SeriesArchive:
                     yield deflater.write(piece)
             yield deflater.finish()
 
-    def _stream(self, number: int) -> PixelReader:
+    def _stream(self, number: int) -> StreamReader:
         if number not in self._streams:
             parts = self._layout.all("STRM")
             if number >= len(parts):
@@ -356,7 +356,7 @@ class SeriesArchive:
             window = Window(self._source, section.offset + SECTION_HEAD_BYTES, section.length)
             while len(self._streams) >= _OPEN_STREAMS:  # each keeps a slice group
                 self._streams.pop(next(iter(self._streams)))
-            self._streams[number] = PixelReader(
+            self._streams[number] = StreamReader(
                 window, max_pixels=self._max_pixels, threads=self._threads, salvage=True
             )
         return self._streams[number]

@@ -245,6 +245,6 @@ def _check_version_and_kind(data: bytes, is_archive: bool) -> None:
         )
     if len(data) > 2 and (data[2] == ARCHIVE) != is_archive:
         kinds = ("a stream of one image", "an archive of files")
-        advice = ("PixelReader and 'monai-compress decompress' open it", "'monai-compress unpack' restores its files")
+        advice = ("StreamReader and 'monai-compress decompress' open it", "'monai-compress unpack' restores its files")
         found = int(data[2] == ARCHIVE)
         raise CorruptStream(f"this is {kinds[found]}, not {kinds[1 - found]}: {advice[found]}")

@@ -94,7 +94,7 @@ def write_stream(console: Console, image: StoredImage, output: Path, **options: 
     """
     from .. import api
     from ..files import write_atomic
-    from ..streams import PixelWriter
+    from ..streams import StreamWriter
 
     options |= {"padding": image.padding, "bits_stored": image.bits_stored, "metadata": image.metadata()}
     options["rescale"] = image.common_rescale or list(image.rescale)
@@ -102,7 +102,7 @@ def write_stream(console: Console, image: StoredImage, output: Path, **options: 
     with console.progress("compressing") as update:
         try:
             if len(image.shape) == 3 and options["effort"] != "max":
-                with PixelWriter(output, dtype=image.dtype, **options) as writer:
+                with StreamWriter(output, dtype=image.dtype, **options) as writer:
                     for done, plane in enumerate(image, start=1):
                         writer.add(plane)
                         update(done, len(image))

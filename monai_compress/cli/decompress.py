@@ -42,7 +42,7 @@ def decompress(
     series becomes a volume with the axes (column, row, slice), slope, intercept and affine.
     """
     from ..images import WRITTEN_SUFFIXES, write_stored
-    from ..streams import PixelReader, stored_from_stream
+    from ..streams import StreamReader, stored_from_stream
 
     formatting.check_output(output, source, overwrite)
     if not output.name.lower().endswith(WRITTEN_SUFFIXES):
@@ -50,7 +50,7 @@ def decompress(
     console = Console(as_json)
     started = time.perf_counter()
     formatting.tell_of_compiling(console)
-    with PixelReader(source, model=model, threads=threads) as reader, console.progress("decompressing") as update:
+    with StreamReader(source, model=model, threads=threads) as reader, console.progress("decompressing") as update:
         notes = write_stored(stored_from_stream(reader), output, progress=update)
         info = reader.info
     seconds = time.perf_counter() - started

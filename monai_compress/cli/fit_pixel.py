@@ -171,9 +171,9 @@ def choose_runs(items: Iterable[Item], most: int, seed: int) -> list[list[Item]]
 
 def bits_per_pixel(model: ContextModel, runs: Sequence[Run], bound: int) -> float:
     """Mean over patients of the bits that a pixel takes in real slice groups."""
-    from ..codecs.pixel.codec import PixelCodec
+    from ..codecs.pixel.slice_group import SliceGroupCoder
 
-    codec = PixelCodec(model, bound=bound)
+    codec = SliceGroupCoder(model, bound=bound)
     sizes: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for run in runs:
         sizes[run.patient].append((len(codec.encode(run.slices)), run.slices.size))

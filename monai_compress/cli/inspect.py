@@ -69,9 +69,9 @@ def _inspect_archive(console: Console, file: Path) -> ArchiveInfo:
 def _inspect_stream(console: Console, file: Path) -> None:
     import numpy as np
 
-    from ..streams import PixelReader, stored_from_stream
+    from ..streams import StreamReader, stored_from_stream
 
-    with PixelReader(file) as reader:
+    with StreamReader(file) as reader:
         info = reader.info
         image = stored_from_stream(reader)
     kinds = len(set(image.rescale))

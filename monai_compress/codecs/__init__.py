@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Codecs: image to sections of a stream and back.
 
-`PixelCodec` codes the stored integers themselves, lossless or with a bounded error. It needs numpy and numba; torch is
-one more engine, not its price. Names are loaded when first used.
+`SliceGroupCoder` codes the stored integers themselves, lossless or with a bounded error. It needs numpy and numba;
+torch is an optional backend. Names are loaded when first used.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .pixel.codec import PixelCodec
     from .pixel.model import ContextModel
+    from .pixel.slice_group import SliceGroupCoder
 
-__all__ = ["ContextModel", "PixelCodec"]
+__all__ = ["ContextModel", "SliceGroupCoder"]
 
 
 def __getattr__(name: str) -> object:
-    if name == "PixelCodec":
-        from .pixel.codec import PixelCodec
+    if name == "SliceGroupCoder":
+        from .pixel.slice_group import SliceGroupCoder
 
-        return PixelCodec
+        return SliceGroupCoder
     if name == "ContextModel":
         from .pixel.model import ContextModel
 

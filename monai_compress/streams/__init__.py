@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 from .info import StreamInfo
-from .reader import MAX_PIXELS, PixelReader
+from .reader import MAX_PIXELS, StreamReader
 from .stored import stored_from_stream
-from .writer import PixelWriter
+from .writer import StreamWriter
 
-__all__ = ["MAX_PIXELS", "PixelReader", "PixelWriter", "StreamInfo", "stored_from_stream"]
+__all__ = ["MAX_PIXELS", "StreamInfo", "StreamReader", "StreamWriter", "stored_from_stream"]

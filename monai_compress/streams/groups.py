@@ -21,8 +21,8 @@ from ..errors import CorruptStream, PromiseBroken, StreamError
 from .promise import Integers, Promise
 
 if TYPE_CHECKING:
-    from ..codecs.pixel.codec import PixelCodec
     from ..codecs.pixel.model import ContextModel
+    from ..codecs.pixel.slice_group import SliceGroupCoder
 
 GROUP_SLICES = 16
 """Slices of a group, unless they are tiny or huge: few enough to open one slice quickly, enough to learn from."""
@@ -99,19 +99,19 @@ class GroupCoder:
     """
 
     def __init__(self, model: ContextModel, promise: Promise, *, engine: str | None = None, threads: int = 1) -> None:
-        from ..codecs.pixel.codec import PixelCodec
+        from ..codecs.pixel.slice_group import SliceGroupCoder
 
         options: dict[str, Any] = {"threads": threads} | ({"engine": engine} if engine else {})
         self._promise = promise
-        self._codec = partial(PixelCodec, model, **options)
+        self._codec = partial(SliceGroupCoder, model, **options)
         self._whole = self._codec(bound=promise.bound, padding=promise.padding)
 
     @cached_property
-    def _low(self) -> PixelCodec:
+    def _low(self) -> SliceGroupCoder:
         return self._codec(bound=self._promise.bound, padding=self._promise.low_padding)
 
     @cached_property
-    def _high(self) -> PixelCodec:
+    def _high(self) -> SliceGroupCoder:
         return self._codec()
 
     def encode(self, slices: Integers, verify: bool) -> EncodedGroup:
@@ -167,7 +167,7 @@ class GroupCoder:
             raise CorruptStream("it decodes to other integers than were encoded: its checksum does not fit")
         return result
 
-    def _decode(self, codec: PixelCodec, payload: bytes | memoryview, shape: tuple[int, ...]) -> Integers:
+    def _decode(self, codec: SliceGroupCoder, payload: bytes | memoryview, shape: tuple[int, ...]) -> Integers:
         slices, rows, columns = shape
         try:
             return codec.decode(bytes(payload), (slices, rows, columns), np.dtype(self._promise.dtype))

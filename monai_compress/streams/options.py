@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The keywords that ``compress`` and ``PixelWriter`` share, checked once; and the model that they lead to."""
+"""The keywords that ``compress`` and ``StreamWriter`` share, checked once; and the model that they lead to."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Rescale: TypeAlias = "tuple[float, float] | list[tuple[float, float]] | tuple[tu
 
 @dataclass(frozen=True)
 class Settings:
-    """Checked keywords of ``compress`` and ``PixelWriter``; see ``compress`` for what they mean.
+    """Checked keywords of ``compress`` and ``StreamWriter``; see ``compress`` for what they mean.
 
     Args:
         rescale: one pair of slope and intercept for all slices, or one for each.

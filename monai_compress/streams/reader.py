@@ -38,7 +38,7 @@ MAX_PIXELS = 2**28
 StreamLike: TypeAlias = "str | os.PathLike[str] | BinaryIO | bytes | bytearray | memoryview | Source"
 
 
-class PixelReader:
+class StreamReader:
     """Read single slices out of a stream; only the slice group of a slice is read and decoded, and the last one kept.
 
     Opening reads the header, the index and the metadata. Every checksum is checked as soon as what it covers is read.
@@ -60,7 +60,7 @@ class PixelReader:
 
     Example::
 
-        with PixelReader("series.mcz") as reader:
+        with StreamReader("series.mcz") as reader:
             middle = reader[len(reader) // 2]  # (rows, columns)
     """
 
@@ -200,7 +200,7 @@ class PixelReader:
         """Close the file, if this reader opened it."""
         self._stack.close()
 
-    def __enter__(self) -> PixelReader:
+    def __enter__(self) -> StreamReader:
         return self
 
     def __exit__(

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from ..images.stored import Rescale, StoredImage, affine_lps_of, metadata_numbers
-from .reader import PixelReader
+from .reader import StreamReader
 
 
-def stored_from_stream(reader: PixelReader) -> StoredImage:
+def stored_from_stream(reader: StreamReader) -> StoredImage:
     """The image in a stream; its slices are decoded when they are asked for, while the reader is open.
 
     Raises:

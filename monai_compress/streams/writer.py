@@ -120,7 +120,7 @@ def cheaper(
     return min((first, second), key=lambda model: cost(settings, model, group, times))
 
 
-class PixelWriter:
+class StreamWriter:
     """Compress slices one by one into a file, never holding more than two slice groups.
 
     While one group is filled, the one before is encoded. A path is written whole or not at all: what was there stays
@@ -145,7 +145,7 @@ class PixelWriter:
 
     Example::
 
-        with PixelWriter("series.mcz", max_error=2, rescale=(1.0, -1024.0)) as writer:
+        with StreamWriter("series.mcz", max_error=2, rescale=(1.0, -1024.0)) as writer:
             for slice in slices:
                 writer.add(slice)
     """
@@ -219,7 +219,7 @@ class PixelWriter:
             OutputError: the file cannot be written. It is given up.
         """
         if self._state != "open":
-            raise ValueError(f"this PixelWriter is {self._state}")
+            raise ValueError(f"this StreamWriter is {self._state}")
         array = self._checked(np.asarray(slice))
         with self._all_or_nothing():
             group = self._group = self._empty_group(array) if self._group is None else self._group
@@ -281,7 +281,7 @@ class PixelWriter:
         if self._state == "closed":
             return
         if self._state != "open":
-            raise ValueError(f"this PixelWriter is {self._state}")
+            raise ValueError(f"this StreamWriter is {self._state}")
         with self._all_or_nothing():
             if self._group is not None:
                 self._send(self._group)
@@ -304,7 +304,7 @@ class PixelWriter:
         self._state, self._group = "given up after an error", None
         self._stack.__exit__(type(error), error, error.__traceback__)
 
-    def __enter__(self) -> PixelWriter:
+    def __enter__(self) -> StreamWriter:
         return self
 
     def __exit__(

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from .augment import AUGMENTATIONS, augmentation_names, augmentations
-from .compress import Compress, Compressd, Decompress, Decompressd, LoadedStream, StreamReader
+from .compress import Compress, Compressd, Decompress, Decompressd, LoadedStream, MczReader
 from .load import CTReader, LoadCT, LoadCTd, LoadedSlice, file_kind, file_kind_of, load_slice
 from .pipeline import SliceTransforms, slice_transforms, windowed_slice, with_metadata_of
 from .resize import FITS, FitSize, FitSized, fitted_size, image_size, resample
@@ -26,10 +26,10 @@ __all__ = [
     "LoadCTd",
     "LoadedSlice",
     "LoadedStream",
+    "MczReader",
     "ScaleWindow",
     "ScaleWindowd",
     "SliceTransforms",
-    "StreamReader",
     "augmentation_names",
     "augmentations",
     "file_kind",

@@ -25,7 +25,7 @@ from ..bitstream.archive_container import ARCHIVE_HEADER_BYTES, looks_like_archi
 from ..errors import InputError
 from ..images import DTYPES, affine_in_ras, narrowest_type
 from ..sources import open_binary
-from ..streams import PixelReader, stored_from_stream
+from ..streams import StreamReader, stored_from_stream
 
 if TYPE_CHECKING:
     from ..codecs.pixel.model import ContextModel
@@ -103,7 +103,7 @@ class Compress(Transform):
 class Decompress(Transform):
     """Decompress the bytes of a stream to a MetaTensor of the shape that `Compress` was given.
 
-    Streams of other origin become (1, rows, columns) or (1, rows, columns, slices), as `StreamReader` has them.
+    Streams of other origin become (1, rows, columns) or (1, rows, columns, slices), as `MczReader` has them.
 
     Args:
         dtype: of the result, rescaled: HU for CT, with padding at -1024 HU. None: the stored integers as they are.
@@ -167,7 +167,7 @@ class Decompressd(MapTransform):
 
 @dataclass(frozen=True, eq=False)
 class LoadedStream:
-    """A decoded stream between `StreamReader.read` and `StreamReader.get_data`.
+    """A decoded stream between `MczReader.read` and `MczReader.get_data`.
 
     Args:
         image: (rows, columns) or (rows, columns, slices) float32 in HU (or with ``Decompress(dtype=None)`` integers);
@@ -179,8 +179,8 @@ class LoadedStream:
     affine: NDArray[np.float64] | None
 
 
-class StreamReader(ImageReader):
-    """Read .mcz files in ``monai.transforms.LoadImage(reader=StreamReader)``: HU as float32, with affine.
+class MczReader(ImageReader):
+    """Read .mcz files in ``monai.transforms.LoadImage(reader=MczReader)``: HU as float32, with affine.
 
     Of an archive of files it is the largest stack of slices of one size. The array is (rows, columns) or (rows,
     columns, slices), each slice as `CTReader` has it and a screen shows it; of a stream that `Compress` made, the axes
@@ -222,7 +222,7 @@ class StreamReader(ImageReader):
 
 
 def _load(stream: Any, is_rescaled: bool, **options: Any) -> LoadedStream:
-    with PixelReader(stream, **options) as reader:
+    with StreamReader(stream, **options) as reader:
         image = stored_from_stream(reader)
         planes = [image.hu(k, plane) if is_rescaled else plane for k, plane in enumerate(image)]
     affine = None if image.affine is None else affine_in_ras(image.affine)

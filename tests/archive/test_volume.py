@@ -16,7 +16,7 @@ from monai_compress.dicom.read import read_image
 from monai_compress.errors import CompressionError, NiftiError
 from monai_compress.images.nifti import read_volume
 from monai_compress.phantom import SYNTAXES
-from monai_compress.transforms import LoadCT, StreamReader
+from monai_compress.transforms import LoadCT, MczReader
 
 
 @pytest.mark.parametrize("syntax", SYNTAXES)
@@ -151,7 +151,7 @@ def test_nothing_to_see(tmp_path, pack) -> None:
 def test_monai_loads_a_scan(small_scan, tmp_path, pack, syntax) -> None:
     written = write_series(small_scan, tmp_path / "in", syntax=syntax)
     pack(tmp_path / "in", tmp_path / "x.mcz", effort="fast")
-    out = LoadImaged("image", reader=StreamReader)({"image": tmp_path / "x.mcz"})["image"]
+    out = LoadImaged("image", reader=MczReader)({"image": tmp_path / "x.mcz"})["image"]
     assert out.shape == (32, 32, 5)
     assert out.dtype == torch.float32
     for number, path in enumerate(written):
@@ -167,7 +167,7 @@ def test_monai_is_told_what_is_wrong(tmp_path, pack) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "note").write_text("x")
     pack(tmp_path / "in", tmp_path / "x.mcz")
-    reader = StreamReader()
+    reader = MczReader()
     with pytest.raises(CompressionError, match=r"x\.mcz.*no images"):
         reader.read(tmp_path / "x.mcz")
     (tmp_path / "hurt.mcz").write_bytes((tmp_path / "x.mcz").read_bytes()[:50])

@@ -20,7 +20,7 @@ from monai_compress.api import compress
 from monai_compress.bitstream.container import Layout, read_layout
 from monai_compress.bitstream.sections import BytesSource, FileSource, Section, Window, read_section
 from monai_compress.errors import CompressionError, CorruptStream, InputError, StreamError, TruncatedStream
-from monai_compress.streams import PixelReader
+from monai_compress.streams import StreamReader
 
 RESCALE = [(1.0, 10.0 * number) for number in range(7)]
 
@@ -41,7 +41,7 @@ def stream() -> bytes:
 
 @cache
 def expected() -> np.ndarray:
-    with PixelReader(stream()) as reader:
+    with StreamReader(stream()) as reader:
         return reader.read()
 
 
@@ -56,7 +56,7 @@ def salvaged(data: bytes) -> Layout:
 def lost(data: bytes) -> set[int]:
     """The slices that do not come back; all others are what they were."""
     gone = set()
-    with PixelReader(data, salvage=True) as reader:
+    with StreamReader(data, salvage=True) as reader:
         assert len(reader) == 7
         for number in range(7):
             try:
@@ -167,7 +167,7 @@ def outcome(source) -> None:
     """Every slice is as it was, or an error of ours says why not; and soon."""
     started = time.process_time()
     try:
-        with PixelReader(source, salvage=True) as reader:
+        with StreamReader(source, salvage=True) as reader:
             for number in range(min(len(reader), 50)):
                 with suppress(CompressionError):
                     reader[number]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from monai_compress import PixelReader, PixelWriter, api, chest_phantom, scan, write_series
+from monai_compress import StreamReader, StreamWriter, api, chest_phantom, scan, write_series
 from monai_compress.cli import main
 from monai_compress.images import read_stored
 
@@ -135,7 +135,7 @@ def test_near_lossless_in_hu_with_other_slopes(tmp_path, write_ct):
 def test_padding_comes_back_exactly(series, tmp_path):
     good("compress", series, "-o", tmp_path / "a.mcz", "--max-error", "5")
     before = read_stored(series)
-    with PixelReader(tmp_path / "a.mcz") as reader:
+    with StreamReader(tmp_path / "a.mcz") as reader:
         after = reader.read()
     assert before.padding == -2000
     np.testing.assert_array_equal(after == -2000, before.slices == -2000)
@@ -158,7 +158,7 @@ def test_figures_are_those_of_the_files(series, tmp_path):
 @pytest.mark.parametrize("options", [["--effort", "fast"], ["--threads", "1"], ["--no-verify"]])
 def test_options_lead_to_sound_files(series, tmp_path, options):
     good("compress", series, "-o", tmp_path / "a.mcz", *options)
-    with PixelReader(tmp_path / "a.mcz") as reader:
+    with StreamReader(tmp_path / "a.mcz") as reader:
         np.testing.assert_array_equal(reader.read(), read_stored(series).slices)
 
 
@@ -275,8 +275,8 @@ def test_a_crash_leaves_what_was_there(series, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         add(writer, plane)
 
-    add = PixelWriter.add
-    monkeypatch.setattr(PixelWriter, "add", crash)
+    add = StreamWriter.add
+    monkeypatch.setattr(StreamWriter, "add", crash)
     result = call("compress", series, "-o", tmp_path / "a.mcz", "--overwrite")
     assert result.exit_code == 130
     assert (tmp_path / "a.mcz").read_text() == "old"

@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 
-from monai_compress.codecs.pixel.codec import PixelCodec
+from monai_compress.codecs.pixel.slice_group import SliceGroupCoder
 from monai_compress.codecs.pixel.weights import load_context_model
 from monai_compress.errors import CorruptStream, PromiseBroken
 from monai_compress.streams.groups import (
@@ -65,15 +65,15 @@ def test_a_group_comes_back(volume: np.ndarray, bits_stored: int | None) -> None
 
 
 def test_an_encoder_that_lies_is_found_out(volume: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = PixelCodec.encode_with_result
+    honest = SliceGroupCoder.encode_with_result
 
-    def off_by_one(self: PixelCodec, slices: np.ndarray) -> tuple[bytes, np.ndarray]:
+    def off_by_one(self: SliceGroupCoder, slices: np.ndarray) -> tuple[bytes, np.ndarray]:
         data, result = honest(self, slices)
         result = result.copy()
         result[3, 4, 5] += 1
         return data, result
 
-    monkeypatch.setattr(PixelCodec, "encode_with_result", off_by_one)
+    monkeypatch.setattr(SliceGroupCoder, "encode_with_result", off_by_one)
     with pytest.raises(PromiseBroken, match="strays by 1"):
         coder(Promise("int16")).encode(volume, verify=False)
     # within the bound the lie shows when the bytes are decoded
@@ -87,7 +87,7 @@ def test_too_large_for_this_machine(failure: type[Exception], monkeypatch: pytes
     def fail(*_: object) -> None:
         raise failure
 
-    monkeypatch.setattr(PixelCodec, "decode", fail)
+    monkeypatch.setattr(SliceGroupCoder, "decode", fail)
     with pytest.raises(CorruptStream, match="do not fit into memory"):
         coder(Promise("int16")).decode(b"x", None, (1, 2, 3), bytes(8))
 

@@ -13,7 +13,7 @@ import pytest
 from monai_compress.api import compress, decompress, inspect, verify_stream
 from monai_compress.codecs.pixel import weights
 from monai_compress.errors import CorruptStream, InputError, ModelMismatch, ModelNotFound, TruncatedStream
-from monai_compress.streams import PixelReader
+from monai_compress.streams import StreamReader
 from monai_compress.streams.groups import GroupCoder
 
 
@@ -29,7 +29,7 @@ class Counting(io.BytesIO):
 
 
 def test_slices_like_those_of_an_array(volume: np.ndarray) -> None:
-    with PixelReader(compress(volume, group_slices=3)) as reader:
+    with StreamReader(compress(volume, group_slices=3)) as reader:
         assert (reader.shape, reader.dtype, len(reader)) == ((7, 16, 24), np.int16, 7)
         for key in (0, 3, 6, -1, -7, np.int64(4), slice(None), slice(1, 5), slice(None, None, -2), slice(5, 2)):
             found, expected = reader[key], volume[key]
@@ -45,14 +45,14 @@ def test_slices_like_those_of_an_array(volume: np.ndarray) -> None:
 
 
 def test_one_slice_of_two_dimensions(volume: np.ndarray) -> None:
-    with PixelReader(compress(volume[0])) as reader:
+    with StreamReader(compress(volume[0])) as reader:
         assert (reader.shape, len(reader)) == ((16, 24), 1)
         assert np.array_equal(reader[0], volume[0])
         assert np.array_equal(reader.read(), volume[0])
 
 
 def test_what_is_given_may_be_changed(volume: np.ndarray) -> None:
-    with PixelReader(compress(volume)) as reader:
+    with StreamReader(compress(volume)) as reader:
         reader[0][:] = 0
         reader[:2][:] = 0
         assert np.array_equal(reader[0], volume[0])
@@ -69,7 +69,7 @@ def test_only_the_group_is_read_and_kept(volume: np.ndarray, monkeypatch: pytest
 
     monkeypatch.setattr(GroupCoder, "decode", counted)
     file = Counting(data)
-    with PixelReader(file) as reader:
+    with StreamReader(file) as reader:
         assert decoded == []
         assert file.taken < 1000 < len(data) / 10
         before, group = file.taken, reader._layout.groups[5].pixels
@@ -85,7 +85,7 @@ def test_only_the_group_is_read_and_kept(volume: np.ndarray, monkeypatch: pytest
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_groups_in_order(volume: np.ndarray, threads: int) -> None:
     told: list[tuple[int, int]] = []
-    with PixelReader(compress(volume, group_slices=2), threads=threads) as reader:
+    with StreamReader(compress(volume, group_slices=2), threads=threads) as reader:
         groups = list(reader.groups(lambda done, total: told.append((done, total))))
     assert [first for first, _ in groups] == [0, 2, 4, 6]
     assert np.array_equal(np.concatenate([group for _, group in groups]), volume)
@@ -99,14 +99,14 @@ def test_paths_files_archives_and_bytes(volume: np.ndarray, tmp_path: Path) -> N
         packed.write(path, "a/x.mcz")
     with path.open("rb") as file:
         for stream in (path, str(path), file, data, bytearray(data), memoryview(data), f"{archive}!/a/x.mcz"):
-            with PixelReader(stream) as reader:
+            with StreamReader(stream) as reader:
                 assert np.array_equal(reader[2], volume[2])
             assert inspect(stream) == verify_stream(stream)
         assert not file.closed
     with path.open(encoding="latin-1") as text, pytest.raises(TypeError, match="binary mode"):
-        PixelReader(text)  # type: ignore[arg-type]
+        StreamReader(text)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="list"):
-        PixelReader([1])  # type: ignore[arg-type]
+        StreamReader([1])  # type: ignore[arg-type]
     with pytest.raises(InputError, match="no such file"):
         inspect(tmp_path / "nothing.mcz")
     with pytest.raises(InputError, match="folder"):
@@ -117,12 +117,12 @@ def test_errors_name_the_file_and_the_place(volume: np.ndarray, tmp_path: Path) 
     path, data = tmp_path / "x.mcz", bytearray(compress(volume, group_slices=2))
     path.write_bytes(data[:-1])
     with pytest.raises(TruncatedStream, match=r"x\.mcz: "):
-        PixelReader(path)
-    with PixelReader(bytes(data)) as reader:
+        StreamReader(path)
+    with StreamReader(bytes(data)) as reader:
         group = reader._layout.groups[2].pixels
     data[group.offset + 20] ^= 1
     path.write_bytes(data)
-    with PixelReader(path) as reader:
+    with StreamReader(path) as reader:
         assert np.array_equal(reader[:4], volume[:4])
         with pytest.raises(CorruptStream, match=rf"x\.mcz: slices 4 to 5: section GRUP at offset {group.offset} "):
             reader[4]
@@ -134,7 +134,7 @@ def test_errors_name_the_file_and_the_place(volume: np.ndarray, tmp_path: Path) 
 def test_other_integers_than_promised(volume: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     data = compress(volume, group_slices=2)
     monkeypatch.setattr("monai_compress.streams.groups.checksum", lambda slices: bytes(8))
-    with PixelReader(data) as reader, pytest.raises(CorruptStream, match=r"slices 2 to 3 .*other integers"):
+    with StreamReader(data) as reader, pytest.raises(CorruptStream, match=r"slices 2 to 3 .*other integers"):
         reader[2]
 
 
@@ -143,13 +143,13 @@ def test_max_pixels(volume: np.ndarray) -> None:
     assert decompress(data, max_pixels=volume.size).shape == volume.shape
     with pytest.raises(CorruptStream, match=rf"7 x 16 x 24 pixels.*pass max_pixels={volume.size}"):
         decompress(data, max_pixels=volume.size - 1)
-    with PixelReader(data, max_pixels=2 * 16 * 24) as reader:
+    with StreamReader(data, max_pixels=2 * 16 * 24) as reader:
         assert np.array_equal(list(reader), volume)
         assert np.array_equal(reader[1:3], volume[1:3])
         for too_much in (lambda: reader[1:4], reader.read):
             with pytest.raises(CorruptStream, match="max_pixels"):
                 too_much()
-    with PixelReader(data, max_pixels=2 * 16 * 24 - 1) as reader, pytest.raises(CorruptStream, match="max_pixels"):
+    with StreamReader(data, max_pixels=2 * 16 * 24 - 1) as reader, pytest.raises(CorruptStream, match="max_pixels"):
         reader[0]
 
 

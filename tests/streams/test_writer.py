@@ -16,14 +16,14 @@ import pytest
 from monai_compress.api import compress, decompress, inspect
 from monai_compress.codecs.pixel import fit as fitting
 from monai_compress.errors import ModelNotFound, OutputError, PromiseBroken
-from monai_compress.streams import PixelReader, PixelWriter
+from monai_compress.streams import StreamReader, StreamWriter
 from monai_compress.streams import writer as writing
 from monai_compress.streams.groups import GroupCoder
 
 
 def written(slices, **options) -> bytes:
     file = io.BytesIO()
-    with PixelWriter(file, **options) as writer:
+    with StreamWriter(file, **options) as writer:
         for number, one in enumerate(slices):
             assert len(writer) == number
             writer.add(one)
@@ -79,7 +79,7 @@ def test_never_more_than_two_groups(volume: np.ndarray, monkeypatch: pytest.Monk
         most = max(most, sum(ref() is not None for ref in held))
         return encode(self, slices, verify)
 
-    monkeypatch.setattr(PixelWriter, "_empty_group", lambda self, like: watched(self, (2, *like.shape), like.dtype))
+    monkeypatch.setattr(StreamWriter, "_empty_group", lambda self, like: watched(self, (2, *like.shape), like.dtype))
     monkeypatch.setattr(GroupCoder, "encode", counted)
     written(np.concatenate([volume] * 3), group_slices=2)
     assert len(held) == 11
@@ -92,7 +92,7 @@ def test_dtypes_and_shapes(volume: np.ndarray) -> None:
     narrow = [np.zeros((2, 3), np.uint8), np.full((2, 3), -5, np.int8)]
     found = decompress(written(narrow, dtype="int16", shape=(2, 3)))
     assert found.dtype == np.int16 and found[1, 0, 0] == -5
-    writer = PixelWriter(io.BytesIO(), dtype=np.int16, shape=(2, 3))
+    writer = StreamWriter(io.BytesIO(), dtype=np.int16, shape=(2, 3))
     for wrong in (np.zeros((2, 3), np.uint16), np.zeros((2, 3), np.int32), np.zeros((2, 3))):
         with pytest.raises(TypeError):
             writer.add(wrong)
@@ -102,7 +102,7 @@ def test_dtypes_and_shapes(volume: np.ndarray) -> None:
     writer.add(np.zeros((2, 3), np.int16))  # what was refused did no harm
     assert len(writer) == 1
     writer.close()
-    writer = PixelWriter(io.BytesIO())
+    writer = StreamWriter(io.BytesIO())
     writer.add(volume[0])
     with pytest.raises(TypeError, match="cast it yourself"):
         writer.add(volume[1].astype(np.int32))
@@ -111,7 +111,7 @@ def test_dtypes_and_shapes(volume: np.ndarray) -> None:
 def test_thirty_two_bits_that_span_sixteen() -> None:
     base = np.array([[2**31 - 1, 2**31 - 65536]], np.int32)
     assert np.array_equal(decompress(written([base, base - 0])), [base, base])
-    writer = PixelWriter(io.BytesIO())
+    writer = StreamWriter(io.BytesIO())
     writer.add(base)
     with pytest.raises(ValueError, match="65535"):
         writer.add(base - 1)
@@ -130,7 +130,7 @@ def test_rescale_for_each_slice(volume: np.ndarray) -> None:
 
 @pytest.mark.parametrize("options", [{"padding": 40000}, {"padding": -1, "dtype": "uint16"}, {"bits_stored": 17}])
 def test_padding_and_bits_must_fit_the_dtype(options) -> None:
-    writer = PixelWriter(io.BytesIO(), **options)
+    writer = StreamWriter(io.BytesIO(), **options)
     with pytest.raises(ValueError, match=r"padding|bits_stored"):
         writer.add(np.zeros((2, 3), options.get("dtype", np.int16)))
     assert len(writer) == 0
@@ -138,29 +138,29 @@ def test_padding_and_bits_must_fit_the_dtype(options) -> None:
 
 def test_a_path_is_written_whole_or_not_at_all(volume: np.ndarray, tmp_path: Path) -> None:
     path = tmp_path / "folder" / "x.mcz"
-    with PixelWriter(path, group_slices=2) as writer:
+    with StreamWriter(path, group_slices=2) as writer:
         for one in volume:
             writer.add(one)
             assert not path.exists()
-    with PixelReader(path) as reader:
+    with StreamReader(path) as reader:
         assert np.array_equal(reader.read(), volume)
     assert [file.name for file in path.parent.iterdir()] == ["x.mcz"]
     old = path.read_bytes()
     for failure in (RuntimeError, KeyboardInterrupt):
-        with pytest.raises(failure), PixelWriter(path, group_slices=1) as writer:
+        with pytest.raises(failure), StreamWriter(path, group_slices=1) as writer:
             writer.add(volume[0])
             writer.add(volume[0])
             raise failure
         with pytest.raises(ValueError, match="given up"):
             writer.add(volume[0])
     with pytest.raises(ValueError, match="at least one slice"):
-        PixelWriter(path).close()
+        StreamWriter(path).close()
     assert path.read_bytes() == old
     assert [file.name for file in path.parent.iterdir()] == ["x.mcz"]
 
 
 def test_a_forgotten_writer_leaves_no_rubbish(volume: np.ndarray, tmp_path: Path) -> None:
-    writer = PixelWriter(tmp_path / "x.mcz")
+    writer = StreamWriter(tmp_path / "x.mcz")
     writer.add(volume[0])
     with pytest.warns(ResourceWarning):
         del writer
@@ -169,7 +169,7 @@ def test_a_forgotten_writer_leaves_no_rubbish(volume: np.ndarray, tmp_path: Path
 
 
 def test_closing(volume: np.ndarray, tmp_path: Path) -> None:
-    with PixelWriter(tmp_path / "x.mcz") as writer:
+    with StreamWriter(tmp_path / "x.mcz") as writer:
         writer.add(volume[0])
         writer.close()
     writer.close()
@@ -184,7 +184,7 @@ def test_a_full_disk(volume: np.ndarray, tmp_path: Path, monkeypatch: pytest.Mon
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             return super().write(data)
 
-    with pytest.raises(OutputError, match="disk is full"), PixelWriter(Full()) as writer:
+    with pytest.raises(OutputError, match="disk is full"), StreamWriter(Full()) as writer:
         writer.add(volume[0])
     with pytest.raises(ValueError, match="given up"):
         writer.close()
@@ -193,11 +193,11 @@ def test_a_full_disk(volume: np.ndarray, tmp_path: Path, monkeypatch: pytest.Mon
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     (tmp_path / "folder").mkdir()
-    with pytest.raises(OutputError, match="folder of that name"), PixelWriter(tmp_path / "folder") as writer:
+    with pytest.raises(OutputError, match="folder of that name"), StreamWriter(tmp_path / "folder") as writer:
         writer.add(volume[0])
     (tmp_path / "folder").rmdir()
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OutputError, match=r"x\.mcz: the disk is full"), PixelWriter(tmp_path / "x.mcz") as writer:
+    with pytest.raises(OutputError, match=r"x\.mcz: the disk is full"), StreamWriter(tmp_path / "x.mcz") as writer:
         writer.add(volume[0])
     assert list(tmp_path.iterdir()) == []
 
@@ -208,7 +208,7 @@ def test_a_file_that_takes_a_part_at_a_time(volume: np.ndarray) -> None:
             return super().write(bytes(data)[:7])
 
     file = Trickle()
-    with PixelWriter(file) as writer:
+    with StreamWriter(file) as writer:
         writer.add(volume[0])
     assert file.getvalue() == written(volume[:1])
 
@@ -218,7 +218,7 @@ def test_a_broken_promise_ends_the_writer(volume: np.ndarray, tmp_path: Path, mo
         raise PromiseBroken("a value strays")
 
     monkeypatch.setattr(GroupCoder, "encode", lie)
-    with pytest.raises(PromiseBroken), PixelWriter(tmp_path / "x.mcz", group_slices=1) as writer:
+    with pytest.raises(PromiseBroken), StreamWriter(tmp_path / "x.mcz", group_slices=1) as writer:
         for one in volume:
             writer.add(one)
     assert list(tmp_path.iterdir()) == []
@@ -234,7 +234,7 @@ def test_the_writer_does_not_wait_for_a_group_that_is_encoded(
         return encode(self, slices, verify)
 
     monkeypatch.setattr(GroupCoder, "encode", waits)
-    with PixelWriter(io.BytesIO(), group_slices=3) as writer:
+    with StreamWriter(io.BytesIO(), group_slices=3) as writer:
         for one in volume[:5]:
             writer.add(one)
         filled.set()
@@ -250,7 +250,7 @@ def test_own_models_ride_along(volume: np.ndarray, own_model, tmp_path: Path, mo
         info = inspect(written(volume, model=model))
         assert (info.model_source, info.model_hash, info.model_name) == ("embedded", own_model.hash, "our scanner")
     with pytest.raises(ModelNotFound):
-        PixelWriter(io.BytesIO(), model=tmp_path / "nothing")
+        StreamWriter(io.BytesIO(), model=tmp_path / "nothing")
 
 
 def test_effort_max_fits_to_the_first_group(own_model, monkeypatch: pytest.MonkeyPatch) -> None:

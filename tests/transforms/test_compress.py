@@ -13,7 +13,7 @@ from monai.transforms import Compose, LoadImage, LoadImaged
 from monai_compress import Compressd, Decompressd, chest_phantom, compress, decompress, scan, write_series
 from monai_compress.cli import main
 from monai_compress.errors import CorruptStream, TruncatedStream
-from monai_compress.transforms import Compress, Decompress, LoadCT, LoadCTd, StreamReader
+from monai_compress.transforms import Compress, Decompress, LoadCT, LoadCTd, MczReader
 
 RAS = np.array([[0.1, -0.7, 0, 4], [-0.8, 0.1, 0, 5], [0, 0, 2.5, 6], [0, 0, 0, 1.0]])
 
@@ -85,7 +85,7 @@ def test_near_lossless():
 @pytest.mark.filterwarnings("ignore:NvImgCodecPydicomReader")
 def test_reader_gives_what_the_dicom_reader_gives(series):
     files, stream = series
-    out = LoadImaged("image", reader=StreamReader)({"image": stream})["image"]
+    out = LoadImaged("image", reader=MczReader)({"image": stream})["image"]
     assert out.shape == (40, 40, 3)
     assert out.dtype == torch.float32
     for k, file in enumerate(files):
@@ -101,11 +101,11 @@ def test_reader_gives_what_the_dicom_reader_gives(series):
 @pytest.mark.filterwarnings("ignore:NvImgCodecPydicomReader")
 def test_reader_of_other_streams(tmp_path):
     (tmp_path / "flat.mcz").write_bytes(compress(values((6, 8)), rescale=(2.0, -5.0)))
-    loaded = LoadImage(reader=StreamReader())(tmp_path / "flat.mcz")
+    loaded = LoadImage(reader=MczReader())(tmp_path / "flat.mcz")
     np.testing.assert_array_equal(loaded.numpy(), values((6, 8)) * 2.0 - 5)
     (tmp_path / "monai.mcz").write_bytes(Compress(slice_axis=1)(values((1, 5, 6, 7))))
-    np.testing.assert_array_equal(LoadImage(reader=StreamReader)(tmp_path / "monai.mcz").numpy(), values((5, 6, 7)))
-    reader = StreamReader()
+    np.testing.assert_array_equal(LoadImage(reader=MczReader)(tmp_path / "monai.mcz").numpy(), values((5, 6, 7)))
+    reader = MczReader()
     assert reader.verify_suffix("a/B.MCZ")
     assert reader.verify_suffix([tmp_path / "a.mcz"])
     assert not reader.verify_suffix(["a.mcz", "b.nii"])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from monai_compress import PixelReader, chest_phantom, scan, write_series
+from monai_compress import StreamReader, chest_phantom, scan, write_series
 from monai_compress.cli.console import Console
 from monai_compress.cli.demo.pixel import MOST_SLICES, show_pixel_codec
 from monai_compress.errors import InputError
@@ -26,7 +26,7 @@ def test_both_promises_on_the_first_series(tmp_path, console, capsys):
     table = capsys.readouterr().out
     hu = scan(chest_phantom(0), slices=3, size=40, workers=1).hu
     for name, most in (("lossless.mcz", 0), ("within_2_hu.mcz", 2)):
-        with PixelReader(tmp_path / "out" / "pixel_codec" / name) as reader:
+        with StreamReader(tmp_path / "out" / "pixel_codec" / name) as reader:
             inside = hu > -1024
             worst = np.abs(reader.read()[inside] * 1.0 - 1024 - hu[inside]).max()
             assert worst <= most
@@ -41,7 +41,7 @@ def test_a_long_volume_is_shown_by_its_middle(tmp_path, console, write_nifti):
     write_nifti(tmp_path / "in" / "v.nii.gz", volume)
     (note,) = show_pixel_codec(console, tmp_path / "in", tmp_path / "out")
     assert f"{MOST_SLICES} slices" in note
-    with PixelReader(tmp_path / "out" / "pixel_codec" / "lossless.mcz") as reader:
+    with StreamReader(tmp_path / "out" / "pixel_codec" / "lossless.mcz") as reader:
         np.testing.assert_array_equal(reader.read()[:, 0, 0], np.arange(4, MOST_SLICES + 4))
 
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from monai_compress.codecs.pixel import fit
-from monai_compress.codecs.pixel.codec import PixelCodec
 from monai_compress.codecs.pixel.fit import fit_context_model, join, sample_group, train_network
 from monai_compress.codecs.pixel.model import ContextModel
+from monai_compress.codecs.pixel.slice_group import SliceGroupCoder
 from monai_compress.errors import TrainingError
 from monai_compress.networks.context import ContextNetwork
 
@@ -55,7 +55,7 @@ def test_a_fitted_network_makes_smaller_streams(groups, clock) -> None:
     assert model.tensors["hidden1.bias"].shape == (32,)
     assert ContextModel.from_bytes(model.to_bytes()).hash == model.hash
     other = contracts.scan(3, 48, 44, noise=6, seed=9)
-    codec, untrained = PixelCodec(model), PixelCodec(start)
+    codec, untrained = SliceGroupCoder(model), SliceGroupCoder(start)
     data = codec.encode(other)
     assert len(data) < len(untrained.encode(other))
     assert np.array_equal(codec.decode(data, other.shape, other.dtype), other)
@@ -93,7 +93,7 @@ def test_progress_is_told(groups, clock) -> None:
 @pytest.mark.parametrize("bound", [1, 5, [1, 2, 10]])
 def test_near_lossless_fits(groups, clock, bound) -> None:
     model = fit_context_model(groups, seconds=4, hidden=(16, 16), pixels=2000, bound=bound)
-    contracts.check_codec(lambda **options: PixelCodec(model, **options), groups[0], 5, None)
+    contracts.check_codec(lambda **options: SliceGroupCoder(model, **options), groups[0], 5, None)
 
 
 def test_groups_may_weigh_more(groups, clock) -> None:

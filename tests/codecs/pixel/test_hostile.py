@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monai_compress.codecs.pixel.codec import CODED, DEFLATED, PixelCodec
+from monai_compress.codecs.pixel.slice_group import CODED, DEFLATED, SliceGroupCoder
 from monai_compress.errors import CorruptStream, StreamError, TruncatedStream
 
 _SPEC = importlib.util.spec_from_file_location("contracts", Path(__file__).parents[2] / "contracts.py")
@@ -98,7 +98,7 @@ def coded(slices, codec):
 
 @pytest.fixture(scope="module")
 def codec(model):
-    return PixelCodec(model, threads=1)
+    return SliceGroupCoder(model, threads=1)
 
 
 def test_a_group_taken_apart_is_a_group(coded, codec, slices) -> None:
@@ -265,7 +265,7 @@ def test_another_dtype(coded, codec, dtype) -> None:
 def test_deflated_groups_that_are_damaged(model) -> None:
     rng = np.random.default_rng(2)
     noise = rng.integers(0, 256, (1, 3, 40)).astype(np.uint8)
-    codec = PixelCodec(model)
+    codec = SliceGroupCoder(model)
     data = codec.encode(noise)
     assert data[0] == DEFLATED
     for cut in range(len(data)):

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monai_compress.codecs.pixel.codec import PixelCodec
 from monai_compress.codecs.pixel.model import ContextModel
+from monai_compress.codecs.pixel.slice_group import SliceGroupCoder
 from monai_compress.codecs.pixel.weights import EFFORTS, find_context_model, load_context_model, read_context_model
 from monai_compress.errors import ModelMismatch, ModelNotFound
 
@@ -105,6 +105,6 @@ def test_a_trained_network_is_better_than_deflate() -> None:
     slices = (1000 + 60 * np.sin(x / 9) * np.cos(y / 7) + rng.normal(0, 8, (4, 64, 64))).astype(np.int16)
     noise = 8 * slices.size * np.log2(8 * np.sqrt(2 * np.pi * np.e)) / 64
     for effort in ("fast", "default"):
-        size = len(PixelCodec(load_context_model(effort)).encode(slices))
+        size = len(SliceGroupCoder(load_context_model(effort)).encode(slices))
         # the entropy of the noise alone, a fifth more, and what a group costs besides
         assert size < 1.2 * noise + 400, f"{effort}: {8 * size / slices.size:.2f} bits per pixel"

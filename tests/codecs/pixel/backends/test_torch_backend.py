@@ -14,10 +14,10 @@ import pytest
 import torch
 
 from monai_compress.codecs.pixel.backends import numba_backend, torch_backend
-from monai_compress.codecs.pixel.codec import PixelCodec
 from monai_compress.codecs.pixel.group import GroupParameters, choose_parameters
 from monai_compress.codecs.pixel.model import ContextModel
 from monai_compress.codecs.pixel.neighborhood import INPUTS
+from monai_compress.codecs.pixel.slice_group import SliceGroupCoder
 from monai_compress.errors import CorruptStream
 
 
@@ -164,7 +164,7 @@ def test_same_groups(bound: int, padding: int | None) -> None:
     slices = (scan((2, 33, 32)) - 1024).astype(np.int16)
     slices[:, :6, :12] = -2000
     ours, theirs = (
-        PixelCodec(MODELS["sharp"], bound=bound, padding=padding, engine=name) for name in ("torch", "compiled")
+        SliceGroupCoder(MODELS["sharp"], bound=bound, padding=padding, engine=name) for name in ("torch", "compiled")
     )
     # not through encode: it deflates what the network cannot help, as it does noise under a random network
     relative = slices.astype(np.int32) + 2000

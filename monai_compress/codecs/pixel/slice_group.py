@@ -43,7 +43,7 @@ _HEAD: Final = struct.Struct("<BBBBqII")
 _BAND: Final = struct.Struct("<I")
 
 
-class PixelCodec:
+class SliceGroupCoder:
     """Encode and decode slice groups.
 
     Args:

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from monai_compress.codecs.pixel.codec import PixelCodec
+from monai_compress.codecs.pixel.slice_group import SliceGroupCoder
 from monai_compress.codecs.pixel.weights import load_context_model
 
 _SPEC = importlib.util.spec_from_file_location("contracts", Path(__file__).parents[2] / "contracts.py")
@@ -42,13 +42,13 @@ KINDS = {
 @pytest.mark.parametrize("name", EXTREMES)
 def test_the_shared_contract(name: str, bound: int, model) -> None:
     slices, padding = EXTREMES[name]
-    contracts.check_codec(partial(PixelCodec, model), slices, bound, padding)
+    contracts.check_codec(partial(SliceGroupCoder, model), slices, bound, padding)
 
 
 @pytest.mark.parametrize("bound", BOUNDS)
 @pytest.mark.parametrize("effort", ["fast", "default"])
 def test_the_shared_contract_with_the_networks_that_ship(effort: str, bound: int) -> None:
-    make = partial(PixelCodec, load_context_model(effort, bound))
+    make = partial(SliceGroupCoder, load_context_model(effort, bound))
     for name in ("several slices", "one slice", "padding", "full range int16"):
         slices, padding = EXTREMES[name]
         contracts.check_codec(make, slices, bound, padding)
@@ -79,46 +79,46 @@ def groups(draw):
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(groups())
 def test_the_bound_holds(model, problem) -> None:
-    contracts.check_codec(partial(PixelCodec, model), *problem)
+    contracts.check_codec(partial(SliceGroupCoder, model), *problem)
 
 
 @pytest.mark.parametrize("bound", [300, 32767, 65535, 100_000])
 def test_bounds_larger_than_the_image(bound: int, model) -> None:
     slices = contracts.scan(2, 34, 20)
-    contracts.check_codec(partial(PixelCodec, model), slices, bound, None)
-    contracts.check_codec(partial(PixelCodec, model), contracts.padded(slices, -2000), bound, -2000)
-    contracts.check_codec(partial(PixelCodec, model), slices, bound, int(slices[0, 9, 9]))
+    contracts.check_codec(partial(SliceGroupCoder, model), slices, bound, None)
+    contracts.check_codec(partial(SliceGroupCoder, model), contracts.padded(slices, -2000), bound, -2000)
+    contracts.check_codec(partial(SliceGroupCoder, model), slices, bound, int(slices[0, 9, 9]))
 
 
 def test_near_lossless_twice_is_near_lossless_once(model) -> None:
     slices = contracts.scan(2, 40, 30)
-    codec = PixelCodec(model, bound=3)
+    codec = SliceGroupCoder(model, bound=3)
     _, once = codec.encode_with_result(slices)
-    _, again = PixelCodec(model, bound=3).encode_with_result(once)
+    _, again = SliceGroupCoder(model, bound=3).encode_with_result(once)
     assert np.array_equal(once, again)
 
 
 def test_a_wider_range_than_16_bits_is_refused(model) -> None:
     slices = np.zeros((1, 20, 20), np.int32)
     slices[0, 0, 0] = 65535
-    assert PixelCodec(model).encode(slices)
+    assert SliceGroupCoder(model).encode(slices)
     slices[0, 0, 0] = 65536
     with pytest.raises(ValueError, match="65,536"):
-        PixelCodec(model).encode(slices)
+        SliceGroupCoder(model).encode(slices)
 
 
 def test_wrong_arguments(model) -> None:
     with pytest.raises(ValueError, match="bound"):
-        PixelCodec(model, bound=-1)
+        SliceGroupCoder(model, bound=-1)
     with pytest.raises(ValueError, match="engine"):
-        PixelCodec(model, engine="fpga")
+        SliceGroupCoder(model, engine="fpga")
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64, np.bool_])
 def test_what_are_no_integers_is_refused(kind, model) -> None:
     slices = (np.random.default_rng(0).normal(0, 3, (1, 20, 20)) + 0.4).astype(kind)
     with pytest.raises((TypeError, ValueError)):
-        PixelCodec(model).encode(slices)
+        SliceGroupCoder(model).encode(slices)
 
 
 @pytest.mark.parametrize("padding", [np.int16(32767), np.int16(-32768), np.uint16(40000)])
@@ -129,16 +129,16 @@ def test_padding_may_be_a_numpy_integer(padding, model) -> None:
     slices = rng.integers(low, 32768, (1, 30, 30)).astype(dtype)
     slices[0, 3:7] = padding
     if int(padding) > 0:
-        contracts.check_codec(partial(PixelCodec, model), slices, 5, padding)
+        contracts.check_codec(partial(SliceGroupCoder, model), slices, 5, padding)
     else:
-        contracts.check_codec(partial(PixelCodec, model), slices // 4 - 8192, 5, padding)
+        contracts.check_codec(partial(SliceGroupCoder, model), slices // 4 - 8192, 5, padding)
 
 
 # --- sizes
 
 
 def test_what_is_compressible_gets_small() -> None:
-    codec = PixelCodec(load_context_model("default"))
+    codec = SliceGroupCoder(load_context_model("default"))
     assert len(codec.encode(np.full((4, 40, 40), 77, np.int16))) < 350
     slices = contracts.scan(4, 40, 40, noise=3)
     assert len(codec.encode(slices)) < 0.5 * slices.nbytes
@@ -150,7 +150,7 @@ def test_what_is_compressible_gets_small() -> None:
 )
 def test_long_and_thin(shape, model) -> None:
     slices = (np.indices(shape).sum(0) // 3 % 251).astype(np.uint8)
-    codec = PixelCodec(model)
+    codec = SliceGroupCoder(model)
     assert np.array_equal(codec.decode(codec.encode(slices), shape, np.uint8), slices)
 
 
@@ -158,7 +158,7 @@ def test_long_and_thin(shape, model) -> None:
 def test_more_rows_than_255_bands_hold(shape, model) -> None:
     slices = np.zeros(shape, np.uint8)
     slices.flat[::97] = 3
-    codec = PixelCodec(model)
+    codec = SliceGroupCoder(model)
     assert np.array_equal(codec.decode(codec.encode(slices), shape, np.uint8), slices)
 
 
@@ -170,7 +170,7 @@ def test_more_rows_than_255_bands_hold(shape, model) -> None:
 def test_the_second_decoder_reads_it(name: str, bound: int, model, reference) -> None:
     slices, padding = EXTREMES[name]
     slices = slices[:, :, :20]
-    data, result = PixelCodec(model, bound=bound, padding=padding).encode_with_result(slices)
+    data, result = SliceGroupCoder(model, bound=bound, padding=padding).encode_with_result(slices)
     network = reference.read_network(model.to_bytes())
     found = reference.decode_group(data, slices.shape, slices.dtype.newbyteorder("="), network)
     assert np.array_equal(found, result)
