@@ -43,7 +43,7 @@ from rich.console import Console
 from rich.table import Table
 
 from monai_compress.data import Item, data_hash
-from monai_compress.phantom import chest_phantom, scan, write_series
+from monai_compress.phantom import chest_phantom, simulate_scan, write_series
 
 GROUPS = ("bytes", "speed", "startup", "many", "memory")
 SPEED_METHODS = (*JPEGS, TOMOZ)
@@ -121,7 +121,7 @@ def measure_speed(book: Book, title: str, source: Path, found: list[Method], wor
 def measure_startup(book: Book, work: Path, rounds: int) -> None:
     """Whole runs over one slice of 64 x 64: the first with nothing compiled, then the others."""
     source = work / "one"
-    write_series(scan(chest_phantom(0), slices=1, size=64), source)
+    write_series(simulate_scan(chest_phantom(0), slices=1, size=64), source)
     with fresh(work) as (packed, back), tempfile.TemporaryDirectory() as compiled:
         env = {"NUMBA_CACHE_DIR": compiled}
         taken: dict[str, list[float]] = {"pack": [], "unpack": []}

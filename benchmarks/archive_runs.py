@@ -22,7 +22,7 @@ from pixel_scans import simulated
 from pydicom import dcmread
 
 from monai_compress.files import is_temporary
-from monai_compress.phantom import chest_phantom, scan, write_series
+from monai_compress.phantom import chest_phantom, simulate_scan, write_series
 
 PROC = Path("/proc")
 
@@ -189,7 +189,7 @@ def _metadata(path: Path) -> tuple[int, int]:
 def long_series(folder: Path, count: int) -> None:
     """One series of so many slices of 512 x 512, made of eight simulated ones."""
     folder.mkdir(parents=True)
-    template = dcmread(write_series(scan(chest_phantom(0), slices=1, size=512), folder / "template")[0])
+    template = dcmread(write_series(simulate_scan(chest_phantom(0), slices=1, size=512), folder / "template")[0])
     (folder / "template" / "slice_0001.dcm").unlink()
     (folder / "template").rmdir()
     for index, pixels in enumerate(cycled(simulated(slices=8), count)):
@@ -202,7 +202,7 @@ def long_series(folder: Path, count: int) -> None:
 
 def many_series(folder: Path, count: int, per_series: int = 100, size: int = 64) -> None:
     """So many small files of simulated series."""
-    templates = write_series(scan(chest_phantom(0), slices=per_series, size=size), folder / "template")
+    templates = write_series(simulate_scan(chest_phantom(0), slices=per_series, size=size), folder / "template")
     heads = [dcmread(path, stop_before_pixels=True) for path in templates]
     contents = [path.read_bytes() for path in templates]
     for path in templates:
@@ -224,7 +224,7 @@ def mixed_tree(folder: Path, series: int = 4, slices: int = 8, size: int = 96) -
 
     syntaxes = ("explicit", "implicit", "deflated", "jpeg-ls")
     for number in range(series):
-        volume = scan(chest_phantom(number), slices=slices, size=size)
+        volume = simulate_scan(chest_phantom(number), slices=slices, size=size)
         write_series(volume, folder / f"patient{number}" / "ct", syntax=syntaxes[number % len(syntaxes)])
     write_series(volume, folder / "frames", multiframe=True)
     hu = volume.hu.astype(np.int16)

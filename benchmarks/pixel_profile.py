@@ -20,7 +20,6 @@ import numpy as np
 from numba import njit
 from record import emit
 
-from monai_compress import chest_phantom, scan
 from monai_compress.codecs.pixel.backends import inputs as walk_inputs
 from monai_compress.codecs.pixel.backends import mixture as walk_mixture
 from monai_compress.codecs.pixel.backends.dense import instruction
@@ -30,6 +29,7 @@ from monai_compress.codecs.pixel.backends.wavefront import Rules, Slices
 from monai_compress.codecs.pixel.neighborhood import TAPS_2D, TAPS_3D
 from monai_compress.codecs.pixel.slice_group import SliceGroupCoder
 from monai_compress.codecs.pixel.weights import load_context_model
+from monai_compress.phantom import chest_phantom, simulate_scan
 
 ROUNDS, REPEATS = 7, 4000
 
@@ -118,7 +118,7 @@ def parts(effort: str) -> dict[str, float]:
 
 def steps() -> dict[str, dict[str, float]]:
     """Seconds in the functions that take longest, encoding and decoding one group with one thread."""
-    slices = scan(chest_phantom(1), slices=16, size=256).hu
+    slices = simulate_scan(chest_phantom(1), slices=16, size=256).hu
     codec = SliceGroupCoder(load_context_model(), threads=1)
     data = codec.encode(slices)
     shape = (len(slices), *slices.shape[1:])

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from monai_compress.data import Item, data_hash
 from monai_compress.dicom import DicomImage, find_series, read_image
 from monai_compress.errors import InputError
-from monai_compress.phantom import chest_phantom, scan
+from monai_compress.phantom import chest_phantom, simulate_scan
 from monai_compress.sources import walk
 
 Integers = NDArray[np.integer[Any]]
@@ -132,7 +132,7 @@ def _middle(slices: tuple[str, ...], count: int | None) -> tuple[str, ...]:
 
 def simulated(size: int = 512, slices: int = 4) -> Integers:
     """A simulated chest, (slices, rows, columns), stored as a scanner stores it."""
-    return (scan(chest_phantom(0), slices=slices, size=size).hu + 1024).astype(np.uint16)
+    return (simulate_scan(chest_phantom(0), slices=slices, size=size).hu + 1024).astype(np.uint16)
 
 
 def readable(scans: Sequence[Scan], tell: Callable[[str], None]) -> Iterator[tuple[Scan, Integers, dict[str, Any]]]:

@@ -14,17 +14,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-from monai_compress import SeriesArchive, chest_phantom, scan, write_series
+from monai_compress import SeriesArchive
 from monai_compress.batch.pack import pack
 from monai_compress.batch.plan import plan
 from monai_compress.batch.unpack import select, unpack
+from monai_compress.phantom import chest_phantom, simulate_scan, write_series
 
 archives = Path(sys.argv[2] if len(sys.argv) > 2 else "study-archives")
 
 with tempfile.TemporaryDirectory() as folder:
     study, restored = Path(sys.argv[1] if len(sys.argv) > 1 else folder + "/study"), Path(folder, "restored")
     if len(sys.argv) == 1:
-        write_series(scan(chest_phantom(5), slices=8, size=128), study / "CT", vendor="siemens")
+        write_series(simulate_scan(chest_phantom(5), slices=8, size=128), study / "CT", vendor="siemens")
         (study / "note.txt").write_text("a file of any kind\n")
 
     packed = pack(plan([study]), archives)

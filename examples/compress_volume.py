@@ -14,12 +14,13 @@ import tempfile
 
 import numpy as np
 
-from monai_compress import StreamReader, StreamWriter, chest_phantom, compress, decompress, inspect, scan, write_series
+from monai_compress import StreamReader, StreamWriter, compress, decompress, inspect
 from monai_compress.images import read_stored
+from monai_compress.phantom import chest_phantom, simulate_scan, write_series
 
 with tempfile.TemporaryDirectory() as folder:
     if len(sys.argv) == 1:
-        write_series(scan(chest_phantom(5), slices=8, size=160), folder, vendor="ge")
+        write_series(simulate_scan(chest_phantom(5), slices=8, size=160), folder, vendor="ge")
     image = read_stored(sys.argv[1] if len(sys.argv) > 1 else folder)
     stored = image.slices  # integers as the files have them, (slices, rows, columns)
 print(f"{stored.shape} {stored.dtype}, {stored.nbytes:,} bytes")

@@ -14,14 +14,17 @@ import tempfile
 
 import numpy as np
 
-from monai_compress import chest_phantom, scan, slice_transforms, write_series
+from monai_compress import slice_transforms
+from monai_compress.phantom import chest_phantom, simulate_scan, write_series
 from monai_compress.transforms import LoadCT
 
 with tempfile.TemporaryDirectory() as folder:
     if len(sys.argv) > 1:
         locator = sys.argv[1]
     else:
-        locator = str(write_series(scan(chest_phantom(3), slices=2, size=160, z_range_mm=(140, 145)), folder)[0])
+        locator = str(
+            write_series(simulate_scan(chest_phantom(3), slices=2, size=160, z_range_mm=(140, 145)), folder)[0]
+        )
 
     raw = LoadCT()(locator)  # MetaTensor (1, rows, columns), HU
     print(f"the file: {tuple(raw.shape[1:])}, {float(raw.min()):.0f} to {float(raw.max()):.0f} {raw.meta['unit']}")

@@ -16,15 +16,16 @@ from pathlib import Path
 
 import nibabel as nib
 
-from monai_compress import chest_phantom, evaluate, find_slices, load_model, save_model, scan, write_series
+from monai_compress import evaluate, find_slices, load_model, save_model
 from monai_compress.engines.reconstruct import series_of, write_reconstruction
 from monai_compress.networks import build_network
+from monai_compress.phantom import chest_phantom, simulate_scan, write_series
 from monai_compress.transforms import LoadCT
 
 with tempfile.TemporaryDirectory() as work:
     scans = Path(sys.argv[1] if len(sys.argv) > 1 else work + "/scans")
     if len(sys.argv) == 1:
-        write_series(scan(chest_phantom(11), slices=4, size=160), scans, vendor="philips")
+        write_series(simulate_scan(chest_phantom(11), slices=4, size=160), scans, vendor="philips")
     if len(sys.argv) < 3:
         save_model(work + "/model", build_network("compact"))
     model = load_model(sys.argv[2] if len(sys.argv) > 2 else work + "/model")

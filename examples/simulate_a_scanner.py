@@ -14,12 +14,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from monai_compress import chest_phantom, scan, write_series
-from monai_compress.phantom import DEFAULT_DOSE
+from monai_compress.phantom import DEFAULT_DOSE, chest_phantom, simulate_scan, write_series
 
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else "simulated-chest")
 phantom = chest_phantom(seed=7, nodules=3)
-clean, full, low = (scan(phantom, slices=6, size=128, dose=d) for d in (None, DEFAULT_DOSE, DEFAULT_DOSE / 10))
+clean, full, low = (simulate_scan(phantom, slices=6, size=128, dose=d) for d in (None, DEFAULT_DOSE, DEFAULT_DOSE / 10))
 
 body = clean.masks["body"]
 for name, made in (("full dose", full), ("a tenth of it", low)):

@@ -13,13 +13,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from monai_compress import TrainingConfig, build_datasets, chest_phantom, evaluate, scan, train, write_series
+from monai_compress import TrainingConfig, build_datasets, evaluate, train
+from monai_compress.phantom import chest_phantom, simulate_scan, write_series
 
 with tempfile.TemporaryDirectory() as work:
     scans = Path(sys.argv[1] if len(sys.argv) > 1 else work + "/scans")
     if len(sys.argv) == 1:
         for patient in range(5):
-            write_series(scan(chest_phantom(patient), slices=4, size=64), scans / f"patient{patient}")
+            write_series(simulate_scan(chest_phantom(patient), slices=4, size=64), scans / f"patient{patient}")
 
     datasets = build_datasets(scans, size=64, max_slices=200)
     for name, items in datasets.items.items():

@@ -26,20 +26,16 @@ _PUBLIC = {
     "SeriesArchive": "archive",
     "TrainingConfig": "engines",
     "build_datasets": "data",
-    "chest_phantom": "phantom",
     "compress": "api",
     "decompress": "api",
     "evaluate": "engines",
     "find_slices": "data",
-    "head_phantom": "phantom",
     "inspect": "api",
     "load_model": "models",
     "save_model": "models",
-    "scan": "phantom",
     "slice_transforms": "transforms",
     "train": "engines",
     "write_report": "report",
-    "write_series": "phantom",
 }
 
 __all__ = ["__version__", *_PUBLIC]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from monai_compress.phantom import chest_phantom, scan, write_series
+from monai_compress.phantom import chest_phantom, simulate_scan, write_series
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 
@@ -35,8 +35,8 @@ archive, peers, runs = map(load, ("archive", "archive_peers", "archive_runs"))
 def source(tmp_path_factory):
     """Two simulated series, JPEG-LS and implicit, and a file that is no DICOM."""
     folder = tmp_path_factory.mktemp("source")
-    write_series(scan(chest_phantom(0), slices=3, size=64), folder / "a", syntax="jpeg-ls")
-    write_series(scan(chest_phantom(1), slices=2, size=64), folder / "b", syntax="implicit")
+    write_series(simulate_scan(chest_phantom(0), slices=3, size=64), folder / "a", syntax="jpeg-ls")
+    write_series(simulate_scan(chest_phantom(1), slices=2, size=64), folder / "b", syntax="implicit")
     (folder / "b" / "notes.txt").write_text("no image")
     return folder
 

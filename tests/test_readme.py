@@ -20,12 +20,13 @@ import pytest
 from click.testing import CliRunner
 
 import monai_compress
-from monai_compress import TrainingConfig, chest_phantom, scan, write_series
+from monai_compress import TrainingConfig
 from monai_compress.cli import main
 from monai_compress.engines.config import SCHEDULERS
 from monai_compress.losses import LOSSES
 from monai_compress.metrics import METRICS
 from monai_compress.networks import PRESETS
+from monai_compress.phantom import chest_phantom, simulate_scan, write_series
 from monai_compress.transforms import AUGMENTATIONS, WINDOWS
 
 TREE = Path(__file__).resolve().parents[1]
@@ -80,7 +81,7 @@ def desk(tmp_path, monkeypatch):
 
 def simulate(folder: Path, patients: range) -> None:
     for patient in patients:
-        scanned = scan(chest_phantom(patient), slices=1, size=64, workers=1)
+        scanned = simulate_scan(chest_phantom(patient), slices=1, size=64, workers=1)
         write_series(scanned, folder / f"patient{patient}", syntax="jpeg-ls", vendor="siemens")
 
 

@@ -21,10 +21,10 @@ import numpy as np
 import pydicom
 import pytest
 
-from monai_compress import chest_phantom, scan, write_series
 from monai_compress.archive import ArchiveSettings, SourceFile, write_archive
 from monai_compress.archive.formats.find import cut
 from monai_compress.archive.formats.layout import Cut
+from monai_compress.phantom import chest_phantom, simulate_scan, write_series
 
 FIXTURES = Path(__file__).parent / "fixtures"
 ARCHIVES = FIXTURES / "v1" / "archives"
@@ -55,7 +55,7 @@ def decode() -> Decode:
 @pytest.fixture(scope="module")
 def series(tmp_path_factory) -> Callable[[str], Path]:
     """The folder of a small series in a transfer syntax."""
-    chest = scan(chest_phantom(3), size=48, slices=4)
+    chest = simulate_scan(chest_phantom(3), size=48, slices=4)
 
     @functools.cache
     def write(syntax: str) -> Path:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from .chest import chest_phantom
 from .head import head_phantom
-from .scanner import DEFAULT_DOSE, Scan, scan
+from .scanner import DEFAULT_DOSE, Scan, simulate_scan
 from .shapes import Phantom
 from .vendors import VENDORS
 from .write import SYNTAXES, write_series
@@ -22,6 +22,6 @@ __all__ = [
     "Scan",
     "chest_phantom",
     "head_phantom",
-    "scan",
+    "simulate_scan",
     "write_series",
 ]

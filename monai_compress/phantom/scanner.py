@@ -68,7 +68,7 @@ class Scan:
     seed: int
 
 
-def scan(
+def simulate_scan(
     phantom: Phantom,
     *,
     slices: int = 64,

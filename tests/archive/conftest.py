@@ -14,10 +14,9 @@ import numpy as np
 import pydicom
 import pytest
 
-from monai_compress import chest_phantom, scan
 from monai_compress.archive import ArchiveReport, ArchiveSettings, SeriesArchive, SourceFile, restore, write_archive
 from monai_compress.archive.formats.find import Cut, cut
-from monai_compress.phantom import Scan
+from monai_compress.phantom import Scan, chest_phantom, simulate_scan
 
 DATA = Path(pydicom.__file__).parent / "data" / "test_files"
 
@@ -25,7 +24,7 @@ DATA = Path(pydicom.__file__).parent / "data" / "test_files"
 @pytest.fixture(scope="session")
 def small_scan() -> Scan:
     """Five slices of 32 x 32."""
-    return scan(chest_phantom(5), slices=5, size=32, workers=1)
+    return simulate_scan(chest_phantom(5), slices=5, size=32, workers=1)
 
 
 @pytest.fixture(scope="session")

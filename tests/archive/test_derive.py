@@ -12,10 +12,10 @@ import numpy as np
 import pydicom
 import pytest
 
-from monai_compress import write_series
 from monai_compress.archive import ArchiveSettings, SeriesArchive, derive, write_archive, writer
 from monai_compress.dicom.read import read_image
 from monai_compress.errors import PromiseBroken
+from monai_compress.phantom import write_series
 
 
 def errors_hu(written: list[Path], archive: SeriesArchive) -> list[float]:

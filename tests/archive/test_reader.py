@@ -16,12 +16,11 @@ from pydicom import dcmread
 from pydicom.datadict import keyword_for_tag
 
 import monai_compress
-from monai_compress import write_series
 from monai_compress.archive import ArchiveInfo, SeriesArchive, restore
 from monai_compress.bitstream.sections import SECTION_HEAD_BYTES
 from monai_compress.dicom.read import read_header, read_image
 from monai_compress.errors import CompressionError, CorruptStream, InputError, ModelNotFound, TruncatedStream
-from monai_compress.phantom import SYNTAXES
+from monai_compress.phantom import SYNTAXES, write_series
 from monai_compress.sources import quiet
 
 

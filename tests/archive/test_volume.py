@@ -10,12 +10,11 @@ import pytest
 import torch
 from monai.transforms import LoadImaged
 
-from monai_compress import write_series
 from monai_compress.archive import SeriesArchive
 from monai_compress.dicom.read import read_image
 from monai_compress.errors import CompressionError, NiftiError
 from monai_compress.images.nifti import read_volume
-from monai_compress.phantom import SYNTAXES
+from monai_compress.phantom import SYNTAXES, write_series
 from monai_compress.transforms import LoadCT, MczReader
 
 

@@ -19,7 +19,6 @@ import pydicom
 import pytest
 from pydicom.uid import ExplicitVRBigEndian
 
-from monai_compress import write_series
 from monai_compress.archive import (
     ArchiveSettings,
     SeriesArchive,
@@ -32,7 +31,7 @@ from monai_compress.archive import (
 )
 from monai_compress.archive.formats.find import Cut, cut
 from monai_compress.errors import InputError, ModelError, OutputError, PromiseBroken
-from monai_compress.phantom import SYNTAXES, VENDORS
+from monai_compress.phantom import SYNTAXES, VENDORS, write_series
 
 
 def ways(path: Path) -> dict[str, str]:

@@ -13,7 +13,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from monai_compress import chest_phantom, scan, write_series
+from monai_compress.phantom import chest_phantom, simulate_scan, write_series
 
 Tree = dict[str, bytes | None]
 
@@ -34,7 +34,7 @@ def contents() -> Callable[[Path], Tree]:
 @pytest.fixture(scope="session")
 def made_tree(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("made") / "in"
-    phantom = scan(chest_phantom(5), slices=3, size=32, workers=1)
+    phantom = simulate_scan(chest_phantom(5), slices=3, size=32, workers=1)
     write_series(phantom, root / "a" / "ct", vendor="ge")
     # a series whose files are scattered, and called as nobody would call them
     for number, file in enumerate(write_series(phantom, root / "b" / "x", vendor="siemens", syntax="implicit")):

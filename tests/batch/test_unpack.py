@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monai_compress import api, chest_phantom, scan, write_series
+from monai_compress import api
 from monai_compress.archive import ArchiveSettings, write_archive
 from monai_compress.archive.formats.find import cut
 from monai_compress.archive.writer import SourceFile
@@ -25,6 +25,7 @@ from monai_compress.batch.unpack import ignores_case, select, unpack
 from monai_compress.batch.workers import Workers
 from monai_compress.errors import InputError, OutputError
 from monai_compress.files import output_error
+from monai_compress.phantom import chest_phantom, simulate_scan, write_series
 
 
 @pytest.fixture(scope="module")
@@ -236,7 +237,7 @@ def test_what_looks_like_a_leftover_of_its_neighbour_comes_back(tmp_path):
 
 def test_a_file_that_became_another_comes_back_as_it_is_now(tmp_path):
     source = tmp_path / "in"
-    write_series(scan(chest_phantom(1), slices=2, size=16), source)
+    write_series(simulate_scan(chest_phantom(1), slices=2, size=16), source)
     first = next(source.iterdir())
     pack(plan([source]), tmp_path / "out")
     first.write_text("a note now")

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from monai_compress import StreamReader, StreamWriter, api, chest_phantom, scan, write_series
+from monai_compress import StreamReader, StreamWriter, api
 from monai_compress.cli import main
 from monai_compress.images import read_stored
+from monai_compress.phantom import chest_phantom, simulate_scan, write_series
 
 PERSON = ("SIMULATED", "20000101")  # name and dates in what write_series writes
 
@@ -44,7 +45,7 @@ def raw(path):
 
 @pytest.fixture(scope="module")
 def scanned():
-    return scan(chest_phantom(5), slices=6, size=48, workers=1)
+    return simulate_scan(chest_phantom(5), slices=6, size=48, workers=1)
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,11 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from monai_compress import api, chest_phantom, scan, write_series
+from monai_compress import api
 from monai_compress.cli import main
 from monai_compress.cli.fit_pixel import RUN, choose_runs
 from monai_compress.data import Item
+from monai_compress.phantom import chest_phantom, simulate_scan, write_series
 from monai_compress.streams import writer
 
 
@@ -26,7 +27,7 @@ def call(*arguments):
 def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     for patient in range(3):
-        write_series(scan(chest_phantom(patient), slices=3, size=48, workers=1), folder / f"{patient}")
+        write_series(simulate_scan(chest_phantom(patient), slices=3, size=48, workers=1), folder / f"{patient}")
     Image.new("L", (48, 48)).save(folder / "picture.png")
     return folder
 

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from monai_compress import api, chest_phantom, scan, write_series
+from monai_compress import api
 from monai_compress.cli import main
+from monai_compress.phantom import chest_phantom, simulate_scan, write_series
 
 PERSON = ("SIMULATED", "20000101")  # name and dates in what write_series writes
 
@@ -56,7 +57,7 @@ def fingerprint(folder):
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
     root = tmp_path_factory.mktemp("tree") / "in"
-    phantom = scan(chest_phantom(5), slices=3, size=32, workers=1)
+    phantom = simulate_scan(chest_phantom(5), slices=3, size=32, workers=1)
     write_series(phantom, root / "a", vendor="ge")
     write_series(phantom, root / "b", vendor="siemens", syntax="rle")
     np.save(root / "p.npy", np.arange(600, dtype=np.int16).reshape(20, 30))

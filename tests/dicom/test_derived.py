@@ -28,7 +28,7 @@ from pydicom.uid import (
 from monai_compress.dicom import check_ct
 from monai_compress.dicom.derived import METHOD, derived_header, refused_derivation
 from monai_compress.errors import DicomError, NotDicom
-from monai_compress.phantom import VENDORS, Scan, chest_phantom, scan, write_series
+from monai_compress.phantom import VENDORS, Scan, chest_phantom, simulate_scan, write_series
 from monai_compress.sources import quiet
 
 CHANGED = [
@@ -46,7 +46,7 @@ CHANGED = [
 
 @pytest.fixture(scope="module")
 def chest() -> Scan:
-    return scan(chest_phantom(3, metal=True), slices=1, size=48, z_range_mm=(190.0, 192.5))
+    return simulate_scan(chest_phantom(3, metal=True), slices=1, size=48, z_range_mm=(190.0, 192.5))
 
 
 def _bytes(ds: Dataset) -> bytes:

@@ -22,10 +22,10 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from monai_compress import chest_phantom, scan, write_series
 from monai_compress.dicom import PADDING_HU, read_header, read_image
 from monai_compress.dicom.read import padding_range
 from monai_compress.errors import DicomError, NoPixels, NotDicom, UndecodablePixels
+from monai_compress.phantom import chest_phantom, simulate_scan, write_series
 
 
 def test_stored_values_hu_and_geometry(ct, save, noise):
@@ -341,7 +341,7 @@ def test_reading_does_not_change_pydicom_for_others(ct, save, noise):
 @pytest.mark.parametrize("kept", [132, 700])
 def test_zeros_in_place_of_the_rest_are_no_elements(tmp_path, kept):
     """A copy that was broken off on a disk that had made room for it; 8 bytes at a time this would take minutes."""
-    path = next(iter(write_series(scan(chest_phantom(1), slices=1, size=16), tmp_path / "ct")))
+    path = next(iter(write_series(simulate_scan(chest_phantom(1), slices=1, size=16), tmp_path / "ct")))
     path.write_bytes(path.read_bytes()[:kept] + bytes(2**25))
     with pytest.raises(DicomError):
         read_image(path)

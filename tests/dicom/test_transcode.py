@@ -28,13 +28,13 @@ from pydicom.uid import (
 from monai_compress.dicom import transcode
 from monai_compress.dicom.transcode import LOSSLESS, explicit_copy
 from monai_compress.errors import CompressionError, DicomError, NoPixels, NotDicom, UndecodablePixels
-from monai_compress.phantom import SYNTAXES, VENDORS, Scan, chest_phantom, scan, write_series
+from monai_compress.phantom import SYNTAXES, VENDORS, Scan, chest_phantom, simulate_scan, write_series
 from monai_compress.sources import quiet
 
 
 @pytest.fixture(scope="module")
 def chest() -> Scan:
-    return scan(chest_phantom(3, metal=True), slices=2, size=48, z_range_mm=(190.0, 200.0))
+    return simulate_scan(chest_phantom(3, metal=True), slices=2, size=48, z_range_mm=(190.0, 200.0))
 
 
 def _bytes(ds: Dataset) -> bytes:

@@ -11,7 +11,6 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from monai_compress import chest_phantom, scan, write_series
 from monai_compress.cli import main
 from monai_compress.data import find_slices
 from monai_compress.engines import reconstruct as reconstructing
@@ -19,6 +18,7 @@ from monai_compress.engines.reconstruct import read_index, series_of, write_reco
 from monai_compress.errors import DatasetError, InputError, OutputError
 from monai_compress.models import Model, Preprocessing, load_model, save_model
 from monai_compress.networks import BlockTransformAutoEncoder
+from monai_compress.phantom import chest_phantom, simulate_scan, write_series
 from monai_compress.transforms.load import load_slice
 
 SIZE = (16, 12)
@@ -90,7 +90,7 @@ def test_even_series_is_one_volume_voxel_by_voxel(identity, write_ct, tmp_path, 
 
 @pytest.mark.parametrize("multiframe", [False, True])
 def test_simulated_scanner_with_a_tilted_gantry(identity, tmp_path, multiframe):
-    series = scan(chest_phantom(1), slices=4, size=16, workers=1)
+    series = simulate_scan(chest_phantom(1), slices=4, size=16, workers=1)
     write_series(series, tmp_path / "in", gantry_tilt_deg=-20, multiframe=multiframe)
     model = Model(identity.network, Preprocessing((16, 16)))
     items, result = reconstruct(model, tmp_path / "in", tmp_path / "out")

@@ -12,16 +12,16 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from monai_compress import chest_phantom, scan, write_series
 from monai_compress.errors import DicomError, InputError, NiftiError
 from monai_compress.images import read_stored
 from monai_compress.images.nifti import read_volume
+from monai_compress.phantom import chest_phantom, simulate_scan, write_series
 from monai_compress.transforms import load_slice
 
 
 @pytest.fixture(scope="module")
 def scanned():
-    return scan(chest_phantom(1), slices=5, size=40, workers=1)
+    return simulate_scan(chest_phantom(1), slices=5, size=40, workers=1)
 
 
 def hu_of(rows=6, columns=8, seed=0):

@@ -11,10 +11,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from monai_compress import chest_phantom, scan, write_series
 from monai_compress.errors import CorruptStream, OutputError
 from monai_compress.images import read_stored, write_stored
 from monai_compress.images.nifti import read_volume
+from monai_compress.phantom import chest_phantom, simulate_scan, write_series
 
 AXES = {
     "RAS": np.diag([0.7, 0.8, 2.5, 1.0]),
@@ -31,7 +31,7 @@ def raw(image):
 @pytest.fixture(scope="module")
 def series(tmp_path_factory):
     folder = tmp_path_factory.mktemp("series")
-    scanned = scan(chest_phantom(3), slices=4, size=40, workers=1)
+    scanned = simulate_scan(chest_phantom(3), slices=4, size=40, workers=1)
     write_series(scanned, folder, vendor="ge")
     return folder, scanned
 

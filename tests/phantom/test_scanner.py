@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import maximum_filter, minimum_filter
 
-from monai_compress.phantom import Phantom, chest_phantom, head_phantom, scan
+from monai_compress.phantom import Phantom, chest_phantom, head_phantom, simulate_scan
 from monai_compress.phantom.scanner import HIGHEST_HU, LOWEST_HU
 from monai_compress.phantom.shapes import Painter
 
@@ -32,7 +32,7 @@ def disc(result, x, y, radius):
 @pytest.mark.parametrize("kernel", ["soft", "sharp"])
 def test_water_is_0_air_is_minus_1000(kernel):
     phantom = cylinder((50.0, 0.0, 20.0, -1000.0), (-50.0, 0.0, 20.0, 1000.0), (0.0, 50.0, 20.0, -100.0))
-    result = scan(phantom, slices=1, size=128, dose=None, kernel=kernel)
+    result = simulate_scan(phantom, slices=1, size=128, dose=None, kernel=kernel)
     for x, y, expected in ((0, -40, 0), (50, 0, -1000), (-50, 0, 1000), (0, 50, -100)):
         found = result.hu[0][disc(result, x, y, 12.0)]
         assert found.mean() == pytest.approx(expected, abs=4)
@@ -42,7 +42,7 @@ def test_water_is_0_air_is_minus_1000(kernel):
 
 def noise(kernel, dose, seed=0):
     phantom = cylinder()
-    noisy, clean = (scan(phantom, slices=1, size=128, dose=d, kernel=kernel, seed=seed) for d in (dose, None))
+    noisy, clean = (simulate_scan(phantom, slices=1, size=128, dose=d, kernel=kernel, seed=seed) for d in (dose, None))
     return (noisy.hu[0].astype(float) - clean.hu[0]), disc(clean, 0, 0, 60.0)
 
 
@@ -76,7 +76,7 @@ def test_soft_noise_is_correlated_and_poor_in_low_frequencies():
 
 def test_noise_depends_on_seed_slice_and_patient_but_not_on_the_kernel():
     phantom = cylinder()
-    a, b = (scan(phantom, slices=2, size=64, dose=1e5, seed=seed).hu.astype(int) for seed in (0, 1))
+    a, b = (simulate_scan(phantom, slices=2, size=64, dose=1e5, seed=seed).hu.astype(int) for seed in (0, 1))
     assert (a != b).any()
     assert (a[0] != a[1]).any()
     soft, sharp = (noise(kernel, 2e5)[0][50:78, 50:78].ravel() for kernel in ("soft", "sharp"))
@@ -85,7 +85,7 @@ def test_noise_depends_on_seed_slice_and_patient_but_not_on_the_kernel():
 
 def test_result_does_not_depend_on_workers_or_on_chance():
     phantom = chest_phantom(0, nodules=1)
-    one, three = (scan(phantom, slices=10, size=32, workers=workers) for workers in (1, 3))
+    one, three = (simulate_scan(phantom, slices=10, size=32, workers=workers) for workers in (1, 3))
     np.testing.assert_array_equal(one.hu, three.hu)
     np.testing.assert_array_equal(one.truth_hu, three.truth_hu)
     for name, mask in one.masks.items():
@@ -94,7 +94,7 @@ def test_result_does_not_depend_on_workers_or_on_chance():
 
 @pytest.mark.parametrize(("make", "rows"), [(chest_phantom, "CHEST"), (head_phantom, "HEAD")])
 def test_same_on_every_machine_to_1_hu(make, rows):
-    result = scan(make(0), slices=3, size=32)
+    result = simulate_scan(make(0), slices=3, size=32)
     found = result.hu[1, 4:28:4, 4:28:4].astype(int)
     np.testing.assert_allclose(found, GOLDEN[rows], atol=1)
 
@@ -120,7 +120,7 @@ GOLDEN = {
 
 
 def test_truth_is_what_the_scan_shows_where_nothing_is_near():
-    result = scan(chest_phantom(5), slices=3, size=256, dose=None)
+    result = simulate_scan(chest_phantom(5), slices=3, size=256, dose=None)
     hu, truth = (a[1].astype(float) for a in (result.hu, result.truth_hu))
     body = result.masks["body"][1]
     flat = maximum_filter(truth, 7) - minimum_filter(truth, 7) < 25
@@ -135,7 +135,7 @@ def test_thick_slices_average():
     painter = Painter(np.array([-100.0, 100.0]))
     painter.ellipsoid([0, 0, 10], [40, 40, 2.2], 0.0)
     phantom = Phantom("plate", 0, painter.parts(), (), (10.0, 10.0), fov_mm=120.0, extent_mm=120.0)
-    thin, thick = (scan(phantom, slices=1, size=64, dose=None, thickness_mm=t) for t in (1.0, 10.0))
+    thin, thick = (simulate_scan(phantom, slices=1, size=64, dose=None, thickness_mm=t) for t in (1.0, 10.0))
     assert thin.hu[0, 32, 32] == pytest.approx(0, abs=6)
     assert -900 < thick.hu[0, 32, 32] < -300
     assert thick.truth_hu[0, 32, 32] == pytest.approx(thick.hu[0, 32, 32], abs=10)
@@ -143,7 +143,7 @@ def test_thick_slices_average():
 
 def test_masks_and_truth_of_findings():
     phantom = chest_phantom(8, nodules=3, calcifications=3, metal=True)
-    result = scan(phantom, slices=44, size=96, dose=None, thickness_mm=2.0)
+    result = simulate_scan(phantom, slices=44, size=96, dose=None, thickness_mm=2.0)
     assert set(result.masks) == {"body", "lung", "nodule", "calcification", "metal"}
     for name, mask in result.masks.items():
         assert mask.shape == result.hu.shape
@@ -160,7 +160,7 @@ def test_masks_and_truth_of_findings():
 def test_geometry_and_field_of_view():
     phantom = chest_phantom(1)
     seen = []
-    result = scan(
+    result = simulate_scan(
         phantom, slices=10, size=48, fov_mm=300.0, z_range_mm=(50.0, 68.0), progress=lambda *n: seen.append(n)
     )
     assert result.hu.dtype == result.truth_hu.dtype == np.int16
@@ -189,4 +189,4 @@ def test_geometry_and_field_of_view():
 )
 def test_wrong_arguments_are_refused(wrong):
     with pytest.raises(ValueError, match=r"."):
-        scan(chest_phantom(0), **{"slices": 2, "size": 32, **wrong})
+        simulate_scan(chest_phantom(0), **{"slices": 2, "size": 32, **wrong})

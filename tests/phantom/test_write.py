@@ -12,12 +12,12 @@ from pydicom import uid
 from monai_compress.dicom.read import check_ct, read_header, read_image
 from monai_compress.dicom.series import find_series
 from monai_compress.errors import OutputError
-from monai_compress.phantom import SYNTAXES, VENDORS, chest_phantom, head_phantom, scan, write_series
+from monai_compress.phantom import SYNTAXES, VENDORS, chest_phantom, head_phantom, simulate_scan, write_series
 
 
 @pytest.fixture(scope="module")
 def chest():
-    return scan(chest_phantom(3, metal=True), slices=3, size=48, z_range_mm=(190.0, 200.0))
+    return simulate_scan(chest_phantom(3, metal=True), slices=3, size=48, z_range_mm=(190.0, 200.0))
 
 
 def hu_of(ds):
@@ -147,8 +147,8 @@ def test_identity_is_simulated_and_the_same_each_time(chest, tmp_path):
 
 
 def test_uids_tell_series_patients_and_forms_apart(chest, tmp_path):
-    other = scan(chest_phantom(3), slices=3, size=48, kernel="sharp")
-    head = scan(head_phantom(3), slices=1, size=48)
+    other = simulate_scan(chest_phantom(3), slices=3, size=48, kernel="sharp")
+    head = simulate_scan(head_phantom(3), slices=1, size=48)
     written = [
         write_series(chest, tmp_path / "1"),
         write_series(chest, tmp_path / "2", vendor="siemens"),

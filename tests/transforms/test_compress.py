@@ -10,9 +10,10 @@ import torch
 from monai.data import MetaTensor
 from monai.transforms import Compose, LoadImage, LoadImaged
 
-from monai_compress import Compressd, Decompressd, chest_phantom, compress, decompress, scan, write_series
+from monai_compress import Compressd, Decompressd, compress, decompress
 from monai_compress.cli import main
 from monai_compress.errors import CorruptStream, TruncatedStream
+from monai_compress.phantom import chest_phantom, simulate_scan, write_series
 from monai_compress.transforms import Compress, Decompress, LoadCT, LoadCTd, MczReader
 
 RAS = np.array([[0.1, -0.7, 0, 4], [-0.8, 0.1, 0, 5], [0, 0, 2.5, 6], [0, 0, 0, 1.0]])
@@ -25,7 +26,7 @@ def values(shape, dtype="int16", seed=0):
 @pytest.fixture(scope="module")
 def series(tmp_path_factory):
     folder = tmp_path_factory.mktemp("series")
-    files = write_series(scan(chest_phantom(2), slices=3, size=40, workers=1), folder / "in", vendor="ge")
+    files = write_series(simulate_scan(chest_phantom(2), slices=3, size=40, workers=1), folder / "in", vendor="ge")
     main(["compress", str(folder / "in"), "-o", str(folder / "scan.mcz")], standalone_mode=False)
     return files, folder / "scan.mcz"
 

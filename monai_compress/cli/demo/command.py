@@ -96,7 +96,7 @@ def _is_demo(folder: Path) -> bool:
 
 def _simulate(console: Console, folder: Path, seed: int) -> Path:
     """Scan random chests with alternating kernels and vendors' habits to DICOM."""
-    from ...phantom import chest_phantom, scan, write_series
+    from ...phantom import chest_phantom, simulate_scan, write_series
 
     per_patient = SLICES // SIMULATED_PATIENTS
     habits = [("soft", "explicit", "ge"), ("soft", "jpeg-ls", "siemens"), ("sharp", "j2k", "philips")]
@@ -104,7 +104,7 @@ def _simulate(console: Console, folder: Path, seed: int) -> Path:
         for patient in range(SIMULATED_PATIENTS):
             kernel, syntax, vendor = habits[patient % len(habits)]
             # another seed scans other patients, and none twice
-            scanned = scan(
+            scanned = simulate_scan(
                 chest_phantom(seed * SIMULATED_PATIENTS + patient), slices=per_patient, kernel=kernel, seed=seed
             )
             write_series(scanned, folder / f"patient{patient + 1}", syntax=syntax, vendor=vendor)

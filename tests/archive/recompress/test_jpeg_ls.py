@@ -328,7 +328,7 @@ def test_pydicoms_own_files(installed, tmp_path: Path, assert_comes_back) -> Non
 
 
 def test_near_lossless_keeps_jpeg_ls_as_it_is(small_scan, tmp_path: Path, assert_comes_back) -> None:
-    from monai_compress import write_series
+    from monai_compress.phantom import write_series
 
     write_series(small_scan, tmp_path / "in", syntax="jpeg-ls")
     report = assert_comes_back(tmp_path / "in", tmp_path / "x.mcz", max_error=4.0)

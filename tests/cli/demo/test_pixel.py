@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from monai_compress import StreamReader, chest_phantom, scan, write_series
+from monai_compress import StreamReader
 from monai_compress.cli.console import Console
 from monai_compress.cli.demo.pixel import MOST_SLICES, show_pixel_codec
 from monai_compress.errors import InputError
+from monai_compress.phantom import chest_phantom, simulate_scan, write_series
 
 
 @pytest.fixture
@@ -21,10 +22,12 @@ def console():
 
 def test_both_promises_on_the_first_series(tmp_path, console, capsys):
     for patient in range(2):
-        write_series(scan(chest_phantom(patient), slices=3, size=40, workers=1), tmp_path / "in" / f"{patient}")
+        write_series(
+            simulate_scan(chest_phantom(patient), slices=3, size=40, workers=1), tmp_path / "in" / f"{patient}"
+        )
     (note,) = show_pixel_codec(console, tmp_path / "in", tmp_path / "out")
     table = capsys.readouterr().out
-    hu = scan(chest_phantom(0), slices=3, size=40, workers=1).hu
+    hu = simulate_scan(chest_phantom(0), slices=3, size=40, workers=1).hu
     for name, most in (("lossless.mcz", 0), ("within_2_hu.mcz", 2)):
         with StreamReader(tmp_path / "out" / "pixel_codec" / name) as reader:
             inside = hu > -1024
