@@ -32,6 +32,7 @@ FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 # one floor, and still an order: the right one may be used by the left one
 SAME_FLOOR = {
     ("files", "errors"),
+    ("sources", "bitstream"),
     ("dicom", "sources"),
     ("images", "sources"),
     ("images", "dicom"),

@@ -12,15 +12,13 @@ from pydicom.filereader import read_dataset, read_partial
 from pydicom.tag import BaseTag
 
 from ..errors import NotDicom, UndecodablePixels
+from ..sources import HEAD_BYTES, FileKind, file_kind, is_dicom_without_preamble
 from . import tags
 from .syntaxes import DEFLATED
 
 INFLATED_LIMIT_BYTES = 2**30
 """The largest data set that is unpacked from the deflated transfer syntax."""
 
-_VRS = frozenset(
-    b"AE AS AT CS DA DS DT FD FL IS LO LT OB OD OF OL OV OW PN SH SL SQ SS ST SV TM UC UI UL UN UR US UT UV".split()
-)
 _PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 _WITNESSES = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "Modality", "Rows")
 
@@ -38,10 +36,10 @@ def parse(stream: BinaryIO, where: str, *, pixels: bool) -> tuple[Dataset, bool]
         NotDicom: not a DICOM file, or cut off before its first elements end.
         UndecodablePixels: compressed pixels without an end.
     """
-    head = stream.read(1024)
+    head = stream.read(HEAD_BYTES)
     stream.seek(0)
-    has_prefix = head[128:132] == b"DICM"
-    if not has_prefix and not looks_headless(head):
+    has_prefix = file_kind(head) is FileKind.DICOM
+    if not has_prefix and not is_dicom_without_preamble(head):
         raise NotDicom("this is not a DICOM file" if head else "this file is empty", where=where)
     try:
         deflated = DEFLATED.encode() in head and _check_inflated(stream, where)
@@ -62,30 +60,6 @@ def parse(stream: BinaryIO, where: str, *, pixels: bool) -> tuple[Dataset, bool]
     if not len(header) or not (has_prefix or any(tags.value(header, keyword) for keyword in _WITNESSES)):
         raise NotDicom("nothing that DICOM would hold could be read: cut off or not DICOM", where=where)
     return header, has_pixels
-
-
-def looks_headless(head: bytes) -> bool:
-    """Return whether a file without preamble begins like a data set: with a plausible first element.
-
-    >>> looks_headless(bytes.fromhex("08 00 05 00") + b"CS" + bytes.fromhex("0a 00") + b"ISO_IR 100")
-    True
-    >>> looks_headless(b"\\x89PNG\\r\\n\\x1a\\n and more")
-    False
-    """
-    if len(head) < 8:
-        return False
-    for order in ("little", "big"):
-        group, element = int.from_bytes(head[:2], order), int.from_bytes(head[2:4], order)
-        if group not in (0x0000, 0x0002, 0x0008) or element > 0x0100:
-            continue
-        if head[4:6] in _VRS:
-            return True
-        # an implicit first element is a group length, a character set, an image type or a date: short and even
-        length = int.from_bytes(head[4:8], "little")
-        # (of zeros alone it is none: pydicom would take a whole file of them for empty elements, one by one)
-        if order == "little" and group != 0x0002 and length <= 128 and length % 2 == 0 and any(head[:8]):
-            return True
-    return False
 
 
 def _at_zeros(tag: BaseTag, vr: str | None, length: int) -> bool:

@@ -7,17 +7,16 @@ from __future__ import annotations
 import os
 from typing import BinaryIO
 
-from ...dicom.parse import looks_headless
 from ...errors import InputError
-from ...sources import open_binary, quiet
+from ...sources import HEAD_BYTES, FileKind, file_kind, open_binary, quiet
 from . import layout, nifti, npy
 from .dicom import cut_dicom
 from .layout import Cut, Pixels
 
 __all__ = ["Cut", "Pixels", "cut", "cut_stream"]
 
-_HEAD_BYTES = 1024
-_GZIP = b"\x1f\x8b"
+# where the mark of DICOM is, which is behind its preamble
+_DICOM_MARK = slice(128, 132)
 
 
 def cut(locator: str | os.PathLike[str]) -> Cut:
@@ -56,16 +55,21 @@ def cut_stream(stream: BinaryIO, where: str) -> Cut:
 
 
 def _cut(stream: BinaryIO, where: str) -> Cut:
-    head = stream.read(_HEAD_BYTES)
-    if not head:
+    head = stream.read(HEAD_BYTES)
+    kind = file_kind(head)
+    if kind is FileKind.EMPTY:
         return Cut("other", None, layout.EMPTY)
     size = stream.seek(0, os.SEEK_END)
-    if head.startswith(npy.MAGIC):
+    inner = kind
+    if kind is FileKind.DICOM:
+        # other than elsewhere, what the preamble holds goes before DICOM: archives keep the bytes that they always had
+        inner = file_kind(head[: _DICOM_MARK.start] + bytes(4) + head[_DICOM_MARK.stop :])
+    if inner is FileKind.NPY:
         return npy.cut_npy(stream, size)
-    if head.startswith(_GZIP):
+    if inner in (FileKind.GZIP, FileKind.NIFTI_GZIP, FileKind.NIFTI_PAIR_GZIP):
         return nifti.cut_gzip(stream, size)
-    if nifti.is_nifti(head):
+    if inner.is_nifti:
         return nifti.cut_nifti(head, size)
-    if head[128:132] == b"DICM" or looks_headless(head):
+    if kind.is_dicom:
         return cut_dicom(stream, size, head, where)
     return Cut("other", None, layout.UNKNOWN)

@@ -33,7 +33,24 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .errors import InputError
+from ..errors import InputError
+from .kind import HEAD_BYTES, FileKind, file_kind, is_dicom_without_preamble, kind_by_suffix
+
+__all__ = [
+    "HEAD_BYTES",
+    "MEMBER_LIMIT_BYTES",
+    "FileKind",
+    "file_kind",
+    "is_dicom_without_preamble",
+    "kind_by_suffix",
+    "kind_of",
+    "open_binary",
+    "open_exact",
+    "quiet",
+    "split",
+    "state",
+    "walk",
+]
 
 MEMBER_LIMIT_BYTES = 2**30
 """The largest archive member that is read; a CT slice has half a megabyte, an enhanced CT a few hundred."""
@@ -142,6 +159,16 @@ def open_binary(locator: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         if Path(text).suffix.lower() == ".zip":
             _open_archive(text)
         yield stream
+
+
+def kind_of(locator: str | os.PathLike[str]) -> FileKind:
+    """Return the kind of the file of a locator, by its content.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    with open_binary(locator) as stream:
+        return file_kind(stream.read(HEAD_BYTES))
 
 
 @contextmanager
