@@ -37,7 +37,7 @@ def compress(
     padding: int | None = None,
     bits_stored: int | None = None,
     metadata: Mapping[str, Any] | None = None,
-    engine: str | None = None,
+    backend: str | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
     group_slices: int | None = None,
@@ -66,7 +66,7 @@ def compress(
         bits_stored: how many low bits carry the pixel, with the sign of signed dtypes (DICOM Bits Stored); what is
             above them, overlays for example, comes back exactly, and the pixel stays in their range.
         metadata: anything that JSON holds (spacing, affine), to be kept in the stream. No names of patients.
-        engine: the codec's engine; None for its own choice.
+        backend: implementation of the codec that runs; None for the codec's default.
         threads: at most so many at a time; None for all cores.
         progress: called with slices done and slices in all.
         group_slices: slices that are coded together. Fewer: single slices open faster; more: fewer bytes. None for 16,
@@ -94,7 +94,7 @@ def compress(
         padding=padding,
         bits_stored=bits_stored,
         metadata=metadata,
-        engine=engine,
+        backend=backend,
         threads=threads,
         group_slices=group_slices,
         slices=len(volume),
@@ -114,7 +114,7 @@ def decompress(
     *,
     max_pixels: int = MAX_PIXELS,
     model: ContextModel | str | os.PathLike[str] | None = None,
-    engine: str | None = None,
+    backend: str | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Integers:
@@ -124,7 +124,7 @@ def decompress(
         data: a whole stream. For files see ``StreamReader``.
         max_pixels: refuse larger images, whatever a header claims, before memory is taken for them.
         model: the model that the stream names, or its path, where it is neither embedded nor shipped with the package.
-        engine: the codec's engine; None for its own choice.
+        backend: implementation of the codec that runs; None for the codec's default.
         threads: at most so many at a time; None for all cores.
         progress: called with slices done and slices in all.
 
@@ -140,7 +140,7 @@ def decompress(
     """
     if not isinstance(data, bytes | bytearray | memoryview):
         raise TypeError(f"decompress takes the bytes of a stream, not {type(data).__name__}; StreamReader reads files")
-    with StreamReader(data, max_pixels=max_pixels, model=model, engine=engine, threads=threads) as reader:
+    with StreamReader(data, max_pixels=max_pixels, model=model, backend=backend, threads=threads) as reader:
         return reader.read(progress)
 
 
@@ -163,7 +163,7 @@ def verify_stream(
     *,
     max_pixels: int = MAX_PIXELS,
     model: ContextModel | str | os.PathLike[str] | None = None,
-    engine: str | None = None,
+    backend: str | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> StreamInfo:
@@ -182,7 +182,7 @@ def verify_stream(
         ModelError: as ``decompress``.
         InputError: the file can not be read.
     """
-    with StreamReader(stream, max_pixels=max_pixels, model=model, engine=engine, threads=threads) as reader:
+    with StreamReader(stream, max_pixels=max_pixels, model=model, backend=backend, threads=threads) as reader:
         for _ in reader.groups(progress):
             pass
         return reader.info
@@ -239,7 +239,7 @@ def _model(volume: Integers, settings: Settings) -> ContextModel:
 def _prove(data: bytes, settings: Settings, progress: Progress | None) -> None:
     """Decode what will be returned; the encoder has checked that the integers it names keep the promise."""
     try:
-        verify_stream(data, max_pixels=2**63, engine=settings.engine, threads=settings.threads, progress=progress)
+        verify_stream(data, max_pixels=2**63, backend=settings.backend, threads=settings.threads, progress=progress)
     except StreamError as error:
         raise PromiseBroken(f"the stream was written and does not decode: {error}") from error
 

@@ -96,13 +96,13 @@ def check_codec(make: Callable[..., SliceGroupCodec], slices: np.ndarray, bound:
     """A codec keeps its promise on a slice group.
 
     Args:
-        make: called with ``bound``, ``padding`` and ``threads``.
+        make: called with ``bound``, ``padding_value`` and ``threads``.
         slices: (slices, rows, columns).
         bound: how far a pixel may be off.
         padding: value that comes back exactly and that no other pixel becomes.
     """
     before = slices.copy()
-    data, result = make(bound=bound, padding=padding, threads=1).encode_with_result(slices)
+    data, result = make(bound=bound, padding_value=padding, threads=1).encode_with_result(slices)
     assert np.array_equal(slices, before), "the caller's array was changed"
     assert isinstance(data, bytes)
     assert len(data) <= slices.nbytes + OVERHEAD, f"{len(data)} bytes for {slices.nbytes}"
@@ -114,7 +114,7 @@ def check_codec(make: Callable[..., SliceGroupCodec], slices: np.ndarray, bound:
         assert np.array_equal(result == padding, slices == padding)
 
     for threads in (1, 2, 3):
-        codec = make(bound=bound, padding=padding, threads=threads)
+        codec = make(bound=bound, padding_value=padding, threads=threads)
         assert codec.encode_with_result(slices)[0] == data, f"other bytes with {threads} threads"
         found = codec.decode(data, slices.shape, slices.dtype)
         assert found.dtype == slices.dtype and found.shape == slices.shape

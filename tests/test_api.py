@@ -172,7 +172,7 @@ def test_images_that_are_refused(image, error: type[Exception], advice: str) -> 
         ({"bits_stored": 17}, ValueError, "bits_stored 17"),
         ({"threads": 0}, ValueError, "threads"),
         ({"group_slices": 0}, ValueError, "slice group"),
-        ({"engine": "steam"}, ValueError, "engine"),
+        ({"backend": "unknown"}, ValueError, "backend"),
         ({"metadata": {"a": {1}}}, TypeError, "metadata"),
         ({"model": "nothing.safetensors"}, ModelNotFound, "nothing.safetensors"),
     ],

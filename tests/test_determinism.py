@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Committed streams decode to the same integers whatever computes them.
 
-Run as a program it decodes the streams of a folder in one engine and compares; the tests run that on processors that
+Run as a program it decodes the streams of a folder in one backend and compares; the tests run that on processors that
 are pretended to be older, and from an installation that nothing can be written to.
 """
 
@@ -34,7 +34,7 @@ PROCESSORS = {
 }
 
 QUICK = ("head_2d", "near_50_fast", "one_pixel")
-"""Enough for the torch engine on a CPU, which takes seconds for each stream."""
+"""Enough for the torch backend on a CPU, which takes seconds for each stream."""
 
 
 def streams() -> list:
@@ -53,12 +53,12 @@ def check(path: Path | None, **options) -> None:
     assert np.array_equal(found, expected), f"{path.stem} decodes to other integers"
 
 
-def run(environment: dict[str, str], engine: str, *, package: Path = PACKAGE) -> None:
+def run(environment: dict[str, str], backend: str, *, package: Path = PACKAGE) -> None:
     """Decode the committed streams in another process."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("NUMBA_CPU")}
     kept.pop("PYTHONPATH", None)
     done = subprocess.run(
-        [sys.executable, __file__, str(STREAMS), engine],
+        [sys.executable, __file__, str(STREAMS), backend],
         env={**kept, "PYTHONPATH": str(package.parent), **environment},
         cwd=package.parent,
         capture_output=True,
@@ -68,7 +68,7 @@ def run(environment: dict[str, str], engine: str, *, package: Path = PACKAGE) ->
     assert done.returncode == 0, done.stderr
     first, last = done.stdout.splitlines()
     assert Path(first) == package, "another package was imported"
-    assert int(last) == (len(list(STREAMS.glob("*.mcz"))) if engine == "compiled" else len(QUICK)) > 0
+    assert int(last) == (len(list(STREAMS.glob("*.mcz"))) if backend == "numba" else len(QUICK)) > 0
 
 
 def test_there_are_streams_of_every_kind() -> None:
@@ -113,27 +113,27 @@ def test_inside_of_a_callers_autocast(path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", streams())
-def test_torch_engine_inside_of_a_callers_autocast(path) -> None:
+def test_torch_backend_inside_of_a_callers_autocast(path) -> None:
     torch = pytest.importorskip("torch")
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        check(path, engine="torch")
+        check(path, backend="torch")
 
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("path", streams())
-def test_torch_engine_on_a_gpu(path) -> None:
+def test_torch_backend_on_a_gpu(path) -> None:
     torch = pytest.importorskip("torch")
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
     with torch.autocast("cuda", dtype=torch.float16):
-        check(path, engine="torch")
+        check(path, backend="torch")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["compiled", "torch"])
+@pytest.mark.parametrize("backend", ["numba", "torch"])
 @pytest.mark.parametrize("processor", PROCESSORS)
-def test_processors(processor: str, engine: str) -> None:
-    run(PROCESSORS[processor], engine)
+def test_processors(processor: str, backend: str) -> None:
+    run(PROCESSORS[processor], backend)
 
 
 @pytest.mark.slow
@@ -145,7 +145,7 @@ def test_an_installation_that_nothing_can_be_written_to(tmp_path) -> None:
     for folder in folders:
         (folder / "__pycache__").write_bytes(b"")
     nowhere = {"HOME": os.devnull, "XDG_CACHE_HOME": os.devnull, "PYTHONDONTWRITEBYTECODE": "1", "NUMBA_CACHE_DIR": ""}
-    run(nowhere, "compiled", package=package)
+    run(nowhere, "numba", package=package)
     assert all((folder / "__pycache__").is_file() for folder in folders)
 
 
@@ -163,7 +163,7 @@ if __name__ == "__main__":
     print(Path(monai_compress.__file__).parent)
     decoded = 0
     for stream in sorted(Path(sys.argv[1]).glob("*.mcz")):
-        if sys.argv[2] == "compiled" or stream.stem in QUICK:
-            check(stream, engine=sys.argv[2], threads=1 + decoded % 2)
+        if sys.argv[2] == "numba" or stream.stem in QUICK:
+            check(stream, backend=sys.argv[2], threads=1 + decoded % 2)
             decoded += 1
     print(decoded)

@@ -94,21 +94,21 @@ class GroupCoder:
     Args:
         model: steers the entropy coder.
         promise: what must come back.
-        engine: the codec's engine; None for the codec's own choice.
+        backend: implementation of the codec that runs; None for the codec's default.
         threads: threads for one slice group.
     """
 
-    def __init__(self, model: ContextModel, promise: Promise, *, engine: str | None = None, threads: int = 1) -> None:
+    def __init__(self, model: ContextModel, promise: Promise, *, backend: str | None = None, threads: int = 1) -> None:
         from ..codecs.pixel.slice_group import SliceGroupCoder
 
-        options: dict[str, Any] = {"threads": threads} | ({"engine": engine} if engine else {})
+        options: dict[str, Any] = {"threads": threads} | ({"backend": backend} if backend else {})
         self._promise = promise
         self._codec = partial(SliceGroupCoder, model, **options)
-        self._whole = self._codec(bound=promise.bound, padding=promise.padding)
+        self._whole = self._codec(bound=promise.bound, padding_value=promise.padding)
 
     @cached_property
     def _low(self) -> SliceGroupCoder:
-        return self._codec(bound=self._promise.bound, padding=self._promise.low_padding)
+        return self._codec(bound=self._promise.bound, padding_value=self._promise.low_padding)
 
     @cached_property
     def _high(self) -> SliceGroupCoder:

@@ -56,7 +56,7 @@ class Settings:
     padding: int | None
     bits_stored: int | None
     metadata: Mapping[str, Any]
-    engine: str | None
+    backend: str | None
     threads: int
     group_slices: int | None
 
@@ -74,7 +74,7 @@ class Settings:
         padding: int | None,
         bits_stored: int | None,
         metadata: Mapping[str, Any] | None,
-        engine: str | None,
+        backend: str | None,
         threads: int | None,
         group_slices: int | None,
         slices: int | None = None,
@@ -112,7 +112,7 @@ class Settings:
             padding=None if padding is None else index(padding),
             bits_stored=None if bits_stored is None else index(bits_stored),
             metadata=metadata or {},
-            engine=engine,
+            backend=backend,
             threads=thread_count(threads),
             group_slices=group_slices,
         )

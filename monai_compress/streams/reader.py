@@ -48,7 +48,7 @@ class StreamReader:
             with the stream, the bytes themselves, or a ``Source``.
         max_pixels: the largest array that is made, whatever a header claims; raise it for larger images that you trust.
         model: the model that the stream names, or its path, where it is neither embedded nor shipped with the package.
-        engine: the codec's engine; None for its own choice.
+        backend: implementation of the codec that runs; None for the codec's default.
         threads: at most so many at a time; None for all cores.
         salvage: open a stream whose section heads are damaged, too; only the slice groups behind them are lost.
 
@@ -70,11 +70,11 @@ class StreamReader:
         *,
         max_pixels: int = MAX_PIXELS,
         model: ContextModel | str | os.PathLike[str] | None = None,
-        engine: str | None = None,
+        backend: str | None = None,
         threads: int | None = None,
         salvage: bool = False,
     ) -> None:
-        self._max_pixels, self._given, self._engine = max_pixels, model, engine
+        self._max_pixels, self._given, self._backend = max_pixels, model, backend
         self._threads = thread_count(threads)
         self._where = os.fspath(stream) if isinstance(stream, str | os.PathLike) else None
         self._lock = threading.Lock()
@@ -222,7 +222,7 @@ class StreamReader:
         return self._coder(self._threads)
 
     def _coder(self, threads: int) -> GroupCoder:
-        return GroupCoder(self._model, promise_of(self._header), engine=self._engine, threads=threads)
+        return GroupCoder(self._model, promise_of(self._header), backend=self._backend, threads=threads)
 
     def _decode(self, coder: GroupCoder, group: Group) -> tuple[int, Integers]:
         with self._located():

@@ -57,7 +57,7 @@ class StreamAssembler:
         header = settings.header(like.dtype, like.shape, ndim, model)
         threads = max(settings.threads // workers, 1)
         self._settings, self._model, self._verify, self._progress = settings, model, verify, progress
-        self._coder = GroupCoder(model, promise_of(header), engine=settings.engine, threads=threads)
+        self._coder = GroupCoder(model, promise_of(header), backend=settings.backend, threads=threads)
         self._container = ContainerWriter(write, header)
         if (embedded := to_embed(model)) is not None:
             self._container.add("MODL", embedded)
@@ -108,7 +108,7 @@ class StreamAssembler:
 def cost(settings: Settings, model: ContextModel, group: Integers, times: float = 1) -> float:
     """Bytes of so many groups like this one, and of the model where it must be embedded."""
     header = settings.header(group.dtype, group.shape[1:], 3, model)
-    coder = GroupCoder(model, promise_of(header), engine=settings.engine, threads=settings.threads)
+    coder = GroupCoder(model, promise_of(header), backend=settings.backend, threads=settings.threads)
     encoded = coder.encode(group, verify=False)
     return times * (len(encoded.pixels) + len(encoded.high_bits or b"")) + len(to_embed(model) or b"")
 
@@ -166,7 +166,7 @@ class StreamWriter:
         padding: int | None = None,
         bits_stored: int | None = None,
         metadata: Mapping[str, Any] | None = None,
-        engine: str | None = None,
+        backend: str | None = None,
         threads: int | None = None,
         group_slices: int | None = None,
     ) -> None:
@@ -184,7 +184,7 @@ class StreamWriter:
             padding=padding,
             bits_stored=bits_stored,
             metadata=metadata,
-            engine=engine,
+            backend=backend,
             threads=threads,
             group_slices=group_slices,
         )

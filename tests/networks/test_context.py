@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The network as it trains, against the integers of docs/format.md and against what the compiled engine codes."""
+"""The network as it trains, against the integers of docs/format.md and against what the numba backend codes."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_every_export_is_a_model(push: float, hidden) -> None:
 
 
 def coded_bits(slices, parameters, model: ContextModel) -> np.ndarray:
-    """Bits of every interval that the compiled engine codes, in order."""
+    """Bits of every interval that the numba backend codes, in order."""
     walker = BandWalker(slices.shape[1:], 0, parameters, model.packed)
     room = 2 * slices.size
     arrays = [np.empty(room, kind) for kind in (np.uint32, np.uint32, np.uint8)]

@@ -20,10 +20,10 @@ from torch import Tensor
 from ...errors import TrainingError
 from ...networks.context import ContextNetwork
 from .backends.numba_backend import extract_band
-from .codec import LEAST_SIDE
 from .group import band_count, bands_of, choose_parameters
 from .levels import build_levels, nearest_level
 from .model import ContextModel
+from .slice_group import LEAST_SIDE
 
 HIDDEN: Final = {"fast": (32, 16), "default": (128, 64)}
 """Widths of the two hidden layers."""

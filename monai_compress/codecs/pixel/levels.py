@@ -21,13 +21,13 @@ MAX_SPAN: Final = 65535
 """Highest minus lowest level: a 16-bit range."""
 
 
-def build_levels(values: NDArray[np.int64], bound: int, padding: int | None) -> NDArray[np.int64]:
+def build_levels(values: NDArray[np.int64], bound: int, padding_value: int | None) -> NDArray[np.int64]:
     """Levels for the values that occur.
 
     Args:
         values: the distinct values of a group, ascending.
         bound: how far a value may be from its level, stored units.
-        padding: value that keeps its own level, and that no other value may become.
+        padding_value: value that keeps its own level, and that no other value may become.
 
     Returns:
         Ascending levels, within the range of the values.
@@ -44,33 +44,33 @@ def build_levels(values: NDArray[np.int64], bound: int, padding: int | None) -> 
         span = high - low + 1
         listed = len(_pack(values))
         return values if len(values) < 0.75 * span and listed < 2 * span else np.arange(low, high + 1)
-    special = padding is not None and padding in values
+    special = padding_value is not None and padding_value in values
     if special:
-        values = values[values != padding]
+        values = values[values != padding_value]
         if not len(values):
-            return np.array([padding])
+            return np.array([padding_value])
         low, high = int(values[0]), int(values[-1])
     step = 2 * bound + 1
     levels = low + step * np.arange((high - low + bound) // step + 1)
     levels[-1] = min(levels[-1], high)
-    if padding is not None and padding in levels:
+    if padding_value is not None and padding_value in levels:
         # nobody else may become padding: the levels on both sides of it take its neighbours
-        levels = np.union1d(levels[levels != padding], [padding - 1, padding + 1])
+        levels = np.union1d(levels[levels != padding_value], [padding_value - 1, padding_value + 1])
     if special:
-        levels = np.union1d(levels, [padding])
+        levels = np.union1d(levels, [padding_value])
     return np.unique(levels)
 
 
-def nearest_level(values: NDArray[np.int64], levels: NDArray[np.int64], padding: int | None) -> NDArray[np.int64]:
+def nearest_level(values: NDArray[np.int64], levels: NDArray[np.int64], padding_value: int | None) -> NDArray[np.int64]:
     """The level that each value is coded as; ties go to the lower one."""
-    others = levels if padding is None else levels[levels != padding]
+    others = levels if padding_value is None else levels[levels != padding_value]
     if not len(others):
-        return np.full(values.shape, padding)
+        return np.full(values.shape, padding_value)
     at = np.searchsorted(others, values)
     above = others[np.minimum(at, len(others) - 1)]
     below = others[np.maximum(at - 1, 0)]
     result = np.where(values - below <= above - values, below, above)
-    return result if padding is None else np.where(values == padding, values, result)
+    return result if padding_value is None else np.where(values == padding_value, values, result)
 
 
 def write_levels(levels: NDArray[np.int64]) -> bytes:
@@ -86,12 +86,12 @@ def read_levels(data: bytes, count: int) -> NDArray[np.int64]:
     """
     if count == 1 and data:
         raise CorruptStream("the levels of a slice group are damaged: one level has no distance to a next one")
-    engine = zlib.decompressobj()
+    inflater = zlib.decompressobj()
     try:
-        raw = engine.decompress(data, 2 * count + 1) if count > 1 else b""
+        raw = inflater.decompress(data, 2 * count + 1) if count > 1 else b""
     except zlib.error as error:
         raise CorruptStream(f"the levels of a slice group are damaged: {error}") from error
-    if len(raw) != 2 * (count - 1) or (count > 1 and (not engine.eof or engine.unused_data)):
+    if len(raw) != 2 * (count - 1) or (count > 1 and (not inflater.eof or inflater.unused_data)):
         raise CorruptStream(f"the levels of a slice group are damaged: {len(raw)} bytes for {count} levels")
     gaps = np.frombuffer(raw, "<u2").astype(np.int64)
     levels = np.concatenate([[0], np.cumsum(gaps)])

@@ -65,7 +65,7 @@ class ContextModel:
             if not fits or not kinds or not 16 <= outputs <= MAX_HIDDEN or (layer == "output" and outputs != OUTPUTS):
                 raise CorruptStream(f"no network of the pixel codec: {layer} has other shapes or types")
             reach = np.abs(weight.astype(np.int64)).sum(1) * largest + np.abs(bias.astype(np.int64))
-            # the engine adds 128 to the inputs, so that they are bytes, and takes it off the bias
+            # the numba backend adds 128 to the inputs, so that they are bytes, and takes it off the bias
             if layer == "hidden1":
                 reach = np.abs(weight.astype(np.int64)).sum(1) * (255 + 128) + np.abs(bias.astype(np.int64))
             if reach.max() >= EXACT or shift.min() < 0 or shift.max() > 24:
@@ -86,7 +86,7 @@ class ContextModel:
 
     @cached_property
     def packed(self) -> tuple[NDArray[np.int32], ...]:
-        """What the compiled engine takes, ten flat int32 arrays: weights, biases and shifts of the three layers, and
+        """What the numba backend takes, ten flat int32 arrays: weights, biases and shifts of the three layers, and
         the bias of the first one where the inputs from the previous slice are zero and left out.
         """
         arrays: list[NDArray[np.int32]] = []

@@ -49,12 +49,12 @@ class SliceGroupCoder:
     Args:
         model: the network that gives the probabilities.
         bound: how far a pixel may be off, stored units; 0 is lossless.
-        padding: stored value that comes back exactly and that no other pixel becomes.
-        engine: ``"compiled"`` (numba) or ``"torch"`` (CPU or CUDA); the bytes are the same.
+        padding_value: stored value that is restored exactly and that no other pixel becomes.
+        backend: ``"numba"`` or ``"torch"`` (CPU or CUDA); the bytes are the same.
         threads: bands that are worked on at the same time.
 
     Raises:
-        ValueError: a bound below 0, an unknown engine.
+        ValueError: a bound below 0, an unknown backend.
     """
 
     codec_id: Final = 1
@@ -65,17 +65,17 @@ class SliceGroupCoder:
         model: ContextModel,
         *,
         bound: int = 0,
-        padding: int | None = None,
-        engine: str = "compiled",
+        padding_value: int | None = None,
+        backend: str = "numba",
         threads: int | None = None,
     ) -> None:
         if bound < 0:
             raise ValueError(f"a bound of {bound}: it is 0 (lossless) or a number of stored units")
         self.model = model
         self.bound = bound
-        self.padding = padding
+        self.padding_value = padding_value
         self.threads = threads or 2
-        self._engine = _engine(engine)
+        self._backend = _backend(backend)
 
     def encode(self, slices: NDArray[np.integer[Any]]) -> bytes:
         """The bytes of a group; see `encode_with_result`."""
@@ -114,12 +114,12 @@ class SliceGroupCoder:
     def _levels(self, relative: NDArray[np.int32], low: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Levels less the lowest stored value, and the level of every pixel."""
         present = np.flatnonzero(np.bincount(relative.reshape(-1)))
-        padding = None if self.padding is None else self.padding - low
-        levels = build_levels(present, self.bound, padding)
+        padding_value = None if self.padding_value is None else self.padding_value - low
+        levels = build_levels(present, self.bound, padding_value)
         if self.bound == 0:
             return levels.astype(np.int32), relative
         table = np.zeros(int(present[-1]) + 1, np.int32)
-        table[present] = nearest_level(present, levels, padding)
+        table[present] = nearest_level(present, levels, padding_value)
         return levels.astype(np.int32), table[relative]
 
     def _encode(self, slices: NDArray[np.int32], levels: NDArray[np.int32], low: int) -> bytes:
@@ -128,10 +128,10 @@ class SliceGroupCoder:
         bands = band_count(slices.shape[1])
         parameters = choose_parameters(slices, levels, bands, self.bound == 0, self.threads)
         parts = bands_of(slices, bands)
-        network = self._engine.prepare(self.model)
+        network = self._backend.prepare(self.model)
 
         def encode(band: int) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
-            return self._engine.encode_band(np.ascontiguousarray(parts[band]), band, parameters, network)
+            return self._backend.encode_band(np.ascontiguousarray(parts[band]), band, parameters, network)
 
         with ThreadPoolExecutor(self.threads) as pool:
             coded = list(pool.map(encode, range(bands)))
@@ -224,11 +224,11 @@ class SliceGroupCoder:
         count = wanted if worked == shape else worked[0]
         out = np.empty((count, *worked[1:]), np.int32)
         parts = bands_of(out, len(coded))
-        network = self._engine.prepare(self.model)
+        network = self._backend.prepare(self.model)
 
         def decode(band: int) -> None:
             states, words = coded[band]
-            self._engine.decode_band(parts[band].shape, band, parameters, network, states, words, parts[band])
+            self._backend.decode_band(parts[band].shape, band, parameters, network, states, words, parts[band])
 
         with ThreadPoolExecutor(self.threads) as pool:
             list(pool.map(decode, range(len(coded))))
@@ -254,8 +254,8 @@ class _Reader:
         return len(self.data) - self.at
 
 
-def _engine(name: str) -> Any:
-    if name == "compiled":
+def _backend(name: str) -> Any:
+    if name == "numba":
         from .backends import numba_backend
 
         return numba_backend
@@ -263,7 +263,7 @@ def _engine(name: str) -> Any:
         from .backends import torch_backend
 
         return torch_backend
-    raise ValueError(f"no engine {name!r}: there are 'compiled' and 'torch'")
+    raise ValueError(f"unknown backend {name!r} of the pixel codec: use 'numba' or 'torch'")
 
 
 def _worked_shape(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
@@ -286,12 +286,12 @@ def _deflated(slices: NDArray[np.integer[Any]], effort: int) -> bytes:
 
 def _inflate(data: bytes, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> NDArray[np.integer[Any]]:
     size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-    engine = zlib.decompressobj()
+    inflater = zlib.decompressobj()
     try:
-        raw = engine.decompress(memoryview(data)[1:], size + 1)
+        raw = inflater.decompress(memoryview(data)[1:], size + 1)
     except zlib.error as error:
         raise CorruptStream(f"a slice group does not inflate: {error}") from error
-    if len(raw) != size or not engine.eof or engine.unused_data:
+    if len(raw) != size or not inflater.eof or inflater.unused_data:
         raise CorruptStream(f"a slice group inflates to {len(raw)} bytes instead of {size}")
     return np.frombuffer(raw, dtype.newbyteorder("<")).astype(dtype).reshape(shape)
 

@@ -110,8 +110,8 @@ def test_a_wider_range_than_16_bits_is_refused(model) -> None:
 def test_wrong_arguments(model) -> None:
     with pytest.raises(ValueError, match="bound"):
         SliceGroupCoder(model, bound=-1)
-    with pytest.raises(ValueError, match="engine"):
-        SliceGroupCoder(model, engine="fpga")
+    with pytest.raises(ValueError, match="backend"):
+        SliceGroupCoder(model, backend="fpga")
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64, np.bool_])
@@ -170,7 +170,7 @@ def test_more_rows_than_255_bands_hold(shape, model) -> None:
 def test_the_second_decoder_reads_it(name: str, bound: int, model, reference) -> None:
     slices, padding = EXTREMES[name]
     slices = slices[:, :, :20]
-    data, result = SliceGroupCoder(model, bound=bound, padding=padding).encode_with_result(slices)
+    data, result = SliceGroupCoder(model, bound=bound, padding_value=padding).encode_with_result(slices)
     network = reference.read_network(model.to_bytes())
     found = reference.decode_group(data, slices.shape, slices.dtype.newbyteorder("="), network)
     assert np.array_equal(found, result)

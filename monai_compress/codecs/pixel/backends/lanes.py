@@ -3,7 +3,7 @@
 """Sixteen 32-bit integers as one value of compiled code: the pixels that are computed at once.
 
 numba turns a loop over 16 pixels into vector instructions only when it can prove that no two arrays overlap, which it
-seldom can. So the compiled engine says what it means: a value of type ``Lanes`` lives in a vector register (or in
+seldom can. So the numba backend says what it means: a value of type ``Lanes`` lives in a vector register (or in
 several, on processors with shorter ones), and ``+ - * >> << & |`` and the functions below work on all lanes. All of it
 is plain LLVM, for any processor; sums and products wrap at 32 bits.
 """

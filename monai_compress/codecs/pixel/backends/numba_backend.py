@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The compiled engine: bands of a slice group to coded words and back, on one core each."""
+"""The numba backend: bands of a slice group to coded words and back, on one core each."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def is_compiled() -> bool:
 
 
 def prepare(model: ContextModel) -> tuple[NDArray[np.int32], ...]:
-    """The network as this engine takes it."""
+    """The network as this backend takes it."""
     return model.packed
 
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""A slice in memory as the compiled engine walks over it: the pixels of one wavefront lie side by side.
+"""A slice in memory as the numba backend walks over it: the pixels of one wavefront lie side by side.
 
 The pixel (y, x) is the cell (t, y) with t = x + 3 y. The pixels of one wavefront are neighbours there, and so are their
 k-th taps, for every k: 16 pixels are computed at once from 16 neighbouring cells, and a tap is one constant distance.

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The torch engine: the compiled engine's bytes and integers, on CPU or CUDA.
+"""The torch backend: the numba backend's bytes and integers, on CPU or CUDA.
 
 An encoder knows all pixels, so that it computes the intervals of a slice at once and then puts them into the order of
 the walk. A decoder walks: all pixels of a wavefront at once, in rounds of as many rows as the coder has states. The
@@ -35,13 +35,13 @@ _VALUES, _RESIDUALS, _OLD_VALUES, _OLD_RESIDUALS = range(4)
 
 
 def device() -> torch.device:
-    """Where this engine works: on the caller's current GPU where there is one."""
+    """Where this backend works: on the caller's current GPU where there is one."""
     # with its number, since bands are coded in threads, and each thread has a current GPU of its own
     return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
 
 
 def prepare(model: ContextModel) -> Network:
-    """The network as this engine takes it."""
+    """The network as this backend takes it."""
     return Network.of(model, device())
 
 
@@ -99,7 +99,7 @@ def decode_band(
 
 @contextmanager
 def _exactly(where: torch.device) -> Iterator[None]:
-    """Whatever mode the caller computes in, this engine computes in its own."""
+    """Whatever mode the caller computes in, this backend computes in its own."""
     with torch.inference_mode(), torch.autocast(where.type, enabled=False):
         yield
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The torch engine gives the compiled engine's bytes and integers, and heeds none of its caller's modes."""
+"""The torch backend gives the numba backend's bytes and integers, and heeds none of its caller's modes."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def parameters_of(slices: np.ndarray, **changes) -> GroupParameters:
 
 
 def check_same(slices: np.ndarray, model: ContextModel, **changes) -> GroupParameters:
-    """Both engines give the same bytes and decode them to the same integers."""
+    """Both backends give the same bytes and decode them to the same integers."""
     slices = (slices - slices.min()).astype(np.int32)
     parameters = parameters_of(slices, **changes)
     states, words = numba_backend.encode_band(slices, 0, parameters, numba_backend.prepare(model))
@@ -164,7 +164,8 @@ def test_same_groups(bound: int, padding: int | None) -> None:
     slices = (scan((2, 33, 32)) - 1024).astype(np.int16)
     slices[:, :6, :12] = -2000
     ours, theirs = (
-        SliceGroupCoder(MODELS["sharp"], bound=bound, padding=padding, engine=name) for name in ("torch", "compiled")
+        SliceGroupCoder(MODELS["sharp"], bound=bound, padding_value=padding, backend=name)
+        for name in ("torch", "numba")
     )
     # not through encode: it deflates what the network cannot help, as it does noise under a random network
     relative = slices.astype(np.int32) + 2000
@@ -181,18 +182,18 @@ def coded() -> tuple[np.ndarray, GroupParameters, np.ndarray, np.ndarray]:
     return slices, parameters, *numba_backend.encode_band(slices, 0, parameters, numba_backend.prepare(MODELS["sharp"]))
 
 
-def outcome(engine, slices: np.ndarray, parameters: GroupParameters, states: np.ndarray, words: np.ndarray):
-    """What an engine makes of some words: pixels and the error, if any."""
+def outcome(backend, slices: np.ndarray, parameters: GroupParameters, states: np.ndarray, words: np.ndarray):
+    """What a backend makes of some words: pixels and the error, if any."""
     out = np.full_like(slices, -1)
     try:
-        engine.decode_band(slices.shape, 0, parameters, engine.prepare(MODELS["sharp"]), states, words, out)
+        backend.decode_band(slices.shape, 0, parameters, backend.prepare(MODELS["sharp"]), states, words, out)
     except CorruptStream as error:
         return out, str(error)
     return out, None
 
 
 def test_damaged_words(coded) -> None:
-    """Damage is found where the compiled engine finds it, and what came before is the same."""
+    """Damage is found where the numba backend finds it, and what came before is the same."""
     slices, parameters, states, words = coded
     rng = np.random.default_rng(3)
     damaged = [words[:-1], words[: len(words) // 2], words[:0], np.append(words, np.uint32(5))]
