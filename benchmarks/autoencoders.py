@@ -58,7 +58,7 @@ def main() -> None:
     result = train(datasets, folder, TrainingConfig(**settings), resume=args.resume)
     trained = time.perf_counter()
 
-    network, size = result.model.network, result.model.preprocessing.size
+    network, size = result.model.network, result.model.preprocessing.spatial_size
     common = {
         "setting": args.setting,
         "trained_on": args.train.name,

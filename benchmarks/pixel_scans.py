@@ -54,7 +54,7 @@ class Scan:
             raise InputError(f"its pixels are {dtype} or span more than 16 bits", where=self.locators[0])
         rescale = [(float(image.slope[0]), float(image.intercept[0])) for image in images]
         options: dict[str, Any] = {"rescale": rescale[0] if len(set(rescale)) == 1 else rescale}
-        paddings = {image.padding[0] for image in images if image.padding is not None}
+        paddings = {image.padding_range[0] for image in images if image.padding_range is not None}
         if len(paddings) == 1 and np.iinfo(dtype).min <= min(paddings) <= np.iinfo(dtype).max:
             options["padding"] = paddings.pop()
         bits = {_bits_stored(image) for image in images}

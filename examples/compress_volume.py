@@ -29,7 +29,7 @@ data = compress(stored, rescale=image.rescale)
 assert np.array_equal(decompress(data), stored)
 print(f"lossless: {len(data):,} bytes, {inspect(data).ratio:.2f} : 1, every stored value came back")
 
-options = {"max_error": 2, "rescale": image.rescale, "padding": image.padding}  # in HU
+options = {"max_error": 2, "rescale": image.rescale, "padding": image.padding_value}  # in HU
 data = compress(stored, **options)
 slopes = np.array([slope for slope, _ in image.rescale]).reshape(-1, 1, 1)
 worst_hu = np.abs((decompress(data).astype(np.int64) - stored) * slopes).max()

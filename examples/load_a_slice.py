@@ -32,7 +32,7 @@ with tempfile.TemporaryDirectory() as folder:
     print(np.array2string(raw.affine.numpy(), precision=2, suppress_small=True))
 
     for size in (tuple(raw.shape[1:]), 256, 64):
-        pipeline = slice_transforms(keys=None, size=size, window="full")
+        pipeline = slice_transforms(keys=None, spatial_size=size, window="full")
         image = pipeline(locator)  # float32 in [0, 1]
         back = pipeline.inverse(image)  # HU again, on the grid of the file
         error = (back - raw.clamp(-1024, 3071)) if raw.meta["unit"] == "HU" else back - raw * raw.meta["maximum"]

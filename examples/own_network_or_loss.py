@@ -48,7 +48,7 @@ with tempfile.TemporaryDirectory() as work:
     if len(sys.argv) == 1:
         for patient in range(5):
             write_series(simulate_scan(chest_phantom(patient), slices=4, size=64), scans / f"patient{patient}")
-    datasets = build_datasets(scans, size=64, max_slices=200)
+    datasets = build_datasets(scans, spatial_size=64, max_slices=200)
 
     network = {"architecture": "block-transform-autoencoder", "latent_channels": 4, "width": 32, "depth": 2}
     config = TrainingConfig(network=network, loss="l1 + 0.2*ssim", epochs=3, batch_size=4)
@@ -61,9 +61,9 @@ with tempfile.TemporaryDirectory() as work:
             optimizer.zero_grad()
             soft_tissue_loss(own(batch["image"]), batch["image"]).backward()
             optimizer.step()
-    classed = Model(own.eval(), Preprocessing(datasets.size, datasets.window, datasets.fit))
+    classed = Model(own.eval(), Preprocessing(datasets.spatial_size, datasets.window, datasets.fit))
 
     for name, model in (("configured", configured), ("own class and loss", classed)):
         summary = evaluate(model, datasets.items["val"]).summary["patients"]
-        ratio = model.network.latent_ratio(datasets.size)
+        ratio = model.network.latent_ratio(datasets.spatial_size)
         print(f"{name}: {summary['psnr_db']['mean']:.2f} dB at {ratio:g} input values for one latent value")

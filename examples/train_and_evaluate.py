@@ -22,7 +22,7 @@ with tempfile.TemporaryDirectory() as work:
         for patient in range(5):
             write_series(simulate_scan(chest_phantom(patient), slices=4, size=64), scans / f"patient{patient}")
 
-    datasets = build_datasets(scans, size=64, max_slices=200)
+    datasets = build_datasets(scans, spatial_size=64, max_slices=200)
     for name, items in datasets.items.items():
         print(f"{name}: {len(items)} slices of patients {', '.join(sorted({item.patient for item in items}))}")
     for entry in datasets.skipped:
@@ -37,4 +37,4 @@ with tempfile.TemporaryDirectory() as work:
     for metric in ("psnr_db", "ssim", "rmse_hu", "rmse_body_hu", "bias_body_hu"):
         mean = evaluation.summary["patients"][metric]["mean"]
         print(f"{metric:13s} {'not measured (pictures have no HU)' if mean is None else f'{mean:.3f}'}")
-    print("input values for one latent value:", result.model.network.latent_ratio(datasets.size))
+    print("input values for one latent value:", result.model.network.latent_ratio(datasets.spatial_size))

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +40,12 @@ class Preprocessing:
     """How images become the tensors that a model was trained on; the arguments of ``slice_transforms``.
 
     Args:
-        size: rows and columns of the tensor.
+        spatial_size: rows and columns of the tensor.
         window: lowest and highest HU, mapped to 0 and 1.
         fit: ``"pad"`` or ``"crop"``, what happens to slices that are not of that shape.
     """
 
-    size: tuple[int, int] = (256, 256)
+    spatial_size: tuple[int, int] = (256, 256)
     window: tuple[float, float] = (-1024.0, 3071.0)
     fit: str = "pad"
 
@@ -104,7 +104,7 @@ def save_model(
     document = {
         "format": FORMAT,
         "network": config,
-        "preprocessing": asdict(preprocessing or Preprocessing()),
+        "preprocessing": _document(preprocessing or Preprocessing()),
         "training": training or {},
     }
     write_atomic(folder / WEIGHTS_NAME, save(state, metadata=metadata))
@@ -164,10 +164,15 @@ def _find(path: Path) -> Path:
     )
 
 
+def _document(preprocessing: Preprocessing) -> dict[str, Any]:
+    """Return the entry of ``config.json``; its key "size" is part of the format and stays."""
+    return {"size": preprocessing.spatial_size, "window": preprocessing.window, "fit": preprocessing.fit}
+
+
 def _preprocessing(stored: dict[str, Any]) -> Preprocessing:
     (rows, columns), (low, high), fit = stored["size"], stored["window"], stored["fit"]
     preprocessing = Preprocessing((int(rows), int(columns)), (float(low), float(high)), str(fit))
-    if not all(1 <= n <= MAX_SIZE for n in preprocessing.size) or fit not in ("pad", "crop"):
+    if not all(1 <= n <= MAX_SIZE for n in preprocessing.spatial_size) or fit not in ("pad", "crop"):
         raise ValueError(f"size {rows} x {columns} or fit {fit!r}")
     if not -1e6 < preprocessing.window[0] < preprocessing.window[1] < 1e6:
         raise ValueError(f"window {low} to {high}")

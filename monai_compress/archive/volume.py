@@ -138,7 +138,7 @@ def _image(header: Dataset, stored: NDArray[np.generic], frame: int) -> DicomIma
         stored=stored[None],
         slope=np.array([slope]),
         intercept=np.array([intercept]),
-        padding=padding_range(header),
+        padding_range=padding_range(header),
         pixel_spacing_mm=pixel_spacing_mm(header, frame),
         affine=frame_affine(header, frame),
         header=header,

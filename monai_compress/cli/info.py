@@ -37,7 +37,7 @@ def info(path: Path | None, patients_csv: Path | None, as_json: bool) -> None:
     except ModelNotFound:
         _scans(console, path, patients_csv)
         return
-    size = model.preprocessing.size
+    size = model.preprocessing.spatial_size
     facts = {
         "network": model.network.config,
         "weights": sum(p.numel() for p in model.network.parameters()),

@@ -230,7 +230,7 @@ def _datasets(console: Console, options: dict[str, Any], manifest: Path | None) 
     with console.stages() as progress:
         return build_datasets(
             options["data"],
-            size=options["size"],
+            spatial_size=options["size"],
             window=options["window"],
             fit=options["fit"],
             fractions=fractions,
@@ -268,7 +268,7 @@ def _measure(
         shown = evaluate_slice(model, evaluation.items[index])
         made = shown.reconstruction
         examples.append(Example(name, shown.original, made.image, made.unit, shown.row))
-    size = model.preprocessing.size
+    size = model.preprocessing.spatial_size
     page = write_report(
         output,
         title=title,
@@ -322,7 +322,7 @@ def _tell(console: Console, summary: dict[str, Any], model: Model, page: Path) -
         ["metric", "mean by patient", "std"],
         rows,
     )
-    size = model.preprocessing.size
+    size = model.preprocessing.spatial_size
     ratio = model.network.latent_ratio(size)
     latents = math.prod(model.network.latent_shape(size))
     text = f"{math.prod(size):,} input values to {latents:,} latent values a slice ({ratio:g}:1)\nreport: {page}"

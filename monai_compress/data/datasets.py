@@ -21,7 +21,7 @@ from ..transforms import (
     SliceTransforms,
     augmentation_names,
     augmentations,
-    image_size,
+    check_spatial_size,
     slice_transforms,
     window_range,
     windowed_slice,
@@ -56,7 +56,7 @@ class Datasets:
         manifest: the split and how it was made, fit for JSON.
         transform: the deterministic pipeline, on dictionaries with the key "image".
         window: (low, high) in HU.
-        size: (rows, columns).
+        spatial_size: (rows, columns).
         fit: "pad" or "crop".
     """
 
@@ -69,7 +69,7 @@ class Datasets:
     manifest: dict[str, Any]
     transform: SliceTransforms
     window: tuple[float, float]
-    size: tuple[int, int]
+    spatial_size: tuple[int, int]
     fit: str
 
     def load(self, item: Item | str) -> MetaTensor:
@@ -118,7 +118,7 @@ class Datasets:
 def build_datasets(
     root: Roots | None = None,
     *,
-    size: int | Sequence[int] = 256,
+    spatial_size: int | Sequence[int] = 256,
     window: str | Sequence[float] = "full",
     fit: str = "pad",
     fractions: Sequence[float] = (0.8, 0.2),
@@ -139,7 +139,7 @@ def build_datasets(
 
     Args:
         root: folders, zip archives or files (`find_slices`); with a manifest, None means the roots it was made from.
-        size: of the tensors, a number for both or (rows, columns).
+        spatial_size: of the tensors, a number for both or (rows, columns).
         window: a name of ``WINDOWS`` or (low, high) in HU.
         fit: "pad" keeps the whole slice and pads with air, "crop" fills the frame (``slice_transforms``).
         fractions: of train and val, or train, val and test (`split_patients`).
@@ -163,7 +163,7 @@ def build_datasets(
         OutputError: ``cache_dir`` cannot be written.
         ValueError: arguments that make no sense.
     """
-    rows_columns, limits = image_size(size), window_range(window)
+    rows_columns, limits = check_spatial_size(spatial_size), window_range(window)
     names = augmentation_names(augment)
     if manifest is not None:
         plan = _plan_of_manifest(manifest, root)
@@ -216,7 +216,7 @@ def build_datasets(
         manifest=made,
         transform=pipeline,
         window=limits,
-        size=rows_columns,
+        spatial_size=rows_columns,
         fit=fit,
     )
 

@@ -37,7 +37,7 @@ class DicomImage:
             machine's byte order; float32 or float64 where the file holds floats.
         slope: (frames,) float64, HU per stored unit of each frame.
         intercept: (frames,) float64, HU of stored value 0.
-        padding: first and last stored value that mean "nothing was measured here"; None if the file names none.
+        padding_range: lowest and highest stored value that mean "not measured"; None if the file states none.
         pixel_spacing_mm: from row to row and from column to column, of the first frame here; None if unknown.
         affine: (4, 4) float64 from (row, column, slice) indices to LPS millimetres, of the first frame here; None if
             the file does not say where it lies.
@@ -47,7 +47,7 @@ class DicomImage:
     stored: NDArray[np.generic]
     slope: NDArray[np.float64]
     intercept: NDArray[np.float64]
-    padding: tuple[int, int] | None
+    padding_range: tuple[int, int] | None
     pixel_spacing_mm: tuple[float, float] | None
     affine: NDArray[np.float64] | None = field(repr=False)
     header: Dataset = field(repr=False)
@@ -69,8 +69,8 @@ class DicomImage:
         with np.errstate(all="ignore"):  # float pixels may hold NaN, and a broken slope may overflow
             scaled = raw.astype(precision) * precision(self.slope[index]) + precision(self.intercept[index])
             hu = scaled.astype(np.float32, copy=False)
-        if self.padding is not None:
-            first, last = self.padding
+        if self.padding_range is not None:
+            first, last = self.padding_range
             hu[(raw >= first) & (raw <= last)] = PADDING_HU
         return hu
 
@@ -151,7 +151,7 @@ def _read_image(where: str, frame: int | None, max_pixels: int) -> DicomImage:
         stored=stored,
         slope=np.array([slope for slope, _ in scale]),
         intercept=np.array([intercept for _, intercept in scale]),
-        padding=padding_range(header),
+        padding_range=padding_range(header),
         pixel_spacing_mm=pixel_spacing_mm(header, first),
         affine=frame_affine(header, first),
         header=header,

@@ -179,7 +179,7 @@ def train(
         ValueError: no such device, or settings that do not go with the data set.
     """
     config = config or TrainingConfig()
-    config.check_size(datasets.size)
+    config.check_size(datasets.spatial_size)
     folder = Path(folder)
     device = choose_device(config.device)
     set_determinism(seed=config.seed)
@@ -192,7 +192,7 @@ def train(
     seeds = EpochSeeds(config.seed, getattr(datasets.train, "transform", None))
     loader = _training_loader(datasets, config, seeds, device)
     scheduler = _scheduler(config, optimizer, len(loader))
-    preprocessing = Preprocessing(datasets.size, datasets.window, datasets.fit)
+    preprocessing = Preprocessing(datasets.spatial_size, datasets.window, datasets.fit)
     state = RunState(folder, config, preprocessing, _identity(datasets), network, optimizer, scheduler)
     if resume:
         state.load()

@@ -77,7 +77,11 @@ def _stacked(series: Series, notes: tuple[str, ...] = ()) -> StoredImage:
         raise DicomError("its values share no type of at most 32 bits, which is what a stream holds", where=where)
     limits = np.iinfo(dtype)
     # a value that no pixel can have is a slip of the writer
-    paddings = {head.padding for head in heads if head.padding is not None and limits.min <= head.padding <= limits.max}
+    paddings = {
+        head.padding_value
+        for head in heads
+        if head.padding_value is not None and limits.min <= head.padding_value <= limits.max
+    }
     found = [*notes, *series.notes]
     if len(paddings) > 1:
         found.append("the padding value differs between slices; none is treated as padding")
@@ -97,7 +101,7 @@ def _stacked(series: Series, notes: tuple[str, ...] = ()) -> StoredImage:
         source="dicom",
         affine=affine,
         positions_mm=positions,
-        padding=next(iter(paddings)) if len(paddings) == 1 else None,
+        padding_value=next(iter(paddings)) if len(paddings) == 1 else None,
         # of one type: in a wider one that mixed signs are brought to, the bits mean something else
         bits_stored=max(bits, default=None) if len(set(types)) == 1 and len(bits) == len(heads) else None,
         notes=tuple(dict.fromkeys(found)),
@@ -121,7 +125,7 @@ class _Head:
         self.rescale = rescale(header, frame) or (1.0, 0.0)
         self.affine = frame_affine(header, frame)
         span = padding_range(header)
-        self.padding = None if span is None else span[0]
+        self.padding_value = None if span is None else span[0]
 
 
 def _heads(locators: Sequence[str]) -> list[_Head]:

@@ -38,7 +38,7 @@ class StoredImage:
         affine: (4, 4) from (row, column, slice) to LPS millimetres; None where that is not known or not one grid.
         positions_mm: (slices, 3) LPS of the first pixel of each slice, only where the slices are not evenly spaced, so
             that no affine can tell.
-        padding: the stored value that means "not measured".
+        padding_value: the stored value that means "not measured".
         bits_stored: how many low bits hold the image, where the type has more.
         layout: what else it takes to restore the file's own arrangement, as JSON can hold it.
         notes: what a user must know, such as "gap".
@@ -53,7 +53,7 @@ class StoredImage:
     source: str
     affine: Affine | None = field(default=None, repr=False)
     positions_mm: NDArray[np.float64] | None = field(default=None, repr=False)
-    padding: int | None = None
+    padding_value: int | None = None
     bits_stored: int | None = None
     layout: Mapping[str, Any] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
@@ -95,8 +95,8 @@ class StoredImage:
         # float32 holds every 16-bit value times a slope to 1e-3 HU; wider integers don't fit its 24 bits
         slope, intercept = np.array(self.rescale[index], np.float32 if self.dtype.itemsize <= 2 else np.float64)
         hu = (raw.astype(slope.dtype) * slope + intercept).astype(np.float32, copy=False)
-        if self.padding is not None:
-            hu[raw == self.padding] = PADDING_HU
+        if self.padding_value is not None:
+            hu[raw == self.padding_value] = PADDING_HU
         return hu
 
     def metadata(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from .augment import AUGMENTATIONS, augmentation_names, augmentations
 from .compress import Compress, Compressd, Decompress, Decompressd, LoadedStream, MczReader
 from .load import CTReader, LoadCT, LoadCTd, LoadedSlice, file_kind, file_kind_of, load_slice
 from .pipeline import SliceTransforms, slice_transforms, windowed_slice, with_metadata_of
-from .resize import FITS, FitSize, FitSized, fitted_size, image_size, resample
+from .resize import FITS, FitSize, FitSized, check_spatial_size, fitted_size, resample
 from .window import WINDOWS, ScaleWindow, ScaleWindowd, window_range
 
 __all__ = [
@@ -32,10 +32,10 @@ __all__ = [
     "SliceTransforms",
     "augmentation_names",
     "augmentations",
+    "check_spatial_size",
     "file_kind",
     "file_kind_of",
     "fitted_size",
-    "image_size",
     "load_slice",
     "resample",
     "slice_transforms",

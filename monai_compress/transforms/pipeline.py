@@ -15,7 +15,7 @@ from monai.transforms import Compose, ResizeWithPadOrCrop, ResizeWithPadOrCropd
 
 from ..errors import CompressionError
 from .load import LoadCT, LoadCTd
-from .resize import FitSize, FitSized, image_size
+from .resize import FitSize, FitSized, check_spatial_size
 from .window import ScaleWindow, ScaleWindowd
 
 
@@ -56,17 +56,17 @@ def _independent(image: Any) -> Any:
 
 def slice_transforms(
     keys: KeysCollection | None = ("image",),
-    size: int | Sequence[int] = 256,
+    spatial_size: int | Sequence[int] = 256,
     window: str | Sequence[float] = "full",
     fit: str = "pad",
 ) -> SliceTransforms:
-    """Return the pipeline from a locator to a MetaTensor (1, *size) float32 in [0, 1].
+    """Return the pipeline from a locator to a MetaTensor (1, *spatial_size) float32 in [0, 1].
 
     Load, clip and scale the window, resample antialiased with rows and columns alike, then pad with 0 (air) or crop
     around the centre. The affine follows. ``inverse`` gives (1, rows, columns) on the original grid in HU clipped to
     the window (grey levels for pictures); it works on any MetaTensor that carries the metadata of a loaded one::
 
-        pipeline = slice_transforms(size=256, window="lung")
+        pipeline = slice_transforms(spatial_size=256, window="lung")
         loaded = pipeline({"image": "study/IM0001"})
         hu = pipeline.inverse(loaded)["image"]
 
@@ -75,14 +75,14 @@ def slice_transforms(
 
     Args:
         keys: entries of the dictionary that hold locators; None for the array form, which takes the locator itself.
-        size: of the result, a number for both or (rows, columns).
+        spatial_size: of the result, a number for both or (rows, columns).
         window: a name of ``WINDOWS`` or (low, high) in HU.
         fit: ``"pad"`` keeps the whole slice, ``"crop"`` fills the whole frame.
 
     Raises:
         ValueError: an unknown window or fit, or no size.
     """
-    rows_columns = image_size(size)
+    rows_columns = check_spatial_size(spatial_size)
     if keys is None:
         return SliceTransforms(
             [LoadCT(), ScaleWindow(window), FitSize(rows_columns, fit), ResizeWithPadOrCrop(rows_columns)]

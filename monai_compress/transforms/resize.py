@@ -17,40 +17,40 @@ from monai.utils import TraceKeys
 FITS = ("pad", "crop")
 
 
-def image_size(size: int | Sequence[int]) -> tuple[int, int]:
+def check_spatial_size(spatial_size: int | Sequence[int]) -> tuple[int, int]:
     """Return (rows, columns) of a size given as one number or two.
 
     Raises:
         ValueError: not one or two positive whole numbers.
 
-    >>> image_size(256), image_size((192, 256))
+    >>> check_spatial_size(256), check_spatial_size((192, 256))
     ((256, 256), (192, 256))
     """
-    pair = (size, size) if isinstance(size, int) else tuple(size)
+    pair = (spatial_size, spatial_size) if isinstance(spatial_size, int) else tuple(spatial_size)
     if len(pair) != 2 or any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in pair):
-        raise ValueError(f"a size is a positive whole number or (rows, columns), got {size!r}")
+        raise ValueError(f"a size is a positive whole number or (rows, columns), got {spatial_size!r}")
     return pair
 
 
-def fitted_size(shape: Sequence[int], size: int | Sequence[int], fit: str = "pad") -> tuple[int, int]:
-    """Return the (rows, columns) that an image of ``shape`` gets before padding or cropping to ``size``.
+def fitted_size(shape: Sequence[int], spatial_size: int | Sequence[int], fit: str = "pad") -> tuple[int, int]:
+    """Return the (rows, columns) that an image of ``shape`` gets before padding or cropping to ``spatial_size``.
 
-    Rows and columns are scaled alike: ``pad`` makes the whole image fit inside ``size``, ``crop`` makes it cover
-    ``size``. Rounding to whole pixels is the only distortion.
+    Rows and columns are scaled alike: ``pad`` makes the whole image fit inside ``spatial_size``, ``crop`` makes
+    it cover ``spatial_size``. Rounding to whole pixels is the only distortion.
 
     >>> fitted_size((512, 256), 256, "pad"), fitted_size((512, 256), 256, "crop")
     ((256, 128), (512, 256))
     """
     if fit not in FITS:
         raise ValueError(f"no fit {fit!r}: choose 'pad' or 'crop'")
-    ratios = [target / side for target, side in zip(image_size(size), shape, strict=True)]
+    ratios = [target / side for target, side in zip(check_spatial_size(spatial_size), shape, strict=True)]
     scale = min(ratios) if fit == "pad" else max(ratios)
     rows, columns = (max(1, round(side * scale)) for side in shape)
     return rows, columns
 
 
-def resample(image: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
-    """Return ``image`` (C, rows, columns) in [0, 1] resampled to ``size``, antialiased and clipped to [0, 1].
+def resample(image: torch.Tensor, spatial_size: Sequence[int]) -> torch.Tensor:
+    """Return ``image`` (C, rows, columns) in [0, 1] resampled to ``spatial_size``, antialiased and clipped to [0, 1].
 
     Bicubic with its kernel stretched by the scale (``antialias=True``), so that what is finer than the new pixels is
     averaged away. MONAI's ``Resize(anti_aliasing=True)`` smooths with scikit-image's Gaussian of sigma (scale - 1) / 2
@@ -61,31 +61,31 @@ def resample(image: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
     >>> float(resample(stripes, (256, 256)).std()) < 0.01
     True
     """
-    if tuple(image.shape[1:]) == tuple(size):
+    if tuple(image.shape[1:]) == tuple(spatial_size):
         return image
-    out = torch.nn.functional.interpolate(image[None], size=tuple(size), mode="bicubic", antialias=True)[0]
+    out = torch.nn.functional.interpolate(image[None], size=tuple(spatial_size), mode="bicubic", antialias=True)[0]
     return out.clamp_(0.0, 1.0)  # the cubic kernel overshoots at edges
 
 
 class FitSize(InvertibleTransform):
-    """Scale an image in [0, 1] so that it fits inside ``size`` ("pad") or covers it ("crop"), rows and columns alike.
+    """Scale an image in [0, 1] so that it fits inside ``spatial_size`` ("pad") or covers it ("crop").
 
-    The affine follows. The inverse resamples to the original size. What is left to ``size`` is for
-    ``monai.transforms.ResizeWithPadOrCrop``.
+    Rows and columns are scaled by the same factor, and the affine is updated. The inverse resamples to the original
+    size. Apply ``monai.transforms.ResizeWithPadOrCrop`` next to get exactly ``spatial_size``.
 
     Args:
-        size: a number for both, or (rows, columns).
+        spatial_size: a number for both, or (rows, columns).
         fit: ``"pad"`` (nothing is lost; the border is air) or ``"crop"`` (the longer sides lose their ends).
     """
 
-    def __init__(self, size: int | Sequence[int], fit: str = "pad") -> None:
-        self.size, self.fit = image_size(size), fit
-        fitted_size((1, 1), self.size, fit)
+    def __init__(self, spatial_size: int | Sequence[int], fit: str = "pad") -> None:
+        self.spatial_size, self.fit = check_spatial_size(spatial_size), fit
+        fitted_size((1, 1), self.spatial_size, fit)
 
     def __call__(self, img: torch.Tensor) -> torch.Tensor:
         """Return float32 (C, rows, columns) of an image of that form."""
         shape = tuple(img.shape[1:])
-        size = fitted_size(shape, self.size, self.fit)
+        size = fitted_size(shape, self.spatial_size, self.fit)
         if not isinstance(img, MetaTensor):
             return resample(torch.as_tensor(img, dtype=torch.float32), size)
         out = MetaTensor(resample(img.as_tensor().to(torch.float32), size)).copy_meta_from(img)
@@ -111,10 +111,14 @@ class FitSized(MapTransform, InvertibleTransform):
     """Dictionary form of `FitSize`."""
 
     def __init__(
-        self, keys: KeysCollection, size: int | Sequence[int], fit: str = "pad", allow_missing_keys: bool = False
+        self,
+        keys: KeysCollection,
+        spatial_size: int | Sequence[int],
+        fit: str = "pad",
+        allow_missing_keys: bool = False,
     ) -> None:
         MapTransform.__init__(self, keys, allow_missing_keys)
-        self.resize = FitSize(size, fit)
+        self.resize = FitSize(spatial_size, fit)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         out = dict(data)

@@ -26,10 +26,10 @@ def errors_hu(written: list[Path], archive: SeriesArchive) -> list[float]:
         entry, frame = archive.frame_of(number)
         image = read_image(names[entry.path], frame=frame)
         worst.append(float(np.abs(archive.hu(number).astype(np.float64) - image.hu()).max()))
-        if image.padding is not None:
-            is_padding = (image.stored[0] >= image.padding[0]) & (image.stored[0] <= image.padding[1])
+        if image.padding_range is not None:
+            is_padding = (image.stored[0] >= image.padding_range[0]) & (image.stored[0] <= image.padding_range[1])
             stored = archive[number]
-            assert np.array_equal(is_padding, (stored >= image.padding[0]) & (stored <= image.padding[1]))
+            assert np.array_equal(is_padding, (stored >= image.padding_range[0]) & (stored <= image.padding_range[1]))
     return worst
 
 
@@ -161,7 +161,7 @@ def test_slices_with_different_slopes(write_ct, noise, tmp_path, pack) -> None:
 
 def test_padding_of_slices(small_scan, tmp_path, pack) -> None:
     written = write_series(small_scan, tmp_path / "in", vendor="ge")
-    assert read_image(written[0]).padding is not None
+    assert read_image(written[0]).padding_range is not None
     pack(tmp_path / "in", tmp_path / "x.mcz", max_error=8.0)
     with SeriesArchive(tmp_path / "x.mcz") as archive:
         assert max(errors_hu(written, archive)) <= 8.0

@@ -138,7 +138,7 @@ def test_padding_comes_back_exactly(series, tmp_path):
     before = read_stored(series)
     with StreamReader(tmp_path / "a.mcz") as reader:
         after = reader.read()
-    assert before.padding == -2000
+    assert before.padding_value == -2000
     np.testing.assert_array_equal(after == -2000, before.slices == -2000)
     assert np.abs(after - before.slices).max() <= 5
 

@@ -37,7 +37,7 @@ def scans(tmp_path: Path, write_ct: Write) -> Path:
 
 
 def build(root: Path | None, **kwargs: object) -> Datasets:
-    return build_datasets(root, **{"size": 16, **kwargs})  # type: ignore[arg-type]
+    return build_datasets(root, **{"spatial_size": 16, **kwargs})  # type: ignore[arg-type]
 
 
 def test_what_comes_out(scans: Path) -> None:
@@ -92,7 +92,7 @@ def test_training_is_varied_anew_each_time_and_the_cache_stays(scans: Path) -> N
 
 
 def test_back_to_hu_on_the_original_grid(scans: Path) -> None:
-    datasets = build(scans, size=28, window=(-900, 1500))
+    datasets = build(scans, spatial_size=28, window=(-900, 1500))
     item = datasets.items["val"][0]
     loaded = datasets.load(item)
     original = datasets.original(item)
@@ -283,9 +283,9 @@ def test_manifest_of_other_roots_or_form(scans: Path, tmp_path: Path) -> None:
 def test_several_roots_in_a_manifest(scans: Path, tmp_path: Path) -> None:
     roots = [scans / "A", scans / "B", scans / "C" / "0.dcm"]
     path = tmp_path / "manifest.json"
-    first = build_datasets(roots, size=16)
+    first = build_datasets(roots, spatial_size=16)
     first.write_manifest(path)
-    again = build_datasets(manifest=path, size=16)
+    again = build_datasets(manifest=path, spatial_size=16)
     assert {item.image for item in again.items["val"]} == {item.image for item in first.items["val"]}
 
 
@@ -349,7 +349,7 @@ def test_progress_and_random_state(scans: Path) -> None:
 
 def test_the_developers_data(shared_data: Path) -> None:
     roots = [shared_data / "nifti", shared_data / "ct_test" / "dcmqi_ct3slice__2__23430_1"]
-    datasets = build_datasets(roots[1], size=64, split_by="patient", fractions=(1, 0))
+    datasets = build_datasets(roots[1], spatial_size=64, split_by="patient", fractions=(1, 0))
     assert len(datasets.train) == 3
     item = datasets.items["train"][0]
     loaded = datasets.load(item)

@@ -82,7 +82,7 @@ def test_padding_becomes_air(ct, save, noise, implicit, stored_value):
     if implicit:
         ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
     image = read_image(save(ds))
-    assert image.padding == (-2000, -2000)
+    assert image.padding_range == (-2000, -2000)
     assert (image.hu()[0, :3] == PADDING_HU).all()
     assert np.array_equal(image.hu()[1:], noise[1:].astype(np.float32) - 1024)
     assert (image.stored[0, 0, :3] == -2000).all(), "stored values are never touched"
@@ -111,7 +111,7 @@ def test_padding_range(ct, noise, signed, bits, value, limit, expected):
 def test_padding_that_does_not_parse_is_no_padding(ct, save, noise):
     ds = ct(noise)
     ds.add_new("PixelPaddingValue", "SS", [-2000, -1000])
-    assert read_image(save(ds)).padding is None
+    assert read_image(save(ds)).padding_range is None
 
 
 def test_rescale_in_any_notation(ct, save, noise):

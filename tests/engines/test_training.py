@@ -34,7 +34,7 @@ def pictures(tmp_path_factory):
 
 
 def datasets_of(folder, seed=0):
-    return build_datasets(folder, size=32, fractions=(0.75, 0.25), seed=seed)
+    return build_datasets(folder, spatial_size=32, fractions=(0.75, 0.25), seed=seed)
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_learns_and_leaves_what_it_promises(datasets, tmp_path):
     assert [float(row["val_ssim"]) for row in written] == pytest.approx([row["val_ssim"] for row in history])
     assert list((tmp_path / "tensorboard").glob("events.*"))
     model = load_model(tmp_path)
-    assert model.preprocessing.size == (32, 32)
+    assert model.preprocessing.spatial_size == (32, 32)
     assert model.training["best_epoch"] == result.best_epoch
     x = datasets.val[0]["image"][None]
     assert torch.equal(model.network(x), result.model.network(x))

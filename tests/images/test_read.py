@@ -59,7 +59,7 @@ def test_dicom_series(scanned, tmp_path, vendor, syntax, how):
 def test_equal_to_the_reader_of_slices(scanned, tmp_path):
     files = write_series(scanned, tmp_path, vendor="ge")  # padding is -2000 stored
     image = read_stored(tmp_path)
-    assert image.padding == -2000
+    assert image.padding_value == -2000
     assert (image.slices == -2000).any()
     for index, file in enumerate(files):
         loaded = load_slice(file)
@@ -96,7 +96,7 @@ def test_signed_and_unsigned_slices_share_a_type(tmp_path, write_ct):
 def test_bits_and_padding(tmp_path, write_ct):
     write_ct(tmp_path / "a.dcm", hu_of(), BitsStored=12, HighBit=11)
     image = read_stored(tmp_path)
-    assert (image.bits_stored, image.padding) == (12, None)
+    assert (image.bits_stored, image.padding_value) == (12, None)
     write_ct(tmp_path / "b" / "b.dcm", hu_of(), z=1.0)
     assert read_stored(tmp_path / "b").bits_stored is None
 

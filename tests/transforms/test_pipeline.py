@@ -25,7 +25,7 @@ def body(rows: int, columns: int) -> np.ndarray:
 
 def test_same_size_comes_back_exactly(tmp_path: Path, write_ct: Callable[..., Path]) -> None:
     hu = np.random.default_rng(0).integers(-1024, 3072, (64, 64))
-    pipeline = slice_transforms(size=64)
+    pipeline = slice_transforms(spatial_size=64)
     loaded = pipeline({"image": str(write_ct(tmp_path / "a.dcm", hu))})
     image = loaded["image"]
     assert (image.shape, image.dtype) == ((1, 64, 64), torch.float32)
@@ -41,7 +41,7 @@ def test_pad_keeps_the_whole_slice_upright(
     tmp_path: Path, write_ct: Callable[..., Path], shape: tuple[int, int]
 ) -> None:
     hu = body(*shape)
-    pipeline = slice_transforms(keys=None, size=128)
+    pipeline = slice_transforms(keys=None, spatial_size=128)
     loaded = pipeline(write_ct(tmp_path / "a.dcm", hu))
     assert loaded.shape == (1, 128, 128)
     rows, columns = (round(side * 128 / max(shape)) for side in shape)
@@ -59,7 +59,7 @@ def test_pad_keeps_the_whole_slice_upright(
 
 def test_crop_fills_the_frame(tmp_path: Path, write_ct: Callable[..., Path]) -> None:
     hu = body(300, 200)
-    pipeline = slice_transforms(keys=None, size=100, fit="crop")
+    pipeline = slice_transforms(keys=None, spatial_size=100, fit="crop")
     loaded = pipeline(write_ct(tmp_path / "a.dcm", hu))
     expected = (body(150, 100)[25:125] + 1024) / 4095
     np.testing.assert_allclose(loaded.as_tensor()[0], expected, atol=0.01)
@@ -71,7 +71,7 @@ def test_crop_fills_the_frame(tmp_path: Path, write_ct: Callable[..., Path]) -> 
 
 
 def test_affine_of_a_padded_slice(tmp_path: Path, write_ct: Callable[..., Path]) -> None:
-    pipeline = slice_transforms(keys=None, size=128)
+    pipeline = slice_transforms(keys=None, spatial_size=128)
     loaded = pipeline(write_ct(tmp_path / "a.dcm", body(200, 100)))
     # centre of the field of view: row 99.5, column 49.5 of the file, the middle of the result
     original = np.asarray(loaded.meta["original_affine"])
@@ -80,14 +80,14 @@ def test_affine_of_a_padded_slice(tmp_path: Path, write_ct: Callable[..., Path])
 
 
 def test_rows_and_columns_may_differ(tmp_path: Path, write_ct: Callable[..., Path]) -> None:
-    loaded = slice_transforms(keys=None, size=(96, 160))(write_ct(tmp_path / "a.dcm", body(100, 100)))
+    loaded = slice_transforms(keys=None, spatial_size=(96, 160))(write_ct(tmp_path / "a.dcm", body(100, 100)))
     assert loaded.shape == (1, 96, 160)
     assert float(loaded.as_tensor()[..., :30].abs().max()) == 0.0
 
 
 def test_window_clips_on_the_way_back(tmp_path: Path, write_ct: Callable[..., Path]) -> None:
     hu = np.array([[-1000.0, -100.0], [100.0, 2000.0]])
-    pipeline = slice_transforms(keys=None, size=2, window="mediastinum")
+    pipeline = slice_transforms(keys=None, spatial_size=2, window="mediastinum")
     back = pipeline.inverse(pipeline(write_ct(tmp_path / "a.dcm", hu)))
     np.testing.assert_allclose(back.as_tensor()[0], [[-160, -100], [100, 240]], atol=1e-3)
 
@@ -95,14 +95,14 @@ def test_window_clips_on_the_way_back(tmp_path: Path, write_ct: Callable[..., Pa
 def test_pictures_come_back_as_grey_levels(tmp_path: Path) -> None:
     grey = np.random.default_rng(0).integers(0, 65536, (32, 32)).astype(np.uint16)
     Image.fromarray(grey).save(tmp_path / "g.png")
-    pipeline = slice_transforms(keys=None, size=32, window="brain")
+    pipeline = slice_transforms(keys=None, spatial_size=32, window="brain")
     loaded = pipeline(tmp_path / "g.png")
     np.testing.assert_allclose(loaded.as_tensor()[0], grey / 65535, rtol=1e-6)
     np.testing.assert_allclose(pipeline.inverse(loaded).as_tensor()[0], grey, atol=0.02)
 
 
 def test_a_networks_output_goes_back(tmp_path: Path, write_ct: Callable[..., Path]) -> None:
-    pipeline = slice_transforms(keys=None, size=64)
+    pipeline = slice_transforms(keys=None, spatial_size=64)
     loaded = pipeline(write_ct(tmp_path / "a.dcm", body(128, 128)))
     output = torch.full((1, 64, 64), 0.5, requires_grad=True)
     hu = pipeline.inverse(with_metadata_of(output, loaded))

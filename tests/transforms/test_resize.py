@@ -9,7 +9,7 @@ import pytest
 import torch
 from monai.data import MetaTensor
 
-from monai_compress.transforms import FitSize, FitSized, fitted_size, image_size, resample
+from monai_compress.transforms import FitSize, FitSized, check_spatial_size, fitted_size, resample
 
 
 def smooth(rows: int, columns: int) -> torch.Tensor:
@@ -22,7 +22,7 @@ def smooth(rows: int, columns: int) -> torch.Tensor:
 @pytest.mark.parametrize("size", [0, (256,), (256, -1), (1.5, 2), True, "256"])
 def test_refuses_what_is_no_size(size: object) -> None:
     with pytest.raises(ValueError, match="size"):
-        image_size(size)  # type: ignore[arg-type]
+        check_spatial_size(size)  # type: ignore[arg-type]
 
 
 def test_refuses_unknown_fit() -> None:
