@@ -25,7 +25,7 @@ for name, made in (("full dose", full), ("a tenth of it", low)):
     noise = made.hu[body].astype(float) - clean.hu[body]
     print(f"{name}: {made.dose:.3g} photons a ray, noise of {noise.std():.1f} HU in the body")
 blur = clean.hu[body].astype(float) - clean.truth_hu[body]
-print(f"without noise the scan is {np.sqrt(np.mean(blur**2)):.1f} HU (RMSE) off the truth: blur, pixels, artefacts")
+print(f"without noise the scan is {np.sqrt(np.mean(blur**2)):.1f} HU (RMSE) off the truth: blur, pixels, artifacts")
 volume = full.masks["nodule"].sum() * np.prod(full.spacing_mm) / 1000
 print(f"nodules: {volume:.1f} ml, known voxel by voxel")
 

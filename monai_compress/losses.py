@@ -39,7 +39,7 @@ class LogMSELoss(nn.Module):
         return torch.log10((pred - target).square().flatten(1).mean(1) + 1e-8).mean()
 
 
-SMALLEST = {"ssim": 11, "ms-ssim": 176}
+MIN_SPATIAL_SIZE = {"ssim": 11, "ms-ssim": 176}
 """Rows and columns that a loss needs at least: its window, at its coarsest scale."""
 
 LOSSES: dict[str, Callable[[int], nn.Module]] = {

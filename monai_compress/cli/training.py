@@ -303,7 +303,7 @@ def _tell_notes(console: Console, notes: Sequence[str], skipped: Sequence[Skippe
 
 def _tell(console: Console, summary: dict[str, Any], model: Model, page: Path) -> None:
     by_patient = summary["patients"]
-    unit = summary["unit"] if summary["unit"] == "HU" else "grey levels"
+    unit = summary["unit"] if summary["unit"] == "HU" else "gray levels"
     rows = []
     for name, label, digits in (
         ("psnr_db", "PSNR, dB", 2),

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from ..losses import SMALLEST, parse_loss
+from ..losses import MIN_SPATIAL_SIZE, parse_loss
 
 SCHEDULERS = ("plateau", "cosine", "one-cycle", "constant")
 
@@ -65,8 +65,10 @@ class TrainingConfig:
     def check_size(self, size: Sequence[int]) -> None:
         """Raise ``ValueError`` where the loss cannot work on tensors of this size."""
         for _, term in parse_loss(self.loss):
-            if min(size) < SMALLEST.get(term, 1):
-                raise ValueError(f"the loss {term} needs {SMALLEST[term]} rows and columns or more, got {tuple(size)}")
+            if min(size) < MIN_SPATIAL_SIZE.get(term, 1):
+                raise ValueError(
+                    f"the loss {term} needs {MIN_SPATIAL_SIZE[term]} rows and columns or more, got {tuple(size)}"
+                )
 
 
 def choose_device(name: str) -> torch.device:

@@ -14,7 +14,7 @@ from monai.data import MetaTensor
 
 from ..data import Item
 from ..errors import DatasetError, InputError, Skipped
-from ..metrics import ms_ssim, psnr, slice_errors, ssim, summarise
+from ..metrics import ms_ssim, psnr, slice_errors, ssim, summarize
 from ..models import Model
 from ..transforms import slice_transforms, windowed_slice, with_metadata_of
 
@@ -27,9 +27,9 @@ class Reconstruction:
 
     Args:
         image: ``(rows, columns)``, float32 HU within the model's window, on the grid of the file. Of a picture: its
-            grey levels.
-        unit: ``"HU"`` or ``"grey"``.
-        maximum: the highest grey level that the picture's file can hold; 0 for HU.
+            gray levels.
+        unit: ``"HU"`` or ``"gray"``.
+        maximum: the highest gray level that the picture's file can hold; 0 for HU.
         affine: (4, 4) from (row, column, slice) to mm in RAS.
     """
 
@@ -46,7 +46,7 @@ class SliceResult:
     Args:
         original: ``(rows, columns)``, float32, clipped to the model's window, in the unit of the reconstruction.
         reconstruction: of the slice.
-        row: the metrics, see ``metrics.summarise``.
+        row: the metrics, see ``metrics.summarize``.
     """
 
     original: Array
@@ -62,7 +62,7 @@ class Evaluation:
         rows: one dictionary of metrics for each slice.
         items: the slices of the rows.
         skipped: slices that did not load, each with its reason.
-        summary: of ``metrics.summarise``: by slice, by patient, worst cases.
+        summary: of ``metrics.summarize``: by slice, by patient, worst cases.
     """
 
     rows: list[dict[str, Any]]
@@ -134,7 +134,7 @@ def evaluate(model: Model, items: Sequence[Item], *, progress: Callable[[int, in
     if not rows:
         why = f"the first of {len(skipped)}: {skipped[0].detail}" if skipped else "none was given"
         raise DatasetError(f"no slice could be measured ({why})")
-    return Evaluation(rows, measured, skipped, summarise(rows))
+    return Evaluation(rows, measured, skipped, summarize(rows))
 
 
 def _through(model: Model, locator: str) -> tuple[Reconstruction, torch.Tensor, torch.Tensor]:

@@ -71,12 +71,12 @@ class AutoEncoder(nn.Module):
         pads = [p for size in reversed(x.shape[2:]) for p in (0, -size % self.stride)]
         return self.analysis(F.pad(x, pads, mode="replicate") if any(pads) else x)
 
-    def decode(self, z: Tensor, size: Sequence[int] | None = None) -> Tensor:
+    def decode(self, z: Tensor, spatial_size: Sequence[int] | None = None) -> Tensor:
         """Image of the latents.
 
         Args:
             z: ``(B, latent_channels, h, w[, d])``, float.
-            size: spatial size to crop to; by default all that the latents span.
+            spatial_size: size (H, W[, D]) to crop to; by default all that the latents span.
 
         Returns:
             ``(B, in_channels, H, W[, D])``, float32. In evaluation mode within [0, 1]; in training mode a network
@@ -85,8 +85,8 @@ class AutoEncoder(nn.Module):
         x = self.synthesis(z)
         if not self.training:
             x = x.clamp(0.0, 1.0)
-        if size is not None:
-            for axis, length in enumerate(size, start=2):
+        if spatial_size is not None:
+            for axis, length in enumerate(spatial_size, start=2):
                 x = x.narrow(axis, 0, length)
         return x
 
@@ -94,13 +94,13 @@ class AutoEncoder(nn.Module):
         """Encode and decode: the reconstruction of ``x``, of the same shape, float32."""
         return self.decode(self.encode(x), x.shape[2:])
 
-    def latent_shape(self, size: Sequence[int]) -> tuple[int, ...]:
-        """Shape ``(latent_channels, ...)`` of one image's latents for the spatial ``size``."""
-        return (self.latent_channels, *(math.ceil(n / self.stride) for n in size))
+    def latent_shape(self, spatial_size: Sequence[int]) -> tuple[int, ...]:
+        """Shape ``(latent_channels, ...)`` of one image's latents for images of ``spatial_size``."""
+        return (self.latent_channels, *(math.ceil(n / self.stride) for n in spatial_size))
 
-    def latent_ratio(self, size: Sequence[int]) -> float:
+    def latent_ratio(self, spatial_size: Sequence[int]) -> float:
         """How many input values stand for one latent value; below 1 the latents are larger than the image."""
-        return self.in_channels * math.prod(size) / math.prod(self.latent_shape(size))
+        return self.in_channels * math.prod(spatial_size) / math.prod(self.latent_shape(spatial_size))
 
 
 def full_precision(x: Tensor) -> Tensor:

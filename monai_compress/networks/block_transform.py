@@ -81,7 +81,7 @@ class BlockTransformAutoEncoder(AutoEncoder):
         x_hat = inverse cosine transform of c_hat
 
     Both branches end in a layer that starts at zero, so the untrained network already is a good linear codec, and
-    training spends itself on what the transform lacks: coefficients predicted from their neighbourhood, and latents
+    training spends itself on what the transform lacks: coefficients predicted from their neighborhood, and latents
     that carry what the decoder cannot predict. All convolutions run at 1/block of the resolution, where memory
     traffic is small.
 

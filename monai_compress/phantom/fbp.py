@@ -48,7 +48,7 @@ def sharp(frequency: Float) -> Float:
 KERNELS: dict[str, Callable[[Float], Float]] = {"soft": soft, "sharp": sharp}
 
 
-def filter_projections(
+def fbp_filter(
     sinogram: NDArray[np.float32], pitch_mm: float, pixel_mm: float, window: Callable[[Float], Float]
 ) -> NDArray[np.float32]:
     """The projections (..., bins) convolved with the ramp times ``window(cycles per pixel)``, in 1/mm.
@@ -70,7 +70,9 @@ def filter_projections(
     return scipy.fft.irfft(spectrum, length, axis=-1)[..., :bins]
 
 
-def back_project(filtered: NDArray[np.float32], geometry: Geometry, x_mm: Float, y_mm: Float) -> NDArray[np.float32]:
+def fbp_back_project(
+    filtered: NDArray[np.float32], geometry: Geometry, x_mm: Float, y_mm: Float
+) -> NDArray[np.float32]:
     """Attenuation (slices, points) in 1/mm at the points (x, y), from filtered projections (slices, views, bins).
 
     Points beyond the detector get what its last element saw.
@@ -78,8 +80,8 @@ def back_project(filtered: NDArray[np.float32], geometry: Geometry, x_mm: Float,
     slices, views, bins = filtered.shape
     middle = (bins - 1) / 2 * FINE + 0.5
     scale = FINE / geometry.pitch_mm
-    x = (np.ravel(x_mm) - geometry.centre_mm[0]) * scale
-    y = (np.ravel(y_mm) - geometry.centre_mm[1]) * scale
+    x = (np.ravel(x_mm) - geometry.center_mm[0]) * scale
+    y = (np.ravel(y_mm) - geometry.center_mm[1]) * scale
     total = np.zeros((len(x), slices), np.float32)
     picked = np.empty_like(total)
     table = np.empty(((bins - 1) * FINE + 1, slices), np.float32)

@@ -9,7 +9,7 @@ import numpy as np
 from .randomness import generator
 from .shapes import Column, Ellipsoids, Float, Label, Painter, Phantom, level_turn
 
-AIR, CSF, WHITE, GREY = -1000.0, 6.0, 28.0, 38.0
+AIR, CSF, WHITE, GRAY = -1000.0, 6.0, 28.0, 38.0
 SIDES = (-1, 1)
 
 
@@ -28,23 +28,23 @@ def head_phantom(seed: int, *, nodules: int = 0, calcifications: int = 0, metal:
     """
     rng = generator(seed, "head")
     half = np.array([rng.uniform(73, 81), rng.uniform(89, 99), rng.uniform(82, 90)])  # outside of the scalp
-    centre = np.array([0.0, 0.0, 62.0])
+    center = np.array([0.0, 0.0, 62.0])
     painter = Painter(np.arange(-20.0, 160.0))
     tilt = rng.uniform(-0.03, 0.03)
-    brain = _skull(painter, rng, centre, half)
-    _brain(painter, rng, centre, brain, tilt)
+    brain = _skull(painter, rng, center, half)
+    _brain(painter, rng, center, brain, tilt)
     _base(painter, rng, half)
     _face(painter, rng, half)
-    _findings(painter, generator(seed, "head findings"), centre, brain, nodules, calcifications, metal)
+    _findings(painter, generator(seed, "head findings"), center, brain, nodules, calcifications, metal)
     return Phantom(
         name="head",
         seed=seed,
         parts=painter.parts(),
         support=_rest(half),
-        z_range_mm=(4.0, float(np.floor(centre[2] + half[2] - 4))),
+        z_range_mm=(4.0, float(np.floor(center[2] + half[2] - 4))),
         fov_mm=float(np.round(2.24 * half[1])),
         extent_mm=330.0,
-        centre_mm=(0.0, 0.0),
+        center_mm=(0.0, 0.0),
     )
 
 
@@ -58,14 +58,14 @@ def _rest(half: Float) -> tuple[Ellipsoids | Column, ...]:
     return painter.parts()
 
 
-def _skull(painter: Painter, rng: np.random.Generator, centre: Float, half: Float) -> Float:
+def _skull(painter: Painter, rng: np.random.Generator, center: Float, half: Float) -> Float:
     """Scalp and skull; returns the semi-axes of the brain."""
     scalp = rng.uniform(4.5, 7.5)
     outer, diploe, inner = rng.uniform(1.6, 2.2), rng.uniform(1.5, 3.0), rng.uniform(1.5, 2.0)
     table = rng.uniform(1050, 1350)
 
     # a dome above, nearly straight below
-    t = (painter.z_mm - centre[2]) / half[2]
+    t = (painter.z_mm - center[2]) / half[2]
     wide = np.where(t > 0, np.sqrt(np.clip(1 - t * t, 0, 1)), 1 - 0.09 * t * t)
     for hu, inset in ((25.0, 0.0), (-70.0, 1.8), (52.0, scalp)):
         painter.column(hu, a=half[0] * wide - inset, b=half[1] * wide - inset)
@@ -77,19 +77,19 @@ def _skull(painter: Painter, rng: np.random.Generator, centre: Float, half: Floa
         (60.0, 0.8),  # dura
         (CSF + 4, rng.uniform(1.5, 4.0)),
     ):
-        painter.ellipsoid(centre, half - depth, hu)
+        painter.ellipsoid(center, half - depth, hu)
         depth += layer
     return half - depth
 
 
-def _brain(painter: Painter, rng: np.random.Generator, centre: Float, brain: Float, tilt: float) -> None:
-    painter.ellipsoid(centre, brain, GREY)
+def _brain(painter: Painter, rng: np.random.Generator, center: Float, brain: Float, tilt: float) -> None:
+    painter.ellipsoid(center, brain, GRAY)
     for side in SIDES:
-        at = centre + np.array([side * 0.42 * brain[0], 0.0, 4.0])
+        at = center + np.array([side * 0.42 * brain[0], 0.0, 4.0])
         painter.ellipsoid(at, brain * [0.44, 0.86, 0.8], WHITE)
-    painter.ellipsoid(centre + np.array([0, -4, 2]), brain * [0.5, 0.55, 0.3], WHITE)
-    # grey folds reach into the white matter, sulci into the folds
-    for hu, width, deep, count in ((GREY, 4.2, 0.15, 110), (CSF + 8, 0.8, 0.09, 150)):
+    painter.ellipsoid(center + np.array([0, -4, 2]), brain * [0.5, 0.55, 0.3], WHITE)
+    # gray folds reach into the white matter, sulci into the folds
+    for hu, width, deep, count in ((GRAY, 4.2, 0.15, 110), (CSF + 8, 0.8, 0.09, 150)):
         folds = Painter(painter.z_mm)
         for _ in range(count):
             towards = rng.normal(size=3)
@@ -101,35 +101,35 @@ def _brain(painter: Painter, rng: np.random.Generator, centre: Float, brain: Flo
             across /= np.sqrt(across @ across)
             frame = np.stack([normal, across, np.cross(normal, across)], -1)
             axes = [deep * 75 * rng.uniform(0.7, 1.3), width * rng.uniform(0.7, 1.3), rng.uniform(9, 20)]
-            place = centre + brain * towards - normal * (axes[0] + 1.5)
+            place = center + brain * towards - normal * (axes[0] + 1.5)
             folds.ellipsoid(place, axes, hu, turn=frame)
         painter.batch(folds.only())
     # falx and the cleft between the hemispheres
-    painter.ellipsoid(centre + np.array([0, 0, 12]), [1.6, brain[1] * 0.97, brain[2] * 0.85], CSF + 6)
-    painter.ellipsoid(centre + np.array([0, 0, 14]), [0.8, brain[1] * 0.98, brain[2] * 0.85], 62.0)
-    painter.ellipsoid(centre + np.array([0, -8, 4]), [18, 44, 13], WHITE)  # corpus callosum
+    painter.ellipsoid(center + np.array([0, 0, 12]), [1.6, brain[1] * 0.97, brain[2] * 0.85], CSF + 6)
+    painter.ellipsoid(center + np.array([0, 0, 14]), [0.8, brain[1] * 0.98, brain[2] * 0.85], 62.0)
+    painter.ellipsoid(center + np.array([0, -8, 4]), [18, 44, 13], WHITE)  # corpus callosum
     wide = rng.uniform(0.8, 1.5)
     for side in SIDES:
         turn = level_turn(side * 0.25 + tilt)
         for where, size, hu in (
-            ((15, -14, -4), (6, 15, 13), GREY),  # caudate
-            ((25, -6, -8), (8, 17, 13), GREY + 1),  # lentiform
-            ((10, 12, -6), (9, 14, 11), GREY),  # thalamus
-            ((37, -2, -6), (2.0, 16, 14), GREY),  # insula
+            ((15, -14, -4), (6, 15, 13), GRAY),  # caudate
+            ((25, -6, -8), (8, 17, 13), GRAY + 1),  # lentiform
+            ((10, 12, -6), (9, 14, 11), GRAY),  # thalamus
+            ((37, -2, -6), (2.0, 16, 14), GRAY),  # insula
             ((40.5, -2, -6), (1.8 * wide, 17, 12), CSF),  # Sylvian fissure
             ((9, -26, 4), (4.5 * wide, 15, 11), CSF),  # frontal horn
             ((12, 8, 14), (5 * wide, 27, 7), CSF),  # body
             ((20, 34, 2), (5 * wide, 15, 10), CSF),  # trigone
         ):
-            place = centre + np.array([side * where[0], where[1], where[2]]) * (brain / [66, 82, 74])
+            place = center + np.array([side * where[0], where[1], where[2]]) * (brain / [66, 82, 74])
             painter.ellipsoid(place, size, hu, turn=turn if where[1] < -5 else turn.T)
-    painter.ellipsoid(centre + np.array([0, 2, -8]), [2.2 * wide, 12, 9], CSF)  # third ventricle
+    painter.ellipsoid(center + np.array([0, 2, -8]), [2.2 * wide, 12, 9], CSF)  # third ventricle
 
 
 def _base(painter: Painter, rng: np.random.Generator, half: Float) -> None:
     """Hind-brain with its bony floor and the petrous bones with their cells."""
     painter.ellipsoid([0, 44, 14], [50, 36, 28.5], CSF + 6)
-    painter.ellipsoid([0, 46, 14], [47, 33, 28], GREY - 1)
+    painter.ellipsoid([0, 46, 14], [47, 33, 28], GRAY - 1)
     for side in SIDES:
         painter.ellipsoid([side * 22, 48, 13], [16, 20, 18], WHITE + 3)
     for k in range(14):  # folia
@@ -209,7 +209,7 @@ def _face(painter: Painter, rng: np.random.Generator, half: Float) -> None:
 def _findings(
     painter: Painter,
     rng: np.random.Generator,
-    centre: Float,
+    center: Float,
     brain: Float,
     nodules: int,
     calcifications: int,
@@ -218,13 +218,13 @@ def _findings(
     for _ in range(nodules):
         towards = rng.normal(size=3) * [1, 1, 0.6]
         towards /= np.sqrt(towards @ towards)
-        place = centre + brain * towards * rng.uniform(0.35, 0.75)
-        place[2] = max(place[2], centre[2] - 15)
+        place = center + brain * towards * rng.uniform(0.35, 0.75)
+        place[2] = max(place[2], center[2] - 15)
         painter.ellipsoid(place, rng.uniform(3, 11, 3), rng.uniform(45, 75), Label.NODULE)
     spots = [(0.0, 22.0, -2.0), (21.0, 34.0, 2.0), (-21.0, 34.0, 2.0), (24.0, -6.0, -8.0), (-24.0, -6.0, -8.0)]
     for k in range(calcifications):
-        place = centre + np.array(spots[k % len(spots)]) + rng.normal(0, 1.5, 3) * (1 + k // len(spots))
+        place = center + np.array(spots[k % len(spots)]) + rng.normal(0, 1.5, 3) * (1 + k // len(spots))
         painter.ellipsoid(place, rng.uniform(1.2, 3, 3), rng.uniform(150, 600), Label.CALCIFICATION)
     if metal:
-        place = centre + np.array([rng.uniform(8, 20), -22, -20])
+        place = center + np.array([rng.uniform(8, 20), -22, -20])
         painter.ellipsoid(place, [1.2, 6, 2], 8000.0, Label.METAL, level_turn(rng.uniform(-0.7, 0.7)))

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Exact line integrals of painted ellipses, and the same picture rasterised.
+"""Exact line integrals of painted ellipses, and the same picture rasterized.
 
 Painting is not additive, projections are. So a section is first expanded into a sum of *terms*: a coefficient times
 the indicator of an intersection of ellipses (inclusion and exclusion). Ellipses are convex, so a ray meets each term on
@@ -34,13 +34,13 @@ class Geometry:
         views: number of angles, even over half a turn.
         bins: detector elements.
         pitch_mm: their distance.
-        centre_mm: x and y of the centre of rotation, which is seen at bin ``(bins - 1) / 2``.
+        center_mm: x and y of the center of rotation, which is seen at bin ``(bins - 1) / 2``.
     """
 
     views: int
     bins: int
     pitch_mm: float
-    centre_mm: tuple[float, float] = (0.0, 0.0)
+    center_mm: tuple[float, float] = (0.0, 0.0)
 
     @property
     def angles_rad(self) -> Float:
@@ -99,15 +99,15 @@ def _relations(section: Ellipses) -> tuple[list[set[int]], list[set[int]], list[
     xx, yy, xy = section.shape[:, 0, 0], section.shape[:, 1, 1], section.shape[:, 0, 1]
     det = xx * yy - xy * xy
     reach = np.sqrt(np.stack([xx, yy], -1))
-    near = (np.abs(section.centre[:, None] - section.centre[None]) <= reach[:, None] + reach[None]).all(-1)
+    near = (np.abs(section.center[:, None] - section.center[None]) <= reach[:, None] + reach[None]).all(-1)
     near &= ~np.eye(n, dtype=bool)
     i, j = np.nonzero(near)
     # Cholesky factor of the 2x2 shape maps the unit circle to the rim
     l11 = np.sqrt(xx)
     l21 = xy / l11
     l22 = np.sqrt(np.maximum(yy - l21 * l21, 0))
-    dx = (section.centre[i, 0] - section.centre[j, 0])[:, None] + l11[i, None] * _RING[0]
-    dy = (section.centre[i, 1] - section.centre[j, 1])[:, None] + l21[i, None] * _RING[0] + l22[i, None] * _RING[1]
+    dx = (section.center[i, 0] - section.center[j, 0])[:, None] + l11[i, None] * _RING[0]
+    dy = (section.center[i, 1] - section.center[j, 1])[:, None] + l21[i, None] * _RING[0] + l22[i, None] * _RING[1]
     q = (yy[j, None] * dx * dx - 2 * xy[j, None] * dx * dy + xx[j, None] * dy * dy) / det[j, None]
     contained, any_in = q.max(1) <= 1.0, q.min(1) <= 1.0
     touch = np.zeros((n, n), bool)
@@ -136,9 +136,9 @@ def project(section: Ellipses, geometry: Geometry, *, aperture: bool = True) -> 
     n = np.stack([np.cos(angles), -np.sin(angles)], -1)
     u = np.stack([np.sin(angles), np.cos(angles)], -1)
     shape = section.shape
-    centre = section.centre - np.asarray(geometry.centre_mm)
-    s0 = centre @ n.T
-    t0 = centre @ u.T
+    center = section.center - np.asarray(geometry.center_mm)
+    s0 = center @ n.T
+    t0 = center @ u.T
     xx, yy, xy = (shape[:, r, c, None] for r, c in ((0, 0), (1, 1), (0, 1)))
     w2 = xx * n[:, 0] ** 2 + 2 * xy * n[:, 0] * n[:, 1] + yy * n[:, 1] ** 2
     slope = (xx * n[:, 0] * u[:, 0] + xy * (n[:, 0] * u[:, 1] + n[:, 1] * u[:, 0]) + yy * n[:, 1] * u[:, 1]) / w2
@@ -213,7 +213,7 @@ def _accumulate(sums: Float, first: NDArray[np.int64], values: NDArray[np.float3
     np.add.at(sums, index.ravel(), values.ravel().astype(np.float64))
 
 
-def rasterise(
+def rasterize(
     section: Ellipses, x_mm: Float, y_mm: Float, ground: NDArray[np.float32] | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """The section on a grid: HU (rows, columns) with smooth rims, and the masks (5, rows, columns) of ``MASKS``.
@@ -225,12 +225,12 @@ def rasterise(
     hu = np.full((len(y_mm), len(x_mm)), -1000.0, np.float32) if ground is None else ground.copy()
     masks = np.zeros((len(MASKS), *hu.shape), bool)
     reach = np.sqrt(np.stack([section.shape[:, 0, 0], section.shape[:, 1, 1]], -1)) + step
-    low, high = section.centre - reach, section.centre + reach
+    low, high = section.center - reach, section.center + reach
     columns = np.stack([np.searchsorted(x_mm, low[:, 0]), np.searchsorted(x_mm, high[:, 0])], -1)
     rows = np.stack([np.searchsorted(y_mm, low[:, 1]), np.searchsorted(y_mm, high[:, 1])], -1)
     for k, label in enumerate(section.label.tolist()):
         box = (slice(*rows[k]), slice(*columns[k]))
-        dx, dy = x_mm[None, box[1]] - section.centre[k, 0], y_mm[box[0], None] - section.centre[k, 1]
+        dx, dy = x_mm[None, box[1]] - section.center[k, 0], y_mm[box[0], None] - section.center[k, 1]
         (xx, xy), (_, yy) = section.shape[k]
         det = xx * yy - xy * xy
         gx, gy = (yy * dx - xy * dy) / det, (xx * dy - xy * dx) / det

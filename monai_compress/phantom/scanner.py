@@ -3,7 +3,7 @@
 """The simulated scanner: from a phantom to Hounsfield units with real CT noise, and the truth beside them.
 
 phantom --sections--> line integrals --Poisson noise--> counts --log--> filter --back-projection--> HU
-   \\---------------------------- rasterise ----------------------------> truth_hu, masks
+   \\---------------------------- rasterize ----------------------------> truth_hu, masks
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from .fbp import KERNELS, back_project, filter_projections
-from .projection import MASKS, WATER_PER_MM, Geometry, project, rasterise
+from .fbp import KERNELS, fbp_back_project, fbp_filter
+from .projection import MASKS, WATER_PER_MM, Geometry, project, rasterize
 from .randomness import generator, normal, poisson
 from .shapes import Float, Phantom
 
@@ -43,7 +43,7 @@ class Scan:
         phantom: what was scanned.
         hu: int16 (slices, rows, columns) in [-1024, 3071]; -1024 outside the circle of the field of view.
         truth_hu: int16, same shape: the patient itself on the same grid, averaged over the slice thickness, without
-            scanner blur, noise and artefacts; clipped to the same range.
+            scanner blur, noise and artifacts; clipped to the same range.
         masks: bool, same shape. ``body`` and ``lung`` (with its vessels and nodules): at least half of the voxel.
             ``nodule``, ``calcification``, ``metal``: at least a quarter of the pixel at some height within the slice.
         inside: bool (rows, columns), the field of view.
@@ -115,12 +115,12 @@ def simulate_scan(
 
     pixel = width / size
     across = (np.arange(size) - (size - 1) / 2) * pixel
-    x_mm, y_mm = across + phantom.centre_mm[0], across + phantom.centre_mm[1]
+    x_mm, y_mm = across + phantom.center_mm[0], across + phantom.center_mm[1]
     inside = np.hypot(across[:, None], across[None]) <= width / 2
     rows, columns = np.nonzero(inside)
     pitch = _PITCH_PER_PIXEL * pixel
     bins = int(np.ceil(max(phantom.extent_mm, width) / pitch)) + 4
-    geometry = Geometry(round(_VIEWS_PER_PIXEL * size), bins, pitch, phantom.centre_mm)
+    geometry = Geometry(round(_VIEWS_PER_PIXEL * size), bins, pitch, phantom.center_mm)
     z_mm = low + gap * np.arange(slices)
     levels = int(np.clip(np.ceil(thickness / 2.5), 1, 4))
     offsets = ((np.arange(levels) + 0.5) / levels - 0.5) * thickness
@@ -131,7 +131,7 @@ def simulate_scan(
 
     under = phantom.support_section()
     table_lines = project(under, geometry)
-    table_picture = rasterise(under, x_mm, y_mm)[0]
+    table_picture = rasterize(under, x_mm, y_mm)[0]
 
     def work(numbers: range) -> int:
         filtered = np.empty((len(numbers), geometry.views, geometry.bins), np.float32)
@@ -142,18 +142,18 @@ def simulate_scan(
             for offset in offsets:
                 section = phantom.section(float(z_mm[number] + offset))
                 lines += project(section, geometry)
-                picture, marks = rasterise(section, x_mm, y_mm, table_picture)
+                picture, marks = rasterize(section, x_mm, y_mm, table_picture)
                 ideal += picture
                 votes += marks
             lines = lines / levels + table_lines
             if dose is not None:
                 lines = measure(lines, dose, generator(seed, phantom.name, phantom.seed, number))
-            filtered[place] = filter_projections(lines.astype(np.float32), pitch, pixel, KERNELS[kernel])
+            filtered[place] = fbp_filter(lines.astype(np.float32), pitch, pixel, KERNELS[kernel])
             ideal /= levels
             truth[number][inside] = np.rint(np.clip(ideal[inside], LOWEST_HU, HIGHEST_HU)).astype(np.int16)
             for name, vote in zip(MASKS, votes, strict=True):
                 masks[name][number] = (2 * vote >= levels if name in ("body", "lung") else vote > 0) & inside
-        found = back_project(filtered, geometry, x_mm[columns], y_mm[rows])
+        found = fbp_back_project(filtered, geometry, x_mm[columns], y_mm[rows])
         found = np.rint(np.clip((found / WATER_PER_MM - 1) * 1000, LOWEST_HU, HIGHEST_HU))
         for number, line in zip(numbers, found.astype(np.int16), strict=True):
             hu[number, rows, columns] = line

@@ -3,7 +3,7 @@
 """What a simulated patient is made of: ellipsoids and elliptic columns, painted one over the other.
 
 Coordinates are DICOM patient coordinates in mm: x to the patient's left, y to the back, z to the head. Every ellipse
-is held as a centre and a shape matrix ``S``: the points ``c + M q`` with ``|q| <= 1`` and ``S = M M^T``. In that form
+is held as a center and a shape matrix ``S``: the points ``c + M q`` with ``|q| <= 1`` and ``S = M M^T``. In that form
 the plane section of an ellipsoid and the shadow of an ellipse are one line each.
 """
 
@@ -38,13 +38,13 @@ class Ellipses:
     """One axial section, in paint order: a later ellipse replaces what lies under it.
 
     Args:
-        centre: (n, 2) x and y in mm.
+        center: (n, 2) x and y in mm.
         shape: (n, 2, 2) symmetric shape matrices in mm^2.
         hu: (n,) Hounsfield units inside.
         label: (n,) values of ``Label``.
     """
 
-    centre: Float
+    center: Float
     shape: Float
     hu: Float
     label: NDArray[np.int8]
@@ -58,7 +58,7 @@ class Ellipses:
         if not parts:
             return cls(np.zeros((0, 2)), np.zeros((0, 2, 2)), np.zeros(0), np.zeros(0, np.int8))
         return cls(
-            np.concatenate([p.centre for p in parts]),
+            np.concatenate([p.center for p in parts]),
             np.concatenate([p.shape for p in parts]),
             np.concatenate([p.hu for p in parts]),
             np.concatenate([p.label for p in parts]),
@@ -83,13 +83,13 @@ class Ellipsoids:
     """Ellipsoids in paint order.
 
     Args:
-        centre: (n, 3) in mm.
+        center: (n, 3) in mm.
         shape: (n, 3, 3) symmetric shape matrices in mm^2.
         hu: (n,).
         label: (n,).
     """
 
-    centre: Float
+    center: Float
     shape: Float
     hu: Float
     label: NDArray[np.int8]
@@ -98,16 +98,16 @@ class Ellipsoids:
         """The ellipses in which the plane ``z`` cuts them.
 
         The section of ``(p - c)^T S^-1 (p - c) <= 1`` has the Schur complement of ``S_zz`` as its shape, shrunk by
-        ``1 - dz^2 / S_zz``, and its centre runs along ``S_xz / S_zz``: the formula of a conditional Gaussian.
+        ``1 - dz^2 / S_zz``, and its center runs along ``S_xz / S_zz``: the formula of a conditional Gaussian.
         """
-        dz = z_mm - self.centre[:, 2]
+        dz = z_mm - self.center[:, 2]
         hit = np.flatnonzero(dz * dz < self.shape[:, 2, 2] * (1 - 1e-6))
         dz, shape = dz[hit], self.shape[hit]
         along = shape[:, :2, 2] / shape[:, 2:, 2]
         schur = shape[:, :2, :2] - along[:, :, None] * shape[:, None, 2, :2]
         shrink = 1 - dz * dz / shape[:, 2, 2]
-        centre = self.centre[hit, :2] + along * dz[:, None]
-        return Ellipses(centre, schur * shrink[:, None, None], self.hu[hit], self.label[hit])
+        center = self.center[hit, :2] + along * dz[:, None]
+        return Ellipses(center, schur * shrink[:, None, None], self.hu[hit], self.label[hit])
 
 
 @dataclass(frozen=True)
@@ -150,8 +150,8 @@ class Phantom:
         support: table or head rest: the same at every height, under the patient and nowhere in it.
         z_range_mm: the part that a scan covers, foot to head.
         fov_mm: diameter of the field of view that a technologist would choose.
-        extent_mm: diameter of the circle around that centre that holds everything, table included.
-        centre_mm: x and y of its centre.
+        extent_mm: diameter of the circle around that center that holds everything, table included.
+        center_mm: x and y of its center.
         contrast: whether the vessels hold contrast medium.
     """
 
@@ -162,7 +162,7 @@ class Phantom:
     z_range_mm: tuple[float, float]
     fov_mm: float
     extent_mm: float
-    centre_mm: tuple[float, float] = (0.0, 0.0)
+    center_mm: tuple[float, float] = (0.0, 0.0)
     contrast: bool = False
 
     def section(self, z_mm: float) -> Ellipses:
@@ -188,7 +188,7 @@ class Painter:
 
     def ellipsoid(
         self,
-        centre: ArrayLike,
+        center: ArrayLike,
         axes: ArrayLike,
         hu: float,
         label: Label = Label.TISSUE,
@@ -197,7 +197,7 @@ class Painter:
         """Paints one ellipsoid with semi-axes ``axes`` (3,) mm along the columns of ``turn`` (3, 3)."""
         frame = np.eye(3) if turn is None else turn
         scaled = frame * np.asarray(axes, float)
-        self._open.append((np.asarray(centre, float), scaled @ scaled.T, hu, label))
+        self._open.append((np.asarray(center, float), scaled @ scaled.T, hu, label))
 
     def chain(
         self,
@@ -209,7 +209,7 @@ class Painter:
         flat: float = 1.0,
         overlap: float = 0.66,
     ) -> None:
-        """Paints a tube through ``points`` (n, 3) as one long ellipsoid between each two neighbours.
+        """Paints a tube through ``points`` (n, 3) as one long ellipsoid between each two neighbors.
 
         Args:
             radius: (n - 1,) or one number, mm; measured along z when the tube runs level.
@@ -257,7 +257,7 @@ class Painter:
             item
             for part in self._parts
             if isinstance(part, Ellipsoids)
-            for item in zip(part.centre, part.shape, part.hu.tolist(), part.label.tolist(), strict=True)
+            for item in zip(part.center, part.shape, part.hu.tolist(), part.label.tolist(), strict=True)
         )
 
     def _close(self) -> None:
@@ -267,9 +267,9 @@ class Painter:
 
 
 def ellipsoids(items: Iterable[tuple[Float, Float, float, int]]) -> Ellipsoids:
-    """Stacks (centre, shape matrix, HU, label) tuples."""
-    centre, shape, hu, label = zip(*items, strict=True)
-    return Ellipsoids(np.stack(centre), np.stack(shape), np.asarray(hu, float), np.asarray(label, np.int8))
+    """Stacks (center, shape matrix, HU, label) tuples."""
+    center, shape, hu, label = zip(*items, strict=True)
+    return Ellipsoids(np.stack(center), np.stack(shape), np.asarray(hu, float), np.asarray(label, np.int8))
 
 
 def frame_along(direction: Float) -> Float:

@@ -130,9 +130,9 @@ def _geometry(scan: Scan, tilt_deg: float) -> tuple[Float, list[str]]:
     tilt = np.deg2rad(tilt_deg)
     along_row, along_column = np.array([1.0, 0.0, 0.0]), np.array([0.0, np.cos(tilt), np.sin(tilt)])
     rows, columns = scan.hu.shape[1:]
-    centres = np.stack([*np.broadcast_arrays(*scan.phantom.centre_mm, scan.z_mm)], -1).astype(float)
+    centers = np.stack([*np.broadcast_arrays(*scan.phantom.center_mm, scan.z_mm)], -1).astype(float)
     corner = along_column * (rows - 1) / 2 * scan.spacing_mm[0] + along_row * (columns - 1) / 2 * scan.spacing_mm[1]
-    return centres - corner, [_ds(v) for v in (*along_row, *along_column)]
+    return centers - corner, [_ds(v) for v in (*along_row, *along_column)]
 
 
 def _common(scan: Scan, habits: Habits, number: str, description: str) -> Dataset:
@@ -209,8 +209,8 @@ def _slice(
     ds.RescaleType = "HU"
     if scan.phantom.contrast:
         ds.ContrastBolusAgent = "SIMULATED"
-    centre, width = _WINDOWS.get(scan.phantom.name, _WINDOWS["chest"])
-    ds.WindowCenter, ds.WindowWidth = [_ds(v) for v in centre], [_ds(v) for v in width]
+    center, width = _WINDOWS.get(scan.phantom.name, _WINDOWS["chest"])
+    ds.WindowCenter, ds.WindowWidth = [_ds(v) for v in center], [_ds(v) for v in width]
     _pixels(ds, scan.hu.shape, habits)
     return ds
 
@@ -253,7 +253,7 @@ def _enhanced(
         FunctionalGroupPointer=0x00209113,  # Plane Position Sequence
         DimensionDescriptionLabel="Image Position",
     )
-    centre, width = _WINDOWS.get(scan.phantom.name, _WINDOWS["chest"])
+    center, width = _WINDOWS.get(scan.phantom.name, _WINDOWS["chest"])
     frame_type = _item(
         FrameType=ds.ImageType,
         PixelPresentation="MONOCHROME",
@@ -276,7 +276,7 @@ def _enhanced(
                 CodeMeaning={"chest": "Chest", "head": "Head"}.get(scan.phantom.name, "Whole body"),
             ),
         ),
-        FrameVOILUTSequence=_item(WindowCenter=[_ds(v) for v in centre], WindowWidth=[_ds(v) for v in width]),
+        FrameVOILUTSequence=_item(WindowCenter=[_ds(v) for v in center], WindowWidth=[_ds(v) for v in width]),
         PixelValueTransformationSequence=_item(
             RescaleIntercept=_ds(habits.intercept), RescaleSlope=_ds(habits.slope), RescaleType="HU"
         ),
@@ -324,7 +324,7 @@ def _enhanced(
             DimensionIndexValues=[k + 1],
         )
         frame.PlanePositionSequence = _item(ImagePositionPatient=[_ds(v) for v in position])
-        middle = [*scan.phantom.centre_mm, float(scan.z_mm[k])]
+        middle = [*scan.phantom.center_mm, float(scan.z_mm[k])]
         frame.CTPositionSequence = _item(
             TablePosition=middle[2], DataCollectionCenterPatient=middle, ReconstructionTargetCenterPatient=middle
         )

@@ -27,7 +27,7 @@ LARGEST_SIDE = 1024  # pixels of an embedded slice: larger ones are thinned out
 
 @dataclass(frozen=True)
 class Theme:
-    """The colours of a chart; the style sheet of the page holds the same."""
+    """The colors of a chart; the style sheet of the page holds the same."""
 
     text: str
     faint: str
@@ -53,10 +53,10 @@ def data_uri(png: bytes) -> str:
 
 
 def window_png(image: NDArray[Any], low: float, high: float) -> bytes:
-    """Return a slice in a window as an 8-bit grey PNG: ``low`` and less is black, ``high`` and more white.
+    """Return a slice in a window as an 8-bit gray PNG: ``low`` and less is black, ``high`` and more white.
 
     Args:
-        image: (rows, columns) in HU or grey levels.
+        image: (rows, columns) in HU or gray levels.
         low: lower end of the window.
         high: upper end.
     """
@@ -65,23 +65,23 @@ def window_png(image: NDArray[Any], low: float, high: float) -> bytes:
 
 
 def difference_png(difference: NDArray[Any], limit: float) -> bytes:
-    """Return a difference image in colour: -limit is blue, 0 white, +limit red.
+    """Return a difference image in color: -limit is blue, 0 white, +limit red.
 
     Args:
         difference: (rows, columns), reconstruction - original.
-        limit: where the colours end, on both sides.
+        limit: where the colors end, on both sides.
     """
     scaled = np.clip(_thin(difference) / limit, -1, 1)
-    return _png(np.round(scaled * 127 + 127).astype(np.uint8), coloured=True)
+    return _png(np.round(scaled * 127 + 127).astype(np.uint8), colored=True)
 
 
-def colour_bar_png() -> bytes:
-    """Return the colours of `difference_png` from -limit (left) to +limit (right)."""
-    return _png(np.tile(np.arange(255, dtype=np.uint8), (8, 1)), coloured=True)
+def color_bar_png() -> bytes:
+    """Return the colors of `difference_png` from -limit (left) to +limit (right)."""
+    return _png(np.tile(np.arange(255, dtype=np.uint8), (8, 1)), colored=True)
 
 
 def difference_limit(differences: Sequence[NDArray[Any]]) -> float:
-    """Return one round limit for the colours of all ``differences``: 98 % of the pixels lie within it.
+    """Return one round limit for the colors of all ``differences``: 98 % of the pixels lie within it.
 
     >>> difference_limit([np.full((4, 4), 37.0), np.zeros((4, 4))])
     50.0
@@ -99,15 +99,15 @@ def _thin(image: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray(image, dtype=np.float64)[::step, ::step]
 
 
-def _png(pixels: NDArray[np.uint8], coloured: bool = False) -> bytes:
+def _png(pixels: NDArray[np.uint8], colored: bool = False) -> bytes:
     from PIL import Image
 
     picture = Image.fromarray(pixels)
-    if coloured:  # a palette costs a third of the bytes of RGB
+    if colored:  # a palette costs a third of the bytes of RGB
         from matplotlib import colormaps
 
-        colours = colormaps["RdBu_r"](np.linspace(0, 1, 255))[:, :3]
-        picture.putpalette(np.round(colours * 255).astype(np.uint8).tobytes())
+        colors = colormaps["RdBu_r"](np.linspace(0, 1, 255))[:, :3]
+        picture.putpalette(np.round(colors * 255).astype(np.uint8).tobytes())
     stream = io.BytesIO()
     picture.save(stream, format="PNG", optimize=True)
     return stream.getvalue()
@@ -167,9 +167,9 @@ def curves(history: Sequence[Mapping[str, Any]], columns: Mapping[str, str], uni
     def draw(axes: Axes, theme: Theme) -> None:
         from matplotlib.ticker import MaxNLocator
 
-        for (name, line), colour, style in zip(points.items(), (theme.first, theme.second), ("-", "--"), strict=False):
+        for (name, line), color, style in zip(points.items(), (theme.first, theme.second), ("-", "--"), strict=False):
             x, y = zip(*line, strict=True)
-            axes.plot(x, y, style, color=colour, label=name, linewidth=1.8, marker="o", markersize=3)
+            axes.plot(x, y, style, color=color, label=name, linewidth=1.8, marker="o", markersize=3)
         if min(values) > 0 and max(values) > 20 * min(values):
             axes.set_yscale("log")
             axes.yaxis.set_tick_params(which="minor", length=0, labelsize=8, labelcolor=theme.faint)

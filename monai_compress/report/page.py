@@ -35,10 +35,10 @@ class Example:
 
     Args:
         name: "worst", "median" or "best", or a heading of one's own.
-        original: (rows, columns), HU or grey levels, finite.
+        original: (rows, columns), HU or gray levels, finite.
         reconstruction: the same shape and unit.
-        unit: "HU" or "grey".
-        row: the row of the slice, as for ``metrics.summarise``.
+        unit: "HU" or "gray".
+        row: the row of the slice, as for ``metrics.summarize``.
     """
 
     name: str
@@ -79,8 +79,8 @@ def write_report(
     Args:
         folder: made if needed; earlier reports in it are replaced.
         title: heading of the page.
-        rows: one mapping per slice, as for ``metrics.summarise``.
-        summary: ``metrics.summarise(rows)``.
+        rows: one mapping per slice, as for ``metrics.summarize``.
+        summary: ``metrics.summarize(rows)``.
         examples: slices to show, about three; ``metrics.choose_examples`` picks them.
         history: one mapping per epoch with "epoch" and any of "train_loss", "val_loss", "val_psnr_db", "val_ssim",
             "lr".
@@ -142,14 +142,14 @@ def _render(data: Mapped, examples: Sequence[Example], rows: Sequence[Mapped]) -
     )
     summary, facts, unit = data["summary"], data["facts"], data["summary"]["unit"]
     names = {str(row.get("image")): shown["image"] for row, shown in zip(rows, data["slices"], strict=True)}
-    word = "HU" if unit == "HU" else "grey levels"
+    word = "HU" if unit == "HU" else "gray levels"
     metrics = list(summary["slices"])
     return template.render(
         data,
         lead=lead(summary, facts),
         cards=cards(summary, facts, word),
         examples=_examples(examples, names),
-        colour_bar=figures.data_uri(figures.colour_bar_png()),
+        color_bar=figures.data_uri(figures.color_bar_png()),
         charts=_charts(data["history"]),
         strip=_strip(rows),
         digits={metric: DIGITS.get(metric, 1) for metric in metrics},
@@ -194,7 +194,7 @@ def _extremes(summary: Mapped, shown: Sequence[Mapped]) -> list[tuple[str, list[
 
 
 def _examples(examples: Sequence[Example], names: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return what the template needs for each example; differences of one window share one colour scale."""
+    """Return what the template needs for each example; differences of one window share one color scale."""
     seen = [(example, list(_windowed(example))) for example in examples]
     differences: dict[str, list[NDArray[np.float64]]] = {}
     for _, windows in seen:
@@ -204,7 +204,7 @@ def _examples(examples: Sequence[Example], names: Mapping[str, str]) -> list[dic
     shown = []
     for example, windows in seen:
         heading = HEADINGS.get(example.name, example.name)
-        word = "HU" if example.unit == "HU" else "grey levels"
+        word = "HU" if example.unit == "HU" else "gray levels"
         patient, image = example.row.get("patient"), str(example.row.get("image"))
         body = "_body" if example.unit == "HU" else ""
         shown.append(
@@ -255,10 +255,10 @@ def _charts(history: Sequence[Mapped]) -> list[dict[str, str]]:
     """Return the curves of a training; those without any value are left out."""
     wanted = [
         ("Loss", {"train_loss": "training", "val_loss": "validation"}, "loss",
-         "What training makes small. Validation far above training: the network learnt its patients by heart."),
+         "What training makes small. Validation far above training: the network learned its patients by heart."),
         ("PSNR on validation patients", {"val_psnr_db": "validation"}, "PSNR, dB", "Higher is better."),
         ("SSIM on validation patients", {"val_ssim": "validation"}, "SSIM", "Higher is better, at most 1."),
-        ("Learning rate", {"lr": "learning rate"}, "learning rate", "How large the steps of the optimiser were."),
+        ("Learning rate", {"lr": "learning rate"}, "learning rate", "How large the steps of the optimizer were."),
     ]  # fmt: skip
     charts = []
     for title, columns, unit, caption in wanted:

@@ -98,7 +98,7 @@ def public_rows(rows: Iterable[Mapping[str, Any]], *, redact_paths: bool) -> lis
     """Return the rows as they may be shown: file names for locators, running numbers for series.
 
     Args:
-        rows: as of ``metrics.summarise``.
+        rows: as of ``metrics.summarize``.
         redact_paths: replace the file names by running numbers too.
 
     >>> public_rows([{"image": "/a/b.dcm", "patient": "p0001", "series": "1.2.3", "psnr_db": 30.0}], redact_paths=True)

@@ -69,8 +69,8 @@ class LoadedSlice:
 
     Args:
         image: float32 (rows, columns): HU, or a picture's grey in [0, 1].
-        unit: ``"HU"`` or ``"grey"``.
-        maximum: the highest grey level that a picture's file can hold; 0 for HU.
+        unit: ``"HU"`` or ``"gray"``.
+        maximum: the highest gray level that a picture's file can hold; 0 for HU.
         affine: (4, 4) from (row, column, slice) to mm, LPS as in DICOM; None where the file does not say.
     """
 
@@ -89,7 +89,7 @@ class CTReader(ImageReader):
 
     The metadata: ``affine`` from (row, column, slice) to mm in RAS, as everywhere in MONAI (identity where the file
     does not say), ``original_affine``, ``space``, ``spatial_shape``, ``original_channel_dim``, ``unit`` ("HU" or
-    "grey"), ``maximum`` (the highest grey level of a picture's file).
+    "gray"), ``maximum`` (the highest gray level of a picture's file).
 
     Works in ``monai.transforms.LoadImage(reader=CTReader())`` too, but that tries MONAI's other readers on whatever
     this one refuses; `LoadCT` does not.
@@ -135,7 +135,7 @@ def load_slice(locator: str | os.PathLike[str]) -> LoadedSlice:
     kind = file_kind_of(file)
     if kind == "picture":
         image, maximum = picture.read_picture(file)
-        return LoadedSlice(image, "grey", maximum, None)
+        return LoadedSlice(image, "gray", maximum, None)
     if kind == "nifti":
         return _nifti_slice(file, index)
     frame = read.read_image(file, frame=index)

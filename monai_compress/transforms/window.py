@@ -58,8 +58,8 @@ def window_range(window: str | Sequence[float]) -> tuple[float, float]:
 class ScaleWindow(InvertibleTransform):
     """Map HU of a window to [0, 1]; the inverse gives HU clipped to the window.
 
-    A picture (``meta["unit"] == "grey"``, as `CTReader` sets it) has no HU: it is in [0, 1] already and passes, and the
-    inverse gives its grey levels 0..``meta["maximum"]``.
+    A picture (``meta["unit"] == "gray"``, as `CTReader` sets it) has no HU: it is in [0, 1] already and passes, and the
+    inverse gives its gray levels 0..``meta["maximum"]``.
 
     Args:
         window: a name of `WINDOWS` or (low, high) in HU.
@@ -72,18 +72,18 @@ class ScaleWindow(InvertibleTransform):
         """Return float32 in [0, 1] of any shape in HU (or of a picture in [0, 1])."""
         image = img if isinstance(img, torch.Tensor) else torch.as_tensor(np.asarray(img))
         meta = image.meta if isinstance(image, MetaTensor) else {}
-        low, high = (0.0, 1.0) if meta.get("unit") == "grey" else self.window
+        low, high = (0.0, 1.0) if meta.get("unit") == "gray" else self.window
         values = image.as_tensor() if isinstance(image, MetaTensor) else image
         scaled = values.to(torch.float32).clamp(low, high).sub_(low).div_(high - low)
         if not isinstance(image, MetaTensor):
             return scaled
         maximum = float(meta.get("maximum", 1.0))
         out = MetaTensor(scaled).copy_meta_from(image)
-        span = {"low": 0.0, "high": maximum} if meta.get("unit") == "grey" else {"low": low, "high": high}
+        span = {"low": 0.0, "high": maximum} if meta.get("unit") == "gray" else {"low": low, "high": high}
         return cast(torch.Tensor, self.push_transform(out, extra_info=span))
 
     def inverse(self, data: torch.Tensor) -> torch.Tensor:
-        """Return HU in [low, high] (grey levels for a picture); values outside [0, 1] are clipped first."""
+        """Return HU in [low, high] (gray levels for a picture); values outside [0, 1] are clipped first."""
         if not isinstance(data, MetaTensor):
             return restore(data, *self.window)
         span = self.pop_transform(data)[TraceKeys.EXTRA_INFO]

@@ -334,7 +334,7 @@ def test_classes_of_pictures(tmp_path: Path) -> None:
     assert datasets.manifest["counts"]["val"]["classes"] == {"ill": 1, "well": 1}
     item = datasets.items["val"][0]
     loaded = datasets.load(item)
-    assert loaded.meta["unit"] == "grey"
+    assert loaded.meta["unit"] == "gray"
     np.testing.assert_allclose(datasets.invert(loaded), datasets.original(item), atol=0.01)
 
 

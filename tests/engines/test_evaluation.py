@@ -78,7 +78,7 @@ def test_pictures_are_measured_in_grey_levels(tmp_path, lossless):
     result = evaluate_slice(
         Model(shifted(lossless, 0.02, 1.0), Preprocessing((40, 52))), find_slices(tmp_path).items[0]
     )
-    assert (result.reconstruction.unit, result.reconstruction.maximum) == ("grey", 255)
+    assert (result.reconstruction.unit, result.reconstruction.maximum) == ("gray", 255)
     assert result.row["bias_hu"] == pytest.approx(0.02 * 255, abs=0.05)
     assert np.isnan(result.row["bias_body_hu"])
 

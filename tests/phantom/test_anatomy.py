@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from monai_compress.phantom import chest_phantom, head_phantom
-from monai_compress.phantom.projection import MASKS, rasterise
+from monai_compress.phantom.projection import MASKS, rasterize
 from monai_compress.phantom.randomness import generator
 from monai_compress.phantom.vessels import grow, tubes
 
@@ -17,7 +17,7 @@ AXIS = np.arange(-190.0, 190.0, 2.5)
 
 
 def picture(phantom, z):
-    hu, masks = rasterise(phantom.section(z), AXIS, AXIS)
+    hu, masks = rasterize(phantom.section(z), AXIS, AXIS)
     return hu, dict(zip(MASKS, masks, strict=True))
 
 

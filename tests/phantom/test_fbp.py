@@ -9,10 +9,10 @@ import pytest
 from skimage.data import shepp_logan_phantom
 from skimage.transform import iradon, radon, resize
 
-from monai_compress.phantom.fbp import KERNELS, back_project, filter_projections
+from monai_compress.phantom.fbp import KERNELS, fbp_back_project, fbp_filter
 from monai_compress.phantom.projection import Geometry
 
-SIZE = 129  # odd: both centres of rotation are the middle pixel
+SIZE = 129  # odd: both centers of rotation are the middle pixel
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +32,9 @@ def test_agrees_with_scikit_image(sinogram, name):
     lines, angles = sinogram
     reference = iradon(lines, theta=angles, filter_name=name, interpolation="linear", circle=True)
     window = {"ramp": np.ones_like, "hann": lambda f: 0.5 + 0.5 * np.cos(2 * np.pi * f)}[name]
-    filtered = filter_projections(lines.T[None].astype(np.float32), 1.0, 1.0, window)
+    filtered = fbp_filter(lines.T[None].astype(np.float32), 1.0, 1.0, window)
     x, y = grid()
-    found = back_project(filtered, Geometry(90, SIZE, 1.0), x, y).reshape(SIZE, SIZE)
+    found = fbp_back_project(filtered, Geometry(90, SIZE, 1.0), x, y).reshape(SIZE, SIZE)
     inside = np.hypot(x, y) < SIZE // 2 - 1
     error = np.abs(found - reference)[inside]
     assert error.max() < 0.03  # the interpolation takes the nearest of 8 nodes; the picture spans 0 to 1
@@ -44,10 +44,10 @@ def test_agrees_with_scikit_image(sinogram, name):
 
 def test_slices_do_not_touch_each_other(sinogram):
     lines, _ = sinogram
-    one = filter_projections(lines.T[None].astype(np.float32), 1.0, 1.0, KERNELS["soft"])
+    one = fbp_filter(lines.T[None].astype(np.float32), 1.0, 1.0, KERNELS["soft"])
     x, y = grid()
-    alone = back_project(one, Geometry(90, SIZE, 1.0), x, y)[0]
-    among = back_project(np.concatenate([one * 3, one, one * -2]), Geometry(90, SIZE, 1.0), x, y)
+    alone = fbp_back_project(one, Geometry(90, SIZE, 1.0), x, y)[0]
+    among = fbp_back_project(np.concatenate([one * 3, one, one * -2]), Geometry(90, SIZE, 1.0), x, y)
     np.testing.assert_array_equal(among[1], alone)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from monai_compress.phantom import chest_phantom, head_phantom
-from monai_compress.phantom.projection import MASKS, WATER_PER_MM, Geometry, expand, project, rasterise
+from monai_compress.phantom.projection import MASKS, WATER_PER_MM, Geometry, expand, project, rasterize
 from monai_compress.phantom.shapes import Ellipses, Label, shape_matrix
 
 
@@ -26,7 +26,7 @@ def random_section(seed, count=30):
 
 def indicators(section, points):
     """Which points (n, 2) lie in which ellipses: bool (ellipses, n)."""
-    offset = points[None] - section.centre[:, None]
+    offset = points[None] - section.center[:, None]
     return np.einsum("kni,kij,knj->kn", offset, np.linalg.inv(section.shape), offset) <= 1
 
 
@@ -64,7 +64,7 @@ def test_expansion_of_anatomy_is_the_painted_picture(make, seed, z):
 
 
 def test_projection_of_one_ellipse_is_the_textbook_formula():
-    geometry = Geometry(views=30, bins=161, pitch_mm=0.5, centre_mm=(1.0, -2.0))
+    geometry = Geometry(views=30, bins=161, pitch_mm=0.5, center_mm=(1.0, -2.0))
     x, y, a, b, alpha = 7.0, 4.0, 20.0, 8.0, 0.4
     found = project(section_of((x, y, a, b, alpha, 0.0)), geometry, aperture=False)
     s = (np.arange(161) - 80) * 0.5
@@ -109,7 +109,7 @@ def test_empty_section_projects_to_nothing():
 def test_raster_shows_hu_area_and_order():
     axis = np.arange(-31.5, 32)
     section = section_of((0, 0, 20, 12, 0.3, 40.0), (3, 2, 5, 5, 0, 300.0))
-    hu, masks = rasterise(section, axis, axis)
+    hu, masks = rasterize(section, axis, axis)
     points = np.stack(np.meshgrid(axis, axis), -1).reshape(-1, 2)
     truth = painted(section, points).reshape(64, 64)
     interior = np.abs(hu - truth) > 1
@@ -120,7 +120,7 @@ def test_raster_shows_hu_area_and_order():
 
 def test_raster_keeps_what_a_tiny_vessel_weighs():
     axis = np.arange(-15.5, 16)
-    hu, _ = rasterise(section_of((0.2, 0.4, 0.3, 0.25, 0, 0.0)), axis, axis)
+    hu, _ = rasterize(section_of((0.2, 0.4, 0.3, 0.25, 0, 0.0)), axis, axis)
     assert (hu + 1000).sum() == pytest.approx(1000 * np.pi * 0.3 * 0.25, rel=0.05)
 
 
@@ -135,7 +135,7 @@ def test_masks_follow_the_paint_order():
         section_of((0, 8, 3, 3, 0, 40.0)),  # a rib
         section_of((0, 20, 30, 3, 0, -300.0), label=Label.OUTSIDE),
     ]
-    _, masks = rasterise(Ellipses.join(parts), axis, axis)
+    _, masks = rasterize(Ellipses.join(parts), axis, axis)
     at = dict(zip(MASKS, masks, strict=True))
     column = {x: int(x + 15.5) for x in (-5, 0, 5)}
     assert at["lung"][15, column[5]]

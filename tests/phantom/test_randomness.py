@@ -31,7 +31,7 @@ def test_poisson_has_its_mean_and_variance(mean):
 def test_poisson_moves_little_when_the_mean_does():
     z = normal(generator(2, "p"), (100_000,))
     mean = np.full(100_000, 1234.5)
-    # a last bit must not derail the stream: neighbours stay themselves
+    # a last bit must not derail the stream: neighbors stay themselves
     assert (np.abs(poisson(mean * (1 + 1e-12), z) - poisson(mean, z)) <= 1).all()
     assert (poisson(mean * (1 + 1e-12), z) != poisson(mean, z)).mean() < 1e-3
 

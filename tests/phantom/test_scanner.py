@@ -47,15 +47,15 @@ def noise(kernel, dose, seed=0):
 
 
 def test_noise_falls_as_the_root_of_the_dose():
-    stds = [error[centre].std() for error, centre in (noise("soft", dose) for dose in (2e5, 8e5, 3.2e6))]
+    stds = [error[center].std() for error, center in (noise("soft", dose) for dose in (2e5, 8e5, 3.2e6))]
     assert stds[0] / stds[1] == pytest.approx(2, rel=0.1)
     assert stds[1] / stds[2] == pytest.approx(2, rel=0.1)
-    error, centre = noise("soft", 2e5)
-    assert abs(error[centre].mean()) < 3
+    error, center = noise("soft", 2e5)
+    assert abs(error[center].mean()) < 3
 
 
 def test_sharp_kernel_is_noisier_than_soft():
-    soft, sharp = (error[centre].std() for error, centre in (noise(k, 4e5) for k in ("soft", "sharp")))
+    soft, sharp = (error[center].std() for error, center in (noise(k, 4e5) for k in ("soft", "sharp")))
     assert 1.5 * soft < sharp < 6 * soft
 
 

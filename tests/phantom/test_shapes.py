@@ -13,16 +13,16 @@ from monai_compress.phantom.shapes import Label, Painter, frame_along, level_tur
 def test_section_of_a_turned_ellipsoid_holds_the_points_of_the_ellipsoid():
     rng = np.random.default_rng(3)
     painter = Painter(np.arange(2.0))
-    centre, axes, frame = np.array([3.0, -4.0, 10.0]), np.array([9.0, 5.0, 2.0]), frame_along(np.array([1.0, 2.0, 3.0]))
-    painter.ellipsoid(centre, axes, 40.0, turn=frame)
+    center, axes, frame = np.array([3.0, -4.0, 10.0]), np.array([9.0, 5.0, 2.0]), frame_along(np.array([1.0, 2.0, 3.0]))
+    painter.ellipsoid(center, axes, 40.0, turn=frame)
     (part,) = painter.parts()
     z = 11.5
     section = part.section(z)
     assert len(section) == 1
     points = np.column_stack([rng.uniform(-12, 15, (4000, 2)), np.full(4000, z)])
-    local = (points - centre) @ frame / axes
+    local = (points - center) @ frame / axes
     in_solid = (local**2).sum(1) <= 1
-    offset = points[:, :2] - section.centre[0]
+    offset = points[:, :2] - section.center[0]
     in_section = np.einsum("ni,ij,nj->n", offset, np.linalg.inv(section.shape[0]), offset) <= 1
     assert in_solid.sum() > 50
     np.testing.assert_array_equal(in_solid, in_section)
@@ -43,7 +43,7 @@ def test_column_runs_straight_between_its_knots():
     )
     (part,) = painter.parts()
     section = part.section(2.5)
-    np.testing.assert_allclose(section.centre, [[1.0, 0.0]])
+    np.testing.assert_allclose(section.center, [[1.0, 0.0]])
     np.testing.assert_allclose(section.hu, [25.0])
     np.testing.assert_allclose(section.shape[0], shape_matrix(3.0, 5.5), atol=1e-12)
     assert section.label[0] == Label.LUNG

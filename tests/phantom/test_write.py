@@ -98,9 +98,9 @@ def test_geometry(chest, tmp_path):
     for k, path in enumerate(write_series(chest, tmp_path)):
         ds = pydicom.dcmread(path)
         assert ds.InstanceNumber == k + 1
-        centre = np.array(ds.ImagePositionPatient, float)
-        centre[:2] += 47 / 2 * np.array(ds.PixelSpacing, float)
-        np.testing.assert_allclose(centre, [*chest.phantom.centre_mm, chest.z_mm[k]], atol=1e-6)
+        center = np.array(ds.ImagePositionPatient, float)
+        center[:2] += 47 / 2 * np.array(ds.PixelSpacing, float)
+        np.testing.assert_allclose(center, [*chest.phantom.center_mm, chest.z_mm[k]], atol=1e-6)
         assert ds.ImageOrientationPatient == [1, 0, 0, 0, 1, 0]
         assert float(ds.SliceThickness) == chest.thickness_mm
         assert float(ds.SpacingBetweenSlices) == pytest.approx(5.0)

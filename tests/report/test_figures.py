@@ -24,14 +24,14 @@ def test_a_window_maps_its_ends_to_black_and_white() -> None:
 
 
 def test_differences_are_blue_white_red_and_symmetric() -> None:
-    colours = pixels(figures.difference_png(np.array([[-100.0, -50, 0, 50, 100, 1e4]]), 100), "RGB")[0]
-    assert colours[0, 2] > colours[0, 0]  # negative: blue
-    assert colours[4, 0] > colours[4, 2]  # positive: red
-    assert (colours[2] > 240).all()
-    assert (colours[4] == colours[5]).all()
-    bar = pixels(figures.colour_bar_png(), "RGB")[0]
-    assert (bar[0] == colours[0]).all()
-    assert (bar[-1] == colours[4]).all()
+    colors = pixels(figures.difference_png(np.array([[-100.0, -50, 0, 50, 100, 1e4]]), 100), "RGB")[0]
+    assert colors[0, 2] > colors[0, 0]  # negative: blue
+    assert colors[4, 0] > colors[4, 2]  # positive: red
+    assert (colors[2] > 240).all()
+    assert (colors[4] == colors[5]).all()
+    bar = pixels(figures.color_bar_png(), "RGB")[0]
+    assert (bar[0] == colors[0]).all()
+    assert (bar[-1] == colors[4]).all()
 
 
 def test_large_slices_are_thinned_out() -> None:

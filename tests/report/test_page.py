@@ -22,7 +22,7 @@ import pytest
 from PIL import Image
 
 from monai_compress.errors import OutputError, Skipped
-from monai_compress.metrics import choose_examples, slice_errors, summarise
+from monai_compress.metrics import choose_examples, slice_errors, summarize
 from monai_compress.report import Example, write_report
 
 SIZE = (40, 48)
@@ -56,7 +56,7 @@ def case(slices: int = 6, patients: int = 3, unit: str = "HU") -> dict[str, Any]
     return {
         "title": "Test",
         "rows": rows,
-        "summary": summarise(rows),
+        "summary": summarize(rows),
         "examples": [Example(label, *pairs[k], unit, rows[k]) for label, k in choose_examples(rows)],
         "history": [
             {"epoch": e, "train_loss": 1 / e, "val_loss": 1.2 / e, "val_psnr_db": 20.0 + e, "val_ssim": 0.8, "lr": 1e-3}
@@ -125,7 +125,7 @@ def test_the_page_is_whole_and_needs_nothing_else(tmp_path: Path) -> None:
     for address in page.addresses:
         if address.startswith("data:"):
             Image.open(io.BytesIO(base64.b64decode(address.split(",", 1)[1]))).verify()
-    # all but the colour bars and the empty frame of the enlarged picture have a text
+    # all but the color bars and the empty frame of the enlarged picture have a text
     assert sum(bool(image.get("alt")) for image in page.images) == 3 * 2 * 3 + 4 + 1
     assert sum(image.get("alt") == "" for image in page.images) == 3 * 2 + 1
 
@@ -161,30 +161,30 @@ def test_a_wide_latent_is_called_no_compression(tmp_path: Path) -> None:
 
 def test_only_rows_are_needed(tmp_path: Path) -> None:
     rows = [{"image": "a.png", "patient": "p0001", "psnr_db": 30.0}]
-    page = Page(write_report(tmp_path, title="Bare", rows=rows, summary=summarise(rows)).read_text("utf-8"))
+    page = Page(write_report(tmp_path, title="Bare", rows=rows, summary=summarize(rows)).read_text("utf-8"))
     assert "1 slice of 1 patient was compressed" in page.text
     assert "Training" not in page.text
     assert "Left out" not in page.text
-    assert Page(write_report(tmp_path, title="None", rows=[], summary=summarise([])).read_text("utf-8")).stack == []
+    assert Page(write_report(tmp_path, title="None", rows=[], summary=summarize([])).read_text("utf-8")).stack == []
 
 
 def test_identical_and_unmeasurable_slices(tmp_path: Path) -> None:
     arguments = case()
     rows = [dict(row, psnr_db=math.inf) for row in arguments["rows"]]
-    text = page_of(tmp_path, rows=rows, summary=summarise(rows)).text
+    text = page_of(tmp_path, rows=rows, summary=summarize(rows)).text
     assert "∞ dB" in text
     assert "every slice came back identical" in text
     rows[0]["psnr_db"] = 33.0
-    text = page_of(tmp_path, rows=rows, summary=summarise(rows)).text
+    text = page_of(tmp_path, rows=rows, summary=summarize(rows)).text
     assert "5 identical slices not in the mean" in text
     assert "nan" not in text.lower().split()
     assert "None" not in text
 
 
-def test_grey_pictures_have_one_window_and_no_body(tmp_path: Path) -> None:
-    text = page_of(tmp_path, **case(unit="grey")).text
+def test_gray_pictures_have_one_window_and_no_body(tmp_path: Path) -> None:
+    text = page_of(tmp_path, **case(unit="gray")).text
     assert "Full range" in text
-    assert "grey levels" in text
+    assert "gray levels" in text
     assert "Lung window" not in text
     assert "in the body" not in text
 
@@ -197,7 +197,7 @@ def test_everything_is_escaped(tmp_path: Path) -> None:
         tmp_path,
         title=evil,
         rows=rows,
-        summary=summarise(rows),
+        summary=summarize(rows),
         examples=[Example(evil, hu_slice(0), hu_slice(1), "HU", rows[0])],
         history=arguments["history"],
         configuration={evil: evil},
@@ -233,7 +233,7 @@ def test_json_and_csv_hold_the_numbers(tmp_path: Path) -> None:
     arguments = case()
     arguments["rows"][0]["psnr_db"] = math.inf
     arguments["rows"][1]["ssim"] = np.float32(0.5)
-    arguments["summary"] = summarise(arguments["rows"])
+    arguments["summary"] = summarize(arguments["rows"])
     write_report(tmp_path, **arguments)
 
     def refuse(word: str) -> None:

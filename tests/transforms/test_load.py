@@ -57,7 +57,7 @@ def test_pictures_are_grey_from_0_to_1(tmp_path: Path) -> None:
     Image.fromarray(grey).save(tmp_path / "g.png")
     loaded = LoadCT()(tmp_path / "g.png")
     np.testing.assert_allclose(loaded.as_tensor()[0], grey / np.float32(255))
-    assert (loaded.meta["unit"], loaded.meta["maximum"]) == ("grey", 255)
+    assert (loaded.meta["unit"], loaded.meta["maximum"]) == ("gray", 255)
     np.testing.assert_array_equal(loaded.affine, np.eye(4))
 
 

@@ -48,7 +48,7 @@ def test_inverse_clips_what_a_network_overshoots() -> None:
 
 
 def test_pictures_have_no_window() -> None:
-    grey = MetaTensor(torch.tensor([[[0.0, 0.5, 1.0]]]), meta={"unit": "grey", "maximum": 255})
+    grey = MetaTensor(torch.tensor([[[0.0, 0.5, 1.0]]]), meta={"unit": "gray", "maximum": 255})
     scale = ScaleWindowd("image", "brain")
     out = scale({"image": grey})
     assert out["image"].tolist() == [[[0.0, 0.5, 1.0]]]

@@ -69,6 +69,6 @@ def chest_phantom(
         z_range_mm=(20.0, float(np.floor(build.height + 8))),
         fov_mm=float(np.round(2.16 * build.half_width)),
         extent_mm=510.0,
-        centre_mm=(0.0, 8.0),
+        center_mm=(0.0, 8.0),
         contrast=bool(with_contrast),
     )

@@ -44,14 +44,14 @@ def paint_body(painter: Painter, rng: np.random.Generator, build: Build) -> None
     if build.female:
         size = rng.uniform(0.75, 1.1)
         for side in SIDES:
-            centre = np.array([side * 0.46 * build.half_width, -0.78 * build.half_depth, 0.42 * height])
+            center = np.array([side * 0.46 * build.half_width, -0.78 * build.half_depth, 0.42 * height])
             axes = np.array([60.0, 46.0, 62.0]) * size
-            painter.ellipsoid(centre, axes, 20.0)
-            painter.ellipsoid(centre, axes - 2.2, FAT)
+            painter.ellipsoid(center, axes, 20.0)
+            painter.ellipsoid(center, axes - 2.2, FAT)
             for _ in range(14):  # glandular tissue, towards the nipple
                 along = rng.uniform(0, 1)
                 spread = (1 - along) * 20 * size
-                place = centre + np.array([rng.normal() * spread, -along * 34 * size, rng.normal() * spread])
+                place = center + np.array([rng.normal() * spread, -along * 34 * size, rng.normal() * spread])
                 painter.ellipsoid(place, rng.uniform(2, 8, 3) * [1, 1.6, 1], rng.uniform(-40, 30))
     _outline(painter, build, FAT, 2.2)
     for side in SIDES:  # fat is no even mass: a few strands

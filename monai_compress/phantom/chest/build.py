@@ -25,13 +25,13 @@ def step(t: Float) -> Float:
 class Heart:
     """Where the heart lies: its long axis runs from the right and back to the left and front."""
 
-    centre: Float
+    center: Float
     axes: Float
     turn: Float
 
     def at(self, place: tuple[float, float, float]) -> Float:
         """A point given in semi-axes of the heart."""
-        return self.centre + self.turn @ (np.array(place) * self.axes)
+        return self.center + self.turn @ (np.array(place) * self.axes)
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Build:
 
 @dataclass(frozen=True)
 class Outline:
-    """An ellipse that changes along z: centre and semi-axes (n,) in mm, angle in rad."""
+    """An ellipse that changes along z: center and semi-axes (n,) in mm, angle in rad."""
 
     x: Float
     y: Float
@@ -124,11 +124,11 @@ def lung(build: Build, side: int, z: Float) -> tuple[Outline, Outline]:
 
 
 def dome(build: Build, side: int) -> tuple[Float, Float]:
-    """Centre and semi-axes (3,) of the ellipsoid whose top is one half of the diaphragm."""
+    """Center and semi-axes (3,) of the ellipsoid whose top is one half of the diaphragm."""
     tall = 95.0
     top = build.dome[0] if side < 0 else build.dome[1]
-    centre = np.array([side * 0.47 * build.cage_width, -0.02 * build.cage_depth, top - tall])
-    return centre, np.array([0.53 * build.cage_width, 0.9 * build.cage_depth, tall])
+    center = np.array([side * 0.47 * build.cage_width, -0.02 * build.cage_depth, top - tall])
+    return center, np.array([0.53 * build.cage_width, 0.9 * build.cage_depth, tall])
 
 
 def in_lung(build: Build, side: int, points: Float, inset: float) -> NDArray[np.bool_]:
@@ -142,10 +142,10 @@ def in_lung(build: Build, side: int, points: Float, inset: float) -> NDArray[np.
             (dy * c - dx * s) / np.maximum(shape.b - inset, 0.1),
         )
         found |= u * u + v * v < 1
-    centre, axes = dome(build, side)
-    found &= (((points - centre) / (axes + inset)) ** 2).sum(1) > 1
+    center, axes = dome(build, side)
+    found &= (((points - center) / (axes + inset)) ** 2).sum(1) > 1
     heart = build.heart
-    offset = points - heart.centre
+    offset = points - heart.center
     # not a matrix product: BLAS may add in another order on another machine
     local = np.stack([(offset * heart.turn[:, k]).sum(1) for k in range(3)], -1)
     found &= ((local / (heart.axes + 4 + inset)) ** 2).sum(1) > 1

@@ -56,7 +56,7 @@ def paint_mediastinum(painter: Painter, rng: np.random.Generator, build: Build) 
     )
     muscle = 48.0 + 0.3 * (blood - 45)
     heart = build.heart
-    painter.ellipsoid(heart.centre, heart.axes + np.array([4.0, 4.0, 0.0]), -85.0, turn=heart.turn)
+    painter.ellipsoid(heart.center, heart.axes + np.array([4.0, 4.0, 0.0]), -85.0, turn=heart.turn)
     for where, axes, hu in (
         ((-0.42, 0.42, 0.3), (0.46, 0.44, 0.42), blood),  # left atrium
         ((-0.62, -0.12, 0.08), (0.3, 0.52, 0.56), blood - 3),  # right atrium
@@ -99,7 +99,7 @@ def paint_mediastinum(painter: Painter, rng: np.random.Generator, build: Build) 
 
 
 def _airways(painter: Painter, rng: np.random.Generator, build: Build) -> None:
-    """Trachea, main bronchi and oesophagus."""
+    """Trachea, main bronchi and esophagus."""
     height, y, z = build.height, 0.12 * build.cage_depth, painter.z_mm
     carina = 0.6 * height
     lean = rng.uniform(-4, 4)
@@ -113,10 +113,10 @@ def _airways(painter: Painter, rng: np.random.Generator, build: Build) -> None:
     painter.column(-600.0, x=4.0, y=0.36 * build.cage_depth, a=2.5 * np.sin(z / 19) ** 2, b=1.5)
 
 
-def _tube(painter: Painter, z_range: tuple[float, float], centre: Float, radius: float, hu: float) -> None:
+def _tube(painter: Painter, z_range: tuple[float, float], center: Float, radius: float, hu: float) -> None:
     """An upright round vessel."""
     r = np.where((painter.z_mm >= z_range[0]) & (painter.z_mm <= z_range[1]), radius, 0.0)
-    painter.column(hu, x=float(centre[0]), y=float(centre[1]), a=r, b=r)
+    painter.column(hu, x=float(center[0]), y=float(center[1]), a=r, b=r)
 
 
 def paint_vessels(painter: Painter, rng: np.random.Generator, build: Build) -> Float:

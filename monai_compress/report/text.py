@@ -75,7 +75,7 @@ def lead(summary: Mapped, facts: Mapped) -> str:
     text += (" was" if counts["slices"] == 1 else " were") + " compressed, brought back and compared with the original."
     if counts["left_out"]:
         pictures = _counted(counts["left_out"], "picture is", "pictures are")
-        text += f" {pictures} in grey levels and not part of the figures in HU."
+        text += f" {pictures} in gray levels and not part of the figures in HU."
     return text
 
 
@@ -83,9 +83,9 @@ def cards(summary: Mapped, facts: Mapped, word: str) -> list[dict[str, Any]]:
     """Return the headline figures, each as label, value, unit, spread and what it means.
 
     Args:
-        summary: as of ``metrics.summarise``.
+        summary: as of ``metrics.summarize``.
         facts: as of ``report.write_report``.
-        word: the unit of errors, "HU" or "grey levels".
+        word: the unit of errors, "HU" or "gray levels".
     """
     found = [
         _card(
