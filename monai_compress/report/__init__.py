@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The report of an evaluation: one HTML page that needs nothing else, and the same numbers as JSON and CSV.
+"""The report of an evaluation: one self-contained HTML page, and the same numbers as JSON and CSV.
 
-``page.py`` says what is on the page, ``tables.py`` what is in the files, ``figures.py`` draws.
+``page.py`` assembles the page and ``text.py`` its sentences, ``tables.py`` writes the data files, ``figures.py`` draws.
 """
 
 from __future__ import annotations

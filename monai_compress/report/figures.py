@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Every picture of the report, as PNG bytes: slices in a window, differences, curves, the strip of patients.
+"""The images and charts of a report as PNG: windowed slices, differences, training curves, one plot of all patients.
 
-matplotlib is used without ``pyplot``, which keeps global state and is not safe in threads. Charts are drawn for a light
-and for a dark page, on a transparent ground.
+matplotlib is used without ``pyplot``, which has global state and is not thread-safe. Each chart is drawn twice, for a
+light and for a dark page, on a transparent background.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MOST_PATIENTS = 40  # in the strip plot: more lines than that cannot be read
-LARGEST_SIDE = 1024  # pixels of an embedded slice: larger ones are thinned out
+MAX_PATIENTS = 40  # in the plot of patients: more rows would not be legible
+MAX_SIDE = 1024  # pixels of an embedded slice: larger slices are subsampled
 
 
 @dataclass(frozen=True)
 class Theme:
-    """The colors of a chart; the style sheet of the page holds the same."""
+    """The colors of a chart, equal to those of the style sheet of the page."""
 
     text: str
     faint: str
@@ -41,7 +41,7 @@ DARK = Theme(text="#e6ebf0", faint="#9aa7b4", grid="#313c48", first="#54b8d9", s
 
 
 def data_uri(png: bytes) -> str:
-    """Return a PNG as an address that holds the picture itself.
+    """Return a PNG as a data URI.
 
     >>> data_uri(b"abc")
     'data:image/png;base64,YWJj'
@@ -53,35 +53,35 @@ def data_uri(png: bytes) -> str:
 
 
 def window_png(image: NDArray[Any], low: float, high: float) -> bytes:
-    """Return a slice in a window as an 8-bit gray PNG: ``low`` and less is black, ``high`` and more white.
+    """Return a windowed slice as an 8-bit gray PNG: black at ``low`` and below, white at ``high`` and above.
 
     Args:
         image: (rows, columns) in HU or gray levels.
         low: lower end of the window.
         high: upper end.
     """
-    scaled = np.clip((_thin(image) - low) / (high - low), 0, 1)
+    scaled = np.clip((_subsample(image) - low) / (high - low), 0, 1)
     return _png(np.round(scaled * 255).astype(np.uint8))
 
 
 def difference_png(difference: NDArray[Any], limit: float) -> bytes:
-    """Return a difference image in color: -limit is blue, 0 white, +limit red.
+    """Return a difference image in color: blue at -limit, white at 0, red at +limit.
 
     Args:
-        difference: (rows, columns), reconstruction - original.
-        limit: where the colors end, on both sides.
+        difference: (rows, columns), reconstruction minus original.
+        limit: the absolute difference at which the colors saturate.
     """
-    scaled = np.clip(_thin(difference) / limit, -1, 1)
+    scaled = np.clip(_subsample(difference) / limit, -1, 1)
     return _png(np.round(scaled * 127 + 127).astype(np.uint8), colored=True)
 
 
 def color_bar_png() -> bytes:
-    """Return the colors of `difference_png` from -limit (left) to +limit (right)."""
+    """Return the color scale of `difference_png` as a PNG, from -limit (left) to +limit (right)."""
     return _png(np.tile(np.arange(255, dtype=np.uint8), (8, 1)), colored=True)
 
 
 def difference_limit(differences: Sequence[NDArray[Any]]) -> float:
-    """Return one round limit for the colors of all ``differences``: 98 % of the pixels lie within it.
+    """Return one rounded color limit for all ``differences``, which at least 98 % of the pixels do not exceed.
 
     >>> difference_limit([np.full((4, 4), 37.0), np.zeros((4, 4))])
     50.0
@@ -94,8 +94,8 @@ def difference_limit(differences: Sequence[NDArray[Any]]) -> float:
     return next(step * power for step in (1, 2, 3, 5, 10) if step * power >= reach * (1 - 1e-9))
 
 
-def _thin(image: NDArray[Any]) -> NDArray[np.float64]:
-    step = math.ceil(max(image.shape) / LARGEST_SIDE)
+def _subsample(image: NDArray[Any]) -> NDArray[np.float64]:
+    step = math.ceil(max(image.shape) / MAX_SIDE)
     return np.asarray(image, dtype=np.float64)[::step, ::step]
 
 
@@ -103,7 +103,7 @@ def _png(pixels: NDArray[np.uint8], colored: bool = False) -> bytes:
     from PIL import Image
 
     picture = Image.fromarray(pixels)
-    if colored:  # a palette costs a third of the bytes of RGB
+    if colored:  # a palette needs a third of the bytes of RGB
         from matplotlib import colormaps
 
         colors = colormaps["RdBu_r"](np.linspace(0, 1, 255))[:, :3]
@@ -120,9 +120,9 @@ def both_themes(draw: Callable[[Axes, Theme], None], width: float = 5.2, height:
     """Return a chart drawn for a light and for a dark page, as data URIs.
 
     Args:
-        draw: paints on the axes it is given.
-        width: inches; text is 9 points.
-        height: inches.
+        draw: draws on the axes that it receives.
+        width: in inches; text is 9 points.
+        height: in inches.
     """
     return data_uri(_chart(draw, LIGHT, width, height)), data_uri(_chart(draw, DARK, width, height))
 
@@ -151,12 +151,12 @@ def _chart(draw: Callable[[Axes, Theme], None], theme: Theme, width: float, heig
 
 
 def curves(history: Sequence[Mapping[str, Any]], columns: Mapping[str, str], unit: str) -> tuple[str, str] | None:
-    """Return a chart of columns of the history by epoch, for light and dark pages; None without a finite value.
+    """Return a chart of columns of the history over epochs, for light and dark pages; None without finite values.
 
     Args:
         history: one mapping per epoch, with "epoch".
-        columns: at most two columns -> their names in the legend.
-        unit: what the vertical axis shows.
+        columns: names in the legend by column, at most two.
+        unit: label of the vertical axis.
     """
     points = {name: _finite(history, column) for column, name in columns.items()}
     points = {name: line for name, line in points.items() if line}
@@ -187,34 +187,34 @@ def curves(history: Sequence[Mapping[str, Any]], columns: Mapping[str, str], uni
 
 
 def _finite(history: Sequence[Mapping[str, Any]], column: str) -> list[tuple[float, float]]:
-    found = []
+    points = []
     for number, epoch in enumerate(history, start=1):
         value = epoch.get(column)
         if isinstance(value, (int, float)) and math.isfinite(value):
-            found.append((float(epoch.get("epoch", number)), float(value)))
-    return found
+            points.append((float(epoch.get("epoch", number)), float(value)))
+    return points
 
 
-def strip(by_patient: Mapping[str, Sequence[float]], unit: str) -> tuple[tuple[str, str], int] | None:
-    """Return a chart of one line per patient, the lowest mean on top, a dot per slice, a bar at the mean.
+def patient_plot(by_patient: Mapping[str, Sequence[float]], unit: str) -> tuple[tuple[str, str], int] | None:
+    """Return a chart with one row per patient, lowest mean on top, a dot for each slice and a bar at the mean.
 
     Args:
-        by_patient: patient -> values of the slices; infinite and NaN ones are left out.
-        unit: what the horizontal axis shows.
+        by_patient: values of the slices by patient; infinite values and NaN are omitted.
+        unit: label of the horizontal axis.
 
     Returns:
-        The chart for light and dark pages and how many patients it shows (the 40 with the lowest mean, or all); None
-        without a finite value.
+        The chart for light and dark pages, and the number of patients it shows (those with the lowest means, at most
+        40); None without finite values.
     """
     finite = {name: [v for v in values if math.isfinite(v)] for name, values in by_patient.items()}
     lines = sorted(((name, values) for name, values in finite.items() if values), key=lambda item: np.mean(item[1]))
-    lines = lines[:MOST_PATIENTS]
+    lines = lines[:MAX_PATIENTS]
     if not lines:
         return None
 
     def draw(axes: Axes, theme: Theme) -> None:
         for place, (_, values) in enumerate(lines):
-            # a fixed scatter across the line, so that equal slices do not hide each other
+            # a fixed vertical offset for each slice, so that dots of equal values do not cover each other
             shift = ((0.5 + np.arange(len(values)) * 0.618034) % 1 - 0.5) * 0.5
             axes.plot([np.mean(values)] * 2, [place - 0.36, place + 0.36], color=theme.second, linewidth=2.4, zorder=2)
             axes.scatter(values, place + shift, s=11, color=theme.first, alpha=0.55, linewidths=0, zorder=3)

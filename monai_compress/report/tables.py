@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The numbers of a report as JSON and CSV, without the paths and identities that must not leave the house."""
+"""The numbers of a report as JSON and CSV, without folders, UIDs and other identifying text."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ from ..errors import Skipped
 from ..metrics import METRICS
 
 PACKAGES = ("monai_compress", "monai", "torch", "numpy", "pydicom", "nibabel", "scikit-image")
-HIDDEN = "[path]"
+REDACTED = "[path]"
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python, of this package and of those that its results depend on, and the platform.
+    """Return the versions of Python, this package and the packages that influence results, and the platform.
 
     >>> "python" in versions() and "torch" in versions()
     True
     """
-    found = {"python": platform.python_version()}
+    result = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
-            found[name] = metadata.version(name)
+            result[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    found["platform"] = f"{platform.system()} {platform.release()}, {platform.machine()}"
-    torch = sys.modules.get("torch")  # asking torch costs its import: only where it is loaded anyway
+            result[name] = "not installed"
+    result["platform"] = f"{platform.system()} {platform.release()}, {platform.machine()}"
+    torch = sys.modules.get("torch")  # importing torch only for its version would be slow
     if torch is not None and torch.cuda.is_available():
-        found["gpu"] = f"{torch.cuda.get_device_name()}, CUDA {torch.version.cuda}"
-    return found
+        result["gpu"] = f"{torch.cuda.get_device_name()}, CUDA {torch.version.cuda}"
+    return result
 
 
-def portable(value: Any) -> Any:
-    """Return ``value`` as what JSON can hold: NaN becomes None, infinities "inf" / "-inf", keys and paths strings.
+def json_ready(value: Any) -> Any:
+    """Convert ``value`` to JSON types: NaN becomes None, infinities "inf" and "-inf", keys and paths strings.
 
-    >>> portable({"a": float("nan"), "b": (np.float32(0.5), float("inf")), 3: 1})
+    >>> json_ready({"a": float("nan"), "b": (np.float32(0.5), float("inf")), 3: 1})
     {'a': None, 'b': [0.5, 'inf'], '3': 1}
     """
     if isinstance(value, np.generic):
@@ -60,16 +60,16 @@ def portable(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if is_dataclass(value) and not isinstance(value, type):
-        return portable(asdict(value))
+        return json_ready(asdict(value))
     if isinstance(value, Mapping):
-        return {str(key): portable(item) for key, item in value.items()}
+        return {str(key): json_ready(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [portable(item) for item in value]
+        return [json_ready(item) for item in value]
     return str(value)
 
 
 def file_name(locator: str) -> str:
-    """Return the last part of a locator, without the folders, which often name a patient.
+    """Return the last part of a locator without its folders, whose names often identify a patient.
 
     >>> file_name("/scans/DOE^JANE/IM0001.dcm#3"), file_name("study.zip!/a/b.dcm")
     ('IM0001.dcm#3', 'b.dcm')
@@ -78,15 +78,15 @@ def file_name(locator: str) -> str:
 
 
 def without_paths(value: Any) -> Any:
-    """Return ``value`` (as of `portable`) with every text that holds a path replaced.
+    """Return ``value`` (a result of `json_ready`) with every text that contains a path replaced.
 
-    A text is hidden whole as soon as it holds a slash or a backslash: parts of a path with blanks must not stay behind.
+    A text with a slash or a backslash is replaced as a whole, because a path may contain spaces.
 
     >>> without_paths({"data": "/home/jane doe/ct", "loss": "bce", "n": [1, "C:\\\\x"]})
     {'data': '[path]', 'loss': 'bce', 'n': [1, '[path]']}
     """
     if isinstance(value, str):
-        return HIDDEN if re.search(r"[/\\]", value) else value
+        return REDACTED if re.search(r"[/\\]", value) else value
     if isinstance(value, Mapping):
         return {without_paths(key): without_paths(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -95,11 +95,11 @@ def without_paths(value: Any) -> Any:
 
 
 def public_rows(rows: Iterable[Mapping[str, Any]], *, redact_paths: bool) -> list[dict[str, Any]]:
-    """Return the rows as they may be shown: file names for locators, running numbers for series.
+    """Return the rows for publication: file names instead of locators, running numbers instead of series UIDs.
 
     Args:
-        rows: as of ``metrics.summarize``.
-        redact_paths: replace the file names by running numbers too.
+        rows: as for ``metrics.summarize``.
+        redact_paths: replace the file names by running numbers as well.
 
     >>> public_rows([{"image": "/a/b.dcm", "patient": "p0001", "series": "1.2.3", "psnr_db": 30.0}], redact_paths=True)
     [{'image': 'slice 1', 'patient': 'p0001', 'series': 's0001', 'psnr_db': 30.0}]
@@ -110,7 +110,7 @@ def public_rows(rows: Iterable[Mapping[str, Any]], *, redact_paths: bool) -> lis
         key = (str(row["patient"]), str(row.get("series")))
         shown.append(
             {
-                **portable(row),
+                **json_ready(row),
                 "image": f"slice {number}" if redact_paths else file_name(str(row.get("image"))),
                 "series": series.setdefault(key, f"s{len(series) + 1:04d}"),
             }
@@ -119,7 +119,7 @@ def public_rows(rows: Iterable[Mapping[str, Any]], *, redact_paths: bool) -> lis
 
 
 def table_csv(rows: Sequence[Mapping[str, Any]], first: Sequence[str]) -> str:
-    """Return rows as CSV: the columns ``first``, then the metrics that occur, then "unit"; empty where not measurable.
+    """Return rows as CSV: the columns ``first``, the metrics that occur, then "unit"; missing values are empty cells.
 
     >>> table_csv([{"patient": "p1", "ssim": None, "psnr_db": "inf"}], first=("patient",)).splitlines()
     ['patient,psnr_db,ssim', 'p1,inf,']
@@ -129,19 +129,19 @@ def table_csv(rows: Sequence[Mapping[str, Any]], first: Sequence[str]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     for row in rows:
-        writer.writerow([_harmless(row.get(name)) for name in columns])
+        writer.writerow([_without_formula(row.get(name)) for name in columns])
     return text.getvalue()
 
 
-def _harmless(value: Any) -> Any:
-    """Keep a spreadsheet from running a file name as a formula."""
+def _without_formula(value: Any) -> Any:
+    """Quote text that a spreadsheet would run as a formula."""
     return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" and value not in ("", "-inf") else value
 
 
 def skipped_by_reason(skipped: Iterable[Skipped], *, redact_paths: bool) -> list[dict[str, Any]]:
-    """Return ``{"reason", "count", "files", "detail"}`` for each reason, the most frequent first.
+    """Group skipped files as ``{"reason", "count", "files", "detail"}``, the most frequent reason first.
 
-    ``files`` holds up to three file names, ``detail`` the message of the first file; both are empty with
+    ``files`` has up to three file names, ``detail`` the message of the first file; both are empty with
     ``redact_paths``.
 
     >>> skipped_by_reason([Skipped("/a/b.dcm", "modality MR")], redact_paths=False)

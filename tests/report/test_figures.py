@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures show the values they are given."""
+"""The images and charts of a report show the values that they are given."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_differences_are_blue_white_red_and_symmetric() -> None:
     assert (bar[-1] == colors[4]).all()
 
 
-def test_large_slices_are_thinned_out() -> None:
+def test_large_slices_are_subsampled() -> None:
     assert pixels(figures.window_png(np.zeros((2500, 1000)), 0, 1)).shape == (834, 334)
 
 
@@ -45,20 +45,20 @@ def test_the_limit_is_round_and_never_zero() -> None:
         assert figures.difference_limit([np.full((3, 3), -reach)]) == limit
 
 
-def test_curves_leave_out_what_is_missing() -> None:
+def test_curves_omit_missing_values() -> None:
     history = [{"epoch": 1, "lr": 0.1, "val_loss": None}, {"epoch": 2, "lr": math.nan, "val_loss": math.inf}]
     assert figures.curves(history, {"val_loss": "validation"}, "loss") is None
     assert figures.curves([], {"lr": "rate"}, "rate") is None
     drawn = figures.curves(history, {"lr": "rate", "val_loss": "validation"}, "rate")
     assert drawn is not None
     light, dark = (pixels(base64.b64decode(uri.split(",")[1]), "RGBA") for uri in drawn)
-    assert light[0, 0, 3] == 0  # transparent ground
+    assert light[0, 0, 3] == 0  # transparent background
     assert (light[..., 3] > 0).any()
     assert light[light[..., 3] == 255].mean() < dark[dark[..., 3] == 255].mean()
 
 
-def test_the_strip_shows_the_lowest_patients() -> None:
-    assert figures.strip({"p": [math.inf]}, "dB") is None
-    drawn = figures.strip({f"p{k}": [30.0 + k, math.nan] for k in range(figures.MOST_PATIENTS + 5)}, "dB")
+def test_the_patient_plot_shows_the_lowest_means() -> None:
+    assert figures.patient_plot({"p": [math.inf]}, "dB") is None
+    drawn = figures.patient_plot({f"p{k}": [30.0 + k, math.nan] for k in range(figures.MAX_PATIENTS + 5)}, "dB")
     assert drawn is not None
-    assert drawn[1] == figures.MOST_PATIENTS
+    assert drawn[1] == figures.MAX_PATIENTS

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The page stands alone, says what the numbers say, escapes everything and gives no identity away."""
+"""The page is self-contained, shows the right numbers, escapes all text and contains nothing identifying."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def page_of(folder: Path, **changes: Any) -> Page:
     return Page(write_report(folder, **(case() | changes)).read_text(encoding="utf-8"))
 
 
-def test_the_page_is_whole_and_needs_nothing_else(tmp_path: Path) -> None:
+def test_the_page_is_self_contained(tmp_path: Path) -> None:
     path = write_report(tmp_path / "new" / "run", **case())
     assert path == tmp_path / "new" / "run" / "report.html"
     assert sorted(file.name for file in path.parent.iterdir()) == [
@@ -125,16 +125,16 @@ def test_the_page_is_whole_and_needs_nothing_else(tmp_path: Path) -> None:
     for address in page.addresses:
         if address.startswith("data:"):
             Image.open(io.BytesIO(base64.b64decode(address.split(",", 1)[1]))).verify()
-    # all but the color bars and the empty frame of the enlarged picture have a text
+    # all images have alternative text, except the color bars and the empty frame of the enlarged image
     assert sum(bool(image.get("alt")) for image in page.images) == 3 * 2 * 3 + 4 + 1
     assert sum(image.get("alt") == "" for image in page.images) == 3 * 2 + 1
 
 
-def test_the_page_says_what_the_numbers_say(tmp_path: Path) -> None:
+def test_the_page_shows_the_numbers(tmp_path: Path) -> None:
     text = page_of(tmp_path).text
     for words in (
         "These are simulated patients.",
-        "6 slices of 3 patients that the network had never seen were compressed",
+        "6 slices of 3 patients that were not used in training were encoded",
         "37.50 dB",
         "+35.0 HU",  # bias in the body
         "0.125",
@@ -153,18 +153,18 @@ def test_the_page_says_what_the_numbers_say(tmp_path: Path) -> None:
         assert words in text, words
 
 
-def test_a_wide_latent_is_called_no_compression(tmp_path: Path) -> None:
+def test_more_latents_than_input_values_are_reported_as_no_compression(tmp_path: Path) -> None:
     text = page_of(tmp_path, facts={"input_values": 65536, "latent_values": 131072}).text
     assert "No compression" in text
-    assert "had never seen" not in text
+    assert "not used in training" not in text
 
 
 def test_only_rows_are_needed(tmp_path: Path) -> None:
     rows = [{"image": "a.png", "patient": "p0001", "psnr_db": 30.0}]
     page = Page(write_report(tmp_path, title="Bare", rows=rows, summary=summarize(rows)).read_text("utf-8"))
-    assert "1 slice of 1 patient was compressed" in page.text
+    assert "1 slice of 1 patient was encoded" in page.text
     assert "Training" not in page.text
-    assert "Left out" not in page.text
+    assert "Excluded files" not in page.text
     assert Page(write_report(tmp_path, title="None", rows=[], summary=summarize([])).read_text("utf-8")).stack == []
 
 
@@ -173,10 +173,10 @@ def test_identical_and_unmeasurable_slices(tmp_path: Path) -> None:
     rows = [dict(row, psnr_db=math.inf) for row in arguments["rows"]]
     text = page_of(tmp_path, rows=rows, summary=summarize(rows)).text
     assert "∞ dB" in text
-    assert "every slice came back identical" in text
+    assert "every slice is identical to its original" in text
     rows[0]["psnr_db"] = 33.0
     text = page_of(tmp_path, rows=rows, summary=summarize(rows)).text
-    assert "5 identical slices not in the mean" in text
+    assert "5 identical slices excluded from the mean" in text
     assert "nan" not in text.lower().split()
     assert "None" not in text
 
@@ -211,7 +211,7 @@ def test_everything_is_escaped(tmp_path: Path) -> None:
     assert Page(text).stack == []
 
 
-def test_no_folder_and_no_uid_leaves_with_the_rows(tmp_path: Path) -> None:
+def test_no_folder_and_no_uid_is_written(tmp_path: Path) -> None:
     write_report(tmp_path, **case())
     for file in tmp_path.iterdir():
         text = file.read_text(encoding="utf-8")
@@ -237,7 +237,7 @@ def test_json_and_csv_hold_the_numbers(tmp_path: Path) -> None:
     write_report(tmp_path, **arguments)
 
     def refuse(word: str) -> None:
-        raise AssertionError(f"{word} is no JSON")
+        raise AssertionError(f"{word} is not JSON")
 
     data = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"), parse_constant=refuse)
     assert data["slices"][0]["psnr_db"] == "inf"
@@ -257,7 +257,7 @@ def test_json_and_csv_hold_the_numbers(tmp_path: Path) -> None:
     assert float(patients[1]["psnr_db"]) == pytest.approx(37.5)
 
 
-def test_a_full_disk_leaves_the_old_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_does_not_damage_the_old_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = write_report(tmp_path, **case()).read_bytes()
 
     def fail(_: int) -> None:
@@ -270,8 +270,8 @@ def test_a_full_disk_leaves_the_old_report(tmp_path: Path, monkeypatch: pytest.M
     assert len(list(tmp_path.iterdir())) == 4
 
 
-def test_examples_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ValueError, match="2-D pairs"):
+def test_invalid_examples_are_refused() -> None:
+    with pytest.raises(ValueError, match="two-dimensional"):
         Example("worst", np.zeros((4, 4)), np.zeros((4, 5)))
     with pytest.raises(ValueError, match="NaN"):
         Example("worst", np.zeros((4, 4)), np.full((4, 4), np.nan))
