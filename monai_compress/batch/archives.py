@@ -8,13 +8,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..bitstream.archive_container import looks_like_archive
 from ..bitstream.header import HEADER_BYTES, Header
 from ..errors import InputError, StreamError
-from ..sources import open_binary
+from ..sources import FileKind, kind_of, open_binary
 from .resume import SUFFIX
-
-_START_BYTES = 16
 
 
 def find_archives(inputs: Sequence[str | os.PathLike[str]]) -> tuple[set[Path], list[Path]]:
@@ -55,14 +52,13 @@ def is_archive(path: str | os.PathLike[str]) -> bool:
     Raises:
         InputError: it cannot be read.
     """
-    with open_binary(path) as stream:
-        return looks_like_archive(stream.read(_START_BYTES))
+    return kind_of(path) is FileKind.MCZ_ARCHIVE
 
 
 def is_stream(path: str | os.PathLike[str]) -> bool:
-    """Whether a file begins with the sound header of a single stream.
+    """Return whether a file begins with the sound header of a single stream.
 
-    One that begins otherwise may have been an archive.
+    This asks for more than `kind_of`: a file with a damaged header may have been an archive.
 
     Raises:
         InputError: it cannot be read.

@@ -199,9 +199,9 @@ def _split(items: Sequence[Item], validation: Path | None, seed: int, where: str
 
 
 def _is_ct(item: Item) -> bool:
-    from ..transforms import file_kind_of
+    from ..transforms import slice_format
 
-    return file_kind_of(item.image.split("#")[0]) != "picture"
+    return slice_format(item.image.split("#")[0]) != "picture"
 
 
 class _Loader:
@@ -234,10 +234,10 @@ class _Loader:
         from ..dicom import read_image
         from ..images import read_stored
         from ..sources import split
-        from ..transforms import file_kind_of
+        from ..transforms import slice_format
 
         file, index = split(locator)
-        if file_kind_of(file) == "dicom":
+        if slice_format(file) == "dicom":
             stored: Integers = read_image(locator).stored[0]
             return stored
         if self.volume[0] != file:

@@ -16,7 +16,7 @@ from .. import sources
 from ..dicom.series import find_series
 from ..errors import DatasetError, InputError, Skipped
 from ..images import nifti
-from ..transforms.load import file_kind_of
+from ..transforms.load import slice_format
 from .patients import PatientTable
 
 Progress = Callable[[str, int, int], None]
@@ -117,7 +117,7 @@ def find_slices(
     skipped: list[Skipped] = []
     for done, locator in enumerate(names, 1):
         try:
-            kinds[file_kind_of(locator)].append(locator)
+            kinds[slice_format(locator)].append(locator)
         except InputError as error:
             skipped.append(Skipped(locator, error.reason, error.detail))
         if progress:

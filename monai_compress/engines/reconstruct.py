@@ -23,7 +23,7 @@ from ..files import atomic_path, output_error, write_atomic
 from ..images.nifti import read_volume, slice_count
 from ..models import Model
 from ..sources import split
-from ..transforms import file_kind_of
+from ..transforms import slice_format
 from . import Reconstruction, reconstruct_slice
 
 INDEX_NAME = "index.json"
@@ -123,7 +123,7 @@ def write_reconstruction(
     """
     if not overwrite:
         check_absent(folder, name)
-    kind = file_kind_of(split(items[0].image)[0])
+    kind = slice_format(split(items[0].image)[0])
     written: list[Written] = []
     notes: tuple[str, ...] = ()
     try:

@@ -12,14 +12,10 @@ from typing import Any
 import numpy as np
 
 from .. import sources
-from ..bitstream.header import MAGIC
 from ..errors import InputError
 from .dicom_series import read_series
 from .nifti_stored import read_nifti
 from .stored import DTYPES, StoredImage
-
-_NIFTI_SUFFIXES = (".nii", ".nii.gz")
-_NPY_MAGIC = b"\x93NUMPY"
 
 
 def read_stored(
@@ -45,14 +41,14 @@ def read_stored(
     """
     files = list(sources.walk(path))
     if len(files) == 1:
-        lowered = files[0].lower()
-        if lowered.endswith(_NIFTI_SUFFIXES):
+        # other than elsewhere, the suffixes of NIfTI and .npy go before the content
+        by_suffix = sources.kind_by_suffix(files[0])
+        if by_suffix.is_nifti:
             return read_nifti(files[0])
-        with sources.open_binary(files[0]) as stream:
-            start = stream.read(len(MAGIC))
-        if lowered.endswith(".npy") or start.startswith(_NPY_MAGIC):
+        kind = sources.kind_of(files[0])
+        if sources.FileKind.NPY in (by_suffix, kind):
             return read_npy(files[0])
-        if start == MAGIC:
+        if kind in (sources.FileKind.MCZ_STREAM, sources.FileKind.MCZ_ARCHIVE):
             message = "this is an .mcz already; 'monai-compress decompress' opens a stream, 'unpack' an archive"
             raise InputError(message, where=files[0])
     return read_series(files, os.fspath(path), series, progress)

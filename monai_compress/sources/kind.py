@@ -101,7 +101,9 @@ _VALUE_REPRESENTATIONS = frozenset(
 def file_kind(head: bytes) -> FileKind:
     """Return the kind of a file.
 
-    DICOM goes first, because a preamble may hold anything, such as the header of a TIFF file that shares the pixels.
+    The mark of DICOM goes before that of other formats, because the 128 bytes of preamble in front of it may hold
+    anything, such as the header of a TIFF file that shares the pixels. Only .mcz and .npy go before DICOM: no such
+    files are known, and the first values of an array, which start at byte 128, can equal the mark of DICOM.
 
     Args:
         head: the first `HEAD_BYTES` bytes of the file.
@@ -113,11 +115,13 @@ def file_kind(head: bytes) -> FileKind:
     """
     if not head:
         return FileKind.EMPTY
-    if head[128:132] == b"DICM":
-        return FileKind.DICOM
     kind = next((kind for magic, kind in _MAGIC if head.startswith(magic)), None)
     if kind is FileKind.MCZ_STREAM:
         return FileKind.MCZ_ARCHIVE if looks_like_archive(head) else kind
+    if kind is FileKind.NPY:
+        return kind
+    if head[128:132] == b"DICM":
+        return FileKind.DICOM
     if kind is FileKind.GZIP:
         return _IN_GZIP.get(_nifti_kind(_inflated(head)), kind)
     if kind is not None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from .augment import AUGMENTATIONS, augmentation_names, augmentations
 from .compress import Compress, Compressd, Decompress, Decompressd, LoadedStream, MczReader
-from .load import CTReader, LoadCT, LoadCTd, LoadedSlice, file_kind, file_kind_of, load_slice
+from .load import CTReader, LoadCT, LoadCTd, LoadedSlice, SliceFormat, load_slice, slice_format
 from .pipeline import SliceTransforms, slice_transforms, windowed_slice, with_metadata_of
 from .resize import FITS, FitSize, FitSized, check_spatial_size, fitted_size, resample
 from .window import WINDOWS, ScaleWindow, ScaleWindowd, window_range
@@ -29,15 +29,15 @@ __all__ = [
     "MczReader",
     "ScaleWindow",
     "ScaleWindowd",
+    "SliceFormat",
     "SliceTransforms",
     "augmentation_names",
     "augmentations",
     "check_spatial_size",
-    "file_kind",
-    "file_kind_of",
     "fitted_size",
     "load_slice",
     "resample",
+    "slice_format",
     "slice_transforms",
     "window_range",
     "windowed_slice",

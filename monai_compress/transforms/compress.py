@@ -21,10 +21,9 @@ from numpy.typing import NDArray
 
 from ..api import compress
 from ..archive import SeriesArchive
-from ..bitstream.archive_container import ARCHIVE_HEADER_BYTES, looks_like_archive
 from ..errors import InputError
 from ..images import DTYPES, affine_in_ras, narrowest_type
-from ..sources import open_binary
+from ..sources import FileKind, kind_of
 from ..streams import StreamReader, stored_from_stream
 
 if TYPE_CHECKING:
@@ -212,8 +211,7 @@ class MczReader(ImageReader):
         if len(names) != 1:
             raise ValueError(f"one stream at a time, got {len(names)} names")
         options: dict[str, Any] = {"max_pixels": self.max_pixels, "threads": self.threads}
-        with open_binary(names[0]) as file:
-            is_archive = looks_like_archive(file.read(ARCHIVE_HEADER_BYTES))
+        is_archive = kind_of(names[0]) is FileKind.MCZ_ARCHIVE
         return _load_archive(names[0], **options) if is_archive else _load(names[0], True, **options)
 
     def get_data(self, img: LoadedStream) -> tuple[NDArray[Any], dict[str, Any]]:

@@ -5,10 +5,9 @@
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -22,45 +21,24 @@ from ..errors import DicomError, NiftiError, NotCT, UndecodablePixels
 from ..images import nifti, picture
 
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
-_PICTURE_MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
-_PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
-_NIFTI_SUFFIXES = (".nii", ".nii.gz")
+
+SliceFormat: TypeAlias = Literal["dicom", "nifti", "picture"]
+"""The formats of slices, each with a reader of its own."""
 
 
-def file_kind(head: bytes, name: str) -> str:
-    """Return "dicom", "nifti" or "picture", by the first 512 bytes of a file and, where they say nothing, its name.
+def slice_format(locator: str | os.PathLike[str]) -> SliceFormat:
+    """Return which reader is for the file of a locator, by its content and, where that has no known mark, its suffix.
 
-    DICOM without a preamble has no mark, so what is nothing else counts as DICOM: its reader says what is wrong.
-
-    >>> file_kind(bytes(128) + b"DICM", "slice.png"), file_kind(b"", "scan.nii.gz"), file_kind(b"\\x08", "IM0001")
-    ('dicom', 'nifti', 'dicom')
-    """
-    if head[128:132] == b"DICM":
-        return "dicom"
-    if head.startswith(_PICTURE_MAGIC):
-        return "picture"
-    plain = head
-    if head[:2] == b"\x1f\x8b":
-        try:
-            plain = zlib.decompressobj(wbits=31).decompress(head, 512)
-        except zlib.error:
-            plain = head
-    if plain[344:348] in (b"n+1\x00", b"ni1\x00") or plain[4:8] in (b"n+2\x00", b"ni2\x00"):
-        return "nifti"
-    lowered = name.lower()
-    if lowered.endswith(_NIFTI_SUFFIXES):
-        return "nifti"
-    return "picture" if lowered.endswith(_PICTURE_SUFFIXES) else "dicom"
-
-
-def file_kind_of(locator: str | os.PathLike[str]) -> str:
-    """Return "dicom", "nifti" or "picture", as `file_kind` sees the file of a locator.
+    Whatever is nothing else goes to the reader of DICOM, which says what is wrong with it.
 
     Raises:
-        InputError: it may not be read.
+        InputError: it cannot be read.
     """
-    with sources.open_binary(locator) as stream:
-        return file_kind(stream.read(512), os.fspath(locator))
+    kind = sources.kind_of(locator)
+    # other than in an archive, a suffix wins over DICOM without preamble, which has no mark to be sure of
+    if not (kind is sources.FileKind.DICOM or kind.is_nifti or kind.is_picture):
+        kind = sources.kind_by_suffix(locator)
+    return "nifti" if kind.is_nifti else "picture" if kind.is_picture else "dicom"
 
 
 @dataclass(frozen=True)
@@ -132,7 +110,7 @@ def load_slice(locator: str | os.PathLike[str]) -> LoadedSlice:
         InputError: it cannot be used; the subclass and ``reason`` say why.
     """
     file, index = sources.split(locator)
-    kind = file_kind_of(file)
+    kind = slice_format(file)
     if kind == "picture":
         image, maximum = picture.read_picture(file)
         return LoadedSlice(image, "gray", maximum, None)

@@ -60,7 +60,7 @@ def _cut(stream: BinaryIO, where: str) -> Cut:
     if kind is FileKind.EMPTY:
         return Cut("other", None, layout.EMPTY)
     size = stream.seek(0, os.SEEK_END)
-    inner = kind
+    inner: FileKind = kind
     if kind is FileKind.DICOM:
         # other than elsewhere, what the preamble holds goes before DICOM: archives keep the bytes that they always had
         inner = file_kind(head[: _DICOM_MARK.start] + bytes(4) + head[_DICOM_MARK.stop :])

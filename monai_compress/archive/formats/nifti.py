@@ -10,6 +10,7 @@ import zlib
 from dataclasses import replace
 from typing import BinaryIO
 
+from ...sources import FileKind, file_kind
 from . import layout
 from .layout import Cut
 from .npy import cut_array
@@ -23,21 +24,11 @@ _VERSIONS = (
     (b"n+1\0", 344, 348, (40, "8h"), (70, "h"), (108, "f")),
     (b"n+2\0", 4, 540, (16, "8q"), (12, "h"), (168, "q")),
 )
-_PAIRS = ((b"ni1\0", 344), (b"ni2\0", 4))
 
 _GZIP_HEAD_BYTES = 2**17
 _FHCRC, _FEXTRA, _FNAME, _FCOMMENT, _RESERVED = 2, 4, 8, 16, 0xE0
 # deflate packs 1032 bytes into one at best
 _DEFLATE_RATIO = 1032
-
-
-def is_nifti(head: bytes) -> bool:
-    """Return whether a file begins with a NIfTI header, also that of a pair.
-
-    >>> is_nifti(bytes(344) + b"n+1\\0"), is_nifti(bytes(400))
-    (True, False)
-    """
-    return any(head[at : at + 4] == magic for magic, at in _PAIRS) or _version(head) is not None
 
 
 def cut_nifti(head: bytes, content_bytes: int | None) -> Cut:
@@ -92,7 +83,7 @@ def cut_gzip(stream: BinaryIO, size: int) -> Cut:
         head = zlib.decompressobj(-zlib.MAX_WBITS).decompress(raw[start:], _HEADER_BYTES)
     except zlib.error:
         return Cut("other", None, layout.DAMAGED)
-    if not is_nifti(head):
+    if file_kind(head) not in (FileKind.NIFTI, FileKind.NIFTI_PAIR):
         return Cut("other", None, layout.UNKNOWN)
     found = cut_nifti(head, (size - start) * _DEFLATE_RATIO)
     return found if found.pixels is None else replace(found, deflated_at=start)

@@ -56,14 +56,14 @@ def _first_image(data: Path) -> StoredImage | None:
     from ... import sources
     from ...images import read_stored
     from ...images.dicom_series import read_series
-    from ...transforms import file_kind_of
+    from ...transforms import slice_format
 
     files = list(sources.walk(data))
-    first = next((file for file in files if file_kind_of(file) != "picture"), None)
+    first = next((file for file in files if slice_format(file) != "picture"), None)
     if first is None:
         return None
     try:
-        if file_kind_of(first) == "nifti":
+        if slice_format(first) == "nifti":
             return _middle(read_stored(first))
         folder = PurePath(first).parent
         return _middle(read_series([file for file in files if PurePath(file).parent == folder], str(folder), 1))
