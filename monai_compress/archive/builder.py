@@ -10,7 +10,7 @@ from typing import BinaryIO
 from ..bitstream.archive_container import ArchiveWriter
 from ..bitstream.blocks import pack_block
 from ..bitstream.metadata import pack_metadata
-from ..bitstream.sections import SECTION_HEAD_BYTES, FileSource, Window
+from ..bitstream.sections import SECTION_HEAD_BYTES, FileSource, SourceRange
 from ..errors import CompressionError, DicomError, InputError
 from ..streams import StreamWriter
 from .byte_streams import RunWriter, merged
@@ -87,7 +87,7 @@ class Builder:
 
     def _derive(self, stack: Sequence[Prepared], start: int, size: int) -> None:
         """Replace the entries of near-lossless files by those of the files that come back."""
-        source = Window(FileSource(self._raw), start, size)
+        source = SourceRange(FileSource(self._raw), start, size)
         derivation = Derivation(source, stack, self._settings, self._runs[HEAD].add)
         refused = 0
         for one in stack:

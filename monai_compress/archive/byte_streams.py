@@ -85,12 +85,12 @@ class RunReader:
 
     def __init__(self, source: Source, layout: ArchiveLayout, run: str) -> None:
         self._run = run
-        parts = layout.all(run.upper())
-        self._ends = list(accumulate(part.size for part in parts))
+        parts = layout.find_all(run.upper())
+        self._ends = list(accumulate(part.unpacked_bytes for part in parts))
 
         @lru_cache(maxsize=_KEPT_BLOCKS)
         def block(number: int) -> bytes:
-            return unpack_block(read_section(source, parts[number].section), parts[number].size)
+            return unpack_block(read_section(source, parts[number].section), parts[number].unpacked_bytes)
 
         self._block = block
 

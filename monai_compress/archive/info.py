@@ -90,7 +90,7 @@ def archive_info(
     files = [entry for entry in entries if entry.how != "directory"]
     source_bytes = sum(entry.source_size for entry in files)
     sections: dict[str, int] = {}
-    for part in layout.parts:
+    for part in layout.entries:
         name, length = part.section.tag, SECTION_HEAD_BYTES + part.section.length
         sections[name] = sections.get(name, 0) + length
     return ArchiveInfo(

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ..bitstream.archive_container import check_section, read_archive_layout
 from ..bitstream.blocks import unpack_block
 from ..bitstream.metadata import parse_metadata
-from ..bitstream.sections import SECTION_HEAD_BYTES, Window, read_section
+from ..bitstream.sections import SECTION_HEAD_BYTES, SourceRange, read_section
 from ..errors import CorruptStream, StreamError
 from ..streams import StreamReader
 from ..streams.reader import MAX_PIXELS, open_source
@@ -185,7 +185,7 @@ class SeriesArchive:
     @property
     def info(self) -> ArchiveInfo:
         """What the archive says of itself; decodes nothing."""
-        streams = [self._spoken(number) for number in range(len(self._layout.all("STRM")))]
+        streams = [self._spoken(number) for number in range(len(self._layout.find_all("STRM")))]
         return archive_info(self._layout, self.files, self._metadata, streams, self._damage)
 
     def read(self, entry: FileEntry) -> Iterator[bytes]:
@@ -235,7 +235,7 @@ class SeriesArchive:
         with self._located():
             if self._damage:
                 raise CorruptStream("; ".join(self._damage))
-            for part in self._layout.parts:
+            for part in self._layout.entries:
                 check_section(self._source, part.section)
 
     def mismatch(self, entry: FileEntry) -> str:
@@ -349,11 +349,11 @@ class SeriesArchive:
 
     def _stream(self, number: int) -> StreamReader:
         if number not in self._streams:
-            parts = self._layout.all("STRM")
+            parts = self._layout.find_all("STRM")
             if number >= len(parts):
                 raise CorruptStream(f"there is no stream {number} in the archive, only {len(parts)}")
             section = parts[number].section
-            window = Window(self._source, section.offset + SECTION_HEAD_BYTES, section.length)
+            window = SourceRange(self._source, section.offset + SECTION_HEAD_BYTES, section.length)
             while len(self._streams) >= _OPEN_STREAMS:  # each keeps a slice group
                 self._streams.pop(next(iter(self._streams)))
             self._streams[number] = StreamReader(
@@ -369,7 +369,7 @@ class SeriesArchive:
         return f"{' x '.join(map(str, stream.shape))} {stream.dtype.name}, model {stream.info.model_name}"
 
     def _read_metadata(self) -> dict[str, Any]:
-        parts = self._layout.all("META")
+        parts = self._layout.find_all("META")
         if len(parts) > 1:
             raise CorruptStream("section META of the archive is there twice")
         document: dict[str, Any] = {}
@@ -381,13 +381,13 @@ class SeriesArchive:
         return checked_metadata(document)
 
     def _read_table(self) -> tuple[FileEntry, ...]:
-        parts = self._layout.all("FILE")
-        if sum(part.size for part in parts) > MAX_TABLE_BYTES:
+        parts = self._layout.find_all("FILE")
+        if sum(part.unpacked_bytes for part in parts) > MAX_TABLE_BYTES:
             raise CorruptStream(f"the list of files claims more than {MAX_TABLE_BYTES} bytes")
         lines = []
         for part in parts:
             try:
-                lines.append(unpack_block(read_section(self._source, part.section), part.size))
+                lines.append(unpack_block(read_section(self._source, part.section), part.unpacked_bytes))
             except CorruptStream as error:
                 # each block holds whole lines, so the others can be read without it
                 self._damage.append(f"a part of the list of files is lost: {error}")

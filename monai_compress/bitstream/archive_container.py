@@ -1,13 +1,14 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""An archive's frame: sections that hold whole streams, blocks of bytes and the list of files (docs/format.md).
+"""The container of an archive: sections that hold streams, models, blocks of bytes and the list of files.
 
 ::
 
-    header | STRM | HEAD ... | DATA ... | STRM | ... | FILE ... | META | INDX | footer
+    header | MODL ... | STRM | HEAD ... | DATA ... | STRM | ... | FILE ... | META | INDX | footer
 
-The index names every section with its place, length and checksum, so that one file is read without the rest. Each
-section has the same in its own head: where the index is damaged, they are found by walking from one to the next.
+The index lists every section with its place, length and checksum, so that one file is read without the rest. Each
+section states length and checksum in its own head too: where the index is damaged, the sections are found by walking
+from one head to the next. See docs/format.md.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
 from ..errors import CorruptStream, StreamError, TruncatedStream
+from .archive_models import pack_model
 from .blocks import BLOCK_START_BYTES, block_size
-from .container import END
-from .header import ARCHIVE, MAGIC, VERSION, check_start, unknown
-from .sections import SECTION_HEAD_BYTES, Section, Source, pack_head, parse_head
+from .header import ARCHIVE, MAGIC, NEWEST, VERSION, check_draft, check_start, is_known_draft, unknown
+from .sections import END, SECTION_HEAD_BYTES, Section, Source, pack_head, parse_head
 
 _HEADER = struct.Struct("<8sBBBBI")
 _ENTRY = struct.Struct("<4sQQIQ")
@@ -35,52 +36,58 @@ _TAIL = struct.Struct("<I4s")
 ARCHIVE_HEADER_BYTES: Final = _HEADER.size
 ARCHIVE_FOOTER_BYTES: Final = _FOOTER.size + _TAIL.size
 
-_SPOOL_BYTES: Final = 2**22
+ARCHIVE_DRAFT: Final = 1 << 7
+"""Flag of an archive whose minor version was not frozen when it was written."""
 
-BLOCKS: Final = ("HEAD", "DATA", "FILE")
-"""Sections that hold a block each; the blocks of one tag, one behind the other, are one run of bytes."""
+_MAX_BYTES_IN_MEMORY: Final = 2**22
 
-_PIECE_BYTES: Final = 2**20
-_KNOWN: Final = (*BLOCKS, "STRM", "META", "INDX")
+BLOCK_TAGS: Final = ("HEAD", "DATA", "FILE")
+"""Sections that hold one block each; the unpacked blocks of one tag, joined in their order, are one byte stream."""
+
+_CHUNK_BYTES: Final = 2**20
+_TAGS_OF_1_0: Final = (*BLOCK_TAGS, "STRM", "META", "INDX")
+_TAGS_OF_1_1: Final = (*_TAGS_OF_1_0, "MODL")
 
 
-class Part(NamedTuple):
-    """A section of an archive.
+class IndexEntry(NamedTuple):
+    """A section as listed in the index of an archive.
 
     Args:
-        section: where it lies.
-        size: of a block, the bytes that it unpacks to; else 0.
+        section: the section.
+        unpacked_bytes: of a block, the number of bytes that it unpacks to; of other sections 0.
     """
 
     section: Section
-    size: int
+    unpacked_bytes: int
 
 
 @dataclass(frozen=True)
 class ArchiveLayout:
-    """What lies where in an archive.
+    """Places of the sections of an archive.
 
     Args:
-        parts: all sections but the index, in their order.
-        files: how many files the footer tells; None where it is damaged.
+        entries: all sections but the index, in their order.
+        files: number of files that the footer states; None where it is damaged.
         size: bytes of the archive.
         minor: minor version of its format.
-        damage: what of the frame is damaged, in words; empty where it is sound.
+        damage: which parts of the frame are damaged, in words; empty where it is intact.
     """
 
-    parts: tuple[Part, ...] = field(repr=False)
+    entries: tuple[IndexEntry, ...] = field(repr=False)
     files: int | None
     size: int
     minor: int
     damage: tuple[str, ...] = ()
 
-    def all(self, tag: str) -> list[Part]:
-        """The sections with this tag, in their order."""
-        return [part for part in self.parts if part.section.tag == tag]
+    def find_all(self, tag: str) -> list[IndexEntry]:
+        """Return the sections with this tag, in their order."""
+        return [entry for entry in self.entries if entry.section.tag == tag]
 
 
 class ArchiveWriter:
-    """Write an archive into a file that can seek, section by section; nothing is kept but the index.
+    """Write an archive into a file that can seek, section by section; only the index is held in memory.
+
+    The archive has format 1.0, unless a model or a stream of a later minor version is added.
 
     Args:
         file: empty, open for writing in binary mode.
@@ -88,40 +95,77 @@ class ArchiveWriter:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._parts: list[Part] = []
-        self._waiting: list[tuple[str, int, int]] = []
-        # what waits for the end of a stream: in memory while it is little
+        self._entries: list[IndexEntry] = []
+        self._deferred: list[tuple[str, int, int]] = []
+        self._models: set[bytes] = set()
+        self._minor = VERSION[1]
+        # sections that are added while a stream is written: in memory while they are few
         name = getattr(file, "name", None)
         folder = str(Path(name).parent) if isinstance(name, str | os.PathLike) else None
-        self._spool = tempfile.SpooledTemporaryFile(_SPOOL_BYTES, dir=folder)  # noqa: SIM115 - see close
+        self._spool = tempfile.SpooledTemporaryFile(_MAX_BYTES_IN_MEMORY, dir=folder)  # noqa: SIM115 - see close
         self._is_streaming = False
-        packed = _HEADER.pack(MAGIC, *VERSION, ARCHIVE, 0, 0)[:-4]
-        self._frame_checksum = zlib.crc32(packed)
-        file.write(packed + struct.pack("<I", self._frame_checksum))
+        self._frame_checksum = 0
+        self._write_header()
         self.size = ARCHIVE_HEADER_BYTES
-        """Bytes so far."""
+        """Number of bytes written so far."""
 
-    def add(self, tag: str, payload: bytes, size: int = 0) -> None:
-        """Append a section; while a stream is being written, it waits for its end.
+    def _write_header(self) -> None:
+        flags = ARCHIVE_DRAFT if is_known_draft(self._minor) else 0
+        packed = _HEADER.pack(MAGIC, VERSION[0], self._minor, ARCHIVE, flags, 0)[:-4]
+        self._frame_checksum = zlib.crc32(packed)
+        self._file.write(packed + struct.pack("<I", self._frame_checksum))
+
+    def require_minor(self, minor: int) -> None:
+        """Give the archive at least this minor version; the header is rewritten by `finish`.
+
+        Raises:
+            ValueError: a later version than this program writes.
+        """
+        if not 0 <= minor <= NEWEST[1]:
+            raise ValueError(f"format {VERSION[0]}.{minor} cannot be written; the newest is {NEWEST[0]}.{NEWEST[1]}")
+        self._minor = max(self._minor, minor)
+
+    def add(self, tag: str, payload: bytes, unpacked_bytes: int = 0) -> None:
+        """Append a section; while a stream is written, the section is held back until the end of the stream.
 
         Args:
             tag: four letters.
-            payload: what it holds.
-            size: bytes that a block unpacks to.
+            payload: content of the section.
+            unpacked_bytes: number of bytes that a block unpacks to.
         """
         if self._is_streaming:
-            self._waiting.append((tag, len(payload), size))
+            self._deferred.append((tag, len(payload), unpacked_bytes))
             self._spool.write(payload)
             return
         section = Section(tag, self.size, len(payload), zlib.crc32(payload))
         self._file.seek(self.size)
         self._file.write(pack_head(tag, section.length, section.checksum))
         self._file.write(payload)
-        self._close(section, size)
+        self._append(section, unpacked_bytes)
+
+    def add_model(self, codec: int, model_hash: bytes, data: bytes) -> None:
+        """Embed a model that streams of this archive name by its hash. A hash that was added before is not added again.
+
+        Args:
+            codec: id of the codec that the model belongs to.
+            model_hash: 32 bytes.
+            data: the model's file.
+
+        Raises:
+            ValueError: a hash of another length, an empty model or no codec id.
+        """
+        payload = pack_model(codec, model_hash, data)
+        if model_hash not in self._models:
+            self._models.add(model_hash)
+            self.require_minor(NEWEST[1])
+            self.add("MODL", payload)
 
     @contextmanager
     def stream(self) -> Iterator[StreamSink]:
-        """Append a section STRM: yields what takes the bytes of the stream."""
+        """Append a section STRM: yield an object to which the bytes of the stream are written.
+
+        An archive gets at least the minor version of its streams.
+        """
         start, self._is_streaming = self.size, True
         self._file.seek(start + SECTION_HEAD_BYTES)
         sink = StreamSink(self._file)
@@ -130,23 +174,28 @@ class ArchiveWriter:
         self._file.seek(start)
         self._file.write(pack_head("STRM", section.length, section.checksum))
         self._is_streaming = False
-        self._close(section, 0)
-        waiting, self._waiting = self._waiting, []
+        self._append(section, 0)
+        if sink.minor is not None:
+            self.require_minor(sink.minor)
+        deferred, self._deferred = self._deferred, []
         self._spool.seek(0)
-        for tag, length, size in waiting:
-            self.add(tag, self._spool.read(length), size)
+        for tag, length, unpacked_bytes in deferred:
+            self.add(tag, self._spool.read(length), unpacked_bytes)
         self._spool.seek(0)
         self._spool.truncate()
 
     def finish(self, files: int) -> None:
-        """Append index and footer: the archive is whole.
+        """Append index and footer, which completes the archive.
 
         Args:
-            files: how many files it holds.
+            files: number of files in the list of files.
         """
+        if self._minor != VERSION[1]:
+            self._file.seek(0)
+            self._write_header()
         entries = b"".join(
-            _ENTRY.pack(section.tag.encode(), section.offset, section.length, section.checksum, size)
-            for section, size in self._parts
+            _ENTRY.pack(section.tag.encode(), section.offset, section.length, section.checksum, unpacked_bytes)
+            for section, unpacked_bytes in self._entries
         )
         index = self.size
         self.add("INDX", entries)
@@ -157,7 +206,7 @@ class ArchiveWriter:
         self.size += ARCHIVE_FOOTER_BYTES
 
     def close(self) -> None:
-        """Give up what waits, if there is anything; `finish` does so too. The file stays open."""
+        """Discard sections that are still held back; `finish` does this too. The file stays open."""
         self._spool.close()
 
     def __enter__(self) -> ArchiveWriter:
@@ -166,8 +215,8 @@ class ArchiveWriter:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def _close(self, section: Section, size: int) -> None:
-        self._parts.append(Part(section, size))
+    def _append(self, section: Section, unpacked_bytes: int) -> None:
+        self._entries.append(IndexEntry(section, unpacked_bytes))
         self.size = section.end
 
 
@@ -176,21 +225,30 @@ class StreamSink:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file, self.name = file, file.name
+        self._start = b""
         self.length = 0
-        """Bytes so far."""
+        """Number of bytes written so far."""
         self.checksum = 0
-        """Their CRC-32."""
+        """CRC-32 of these bytes."""
 
     def write(self, data: bytes | memoryview, /) -> int:
-        """Take all of ``data``."""
+        """Write all of ``data``; return the number of bytes."""
         self._file.write(data)
+        if len(self._start) < ARCHIVE_HEADER_BYTES:
+            self._start += bytes(data[:ARCHIVE_HEADER_BYTES])
         self.length += len(data)
         self.checksum = zlib.crc32(data, self.checksum)
         return len(data)
 
+    @property
+    def minor(self) -> int | None:
+        """Minor version that the stream states; None if the bytes are not a stream of this major version."""
+        start = MAGIC + bytes(VERSION[:1])
+        return self._start[len(start)] if self._start.startswith(start) and len(self._start) > len(start) else None
+
 
 def looks_like_archive(start: bytes) -> bool:
-    """Whether a file that begins with ``start`` is an archive of ours, whole or not.
+    """Return whether a file that begins with ``start`` is an archive of this package, complete or not.
 
     >>> looks_like_archive(MAGIC + bytes([*VERSION, ARCHIVE]))
     True
@@ -203,7 +261,7 @@ def read_archive_layout(source: Source) -> ArchiveLayout:
 
     Raises:
         TruncatedStream: the bytes end before the archive does.
-        CorruptStream: damaged, or no archive of this package.
+        CorruptStream: damaged, or not an archive of this package.
         UnsupportedVersion: written by a later version.
     """
     head = bytes(source.read(0, min(ARCHIVE_HEADER_BYTES, source.size)))
@@ -212,52 +270,55 @@ def read_archive_layout(source: Source) -> ArchiveLayout:
         raise TruncatedStream(f"the archive ends in its header, after {len(head)} bytes")
     _, _, minor, _, flags, checksum = _HEADER.unpack(head)
     if zlib.crc32(head[:-4]) != checksum:
-        return _walked(source, minor, "the header is damaged")
-    if flags:
+        # the version may be what is damaged: allow all sections that are known
+        return _walked_layout(source, minor, _TAGS_OF_1_1, "the header is damaged")
+    check_draft(bool(flags & ARCHIVE_DRAFT), minor)
+    if flags & ~ARCHIVE_DRAFT:
         raise unknown(f"flags {flags:#04x}", minor)
+    tags = _TAGS_OF_1_1 if is_known_draft(minor) else _TAGS_OF_1_0
     try:
-        layout = _indexed(source, minor, checksum)
+        layout = _indexed_layout(source, minor, checksum)
     except CorruptStream as error:
-        return _walked(source, minor, str(error))
-    for part in layout.parts:
-        _check_known(part.section, minor)
+        return _walked_layout(source, minor, tags, str(error))
+    for entry in layout.entries:
+        _check_tag(entry.section, minor, tags)
     return layout
 
 
-def _indexed(source: Source, minor: int, frame_checksum: int) -> ArchiveLayout:
+def _indexed_layout(source: Source, minor: int, frame_checksum: int) -> ArchiveLayout:
     if source.size < ARCHIVE_HEADER_BYTES + SECTION_HEAD_BYTES + ARCHIVE_FOOTER_BYTES:
-        raise CorruptStream("there is no room for an index")
+        raise CorruptStream("the archive is too short for an index")
     start = source.size - ARCHIVE_FOOTER_BYTES
     footer = bytes(source.read(start, ARCHIVE_FOOTER_BYTES))
     size, place, files = _FOOTER.unpack_from(footer)
     checksum, end = _TAIL.unpack_from(footer, _FOOTER.size)
     first = place + SECTION_HEAD_BYTES
     if end != END or size != source.size or not ARCHIVE_HEADER_BYTES <= place < first <= start:
-        raise CorruptStream("there is no footer where the archive should end")
-    entries = bytes(source.read(first, start - first))
-    if zlib.crc32(footer[: _FOOTER.size], zlib.crc32(entries, frame_checksum)) != checksum:
+        raise CorruptStream("no valid footer at the end of the archive")
+    index = bytes(source.read(first, start - first))
+    if zlib.crc32(footer[: _FOOTER.size], zlib.crc32(index, frame_checksum)) != checksum:
         raise CorruptStream("the index or the footer is damaged")
-    if len(entries) % _ENTRY.size:
-        raise CorruptStream(f"the index has {len(entries)} bytes, no multiple of {_ENTRY.size}")
-    parts = []
+    if len(index) % _ENTRY.size:
+        raise CorruptStream(f"the index has {len(index)} bytes, not a multiple of {_ENTRY.size}")
+    entries = []
     end_of_last = ARCHIVE_HEADER_BYTES
-    for tag, offset, length, part_checksum, unpacked in _ENTRY.iter_unpack(entries):
-        section = Section(tag.decode("ascii", "replace"), offset, length, part_checksum)
+    for tag, offset, length, payload_checksum, unpacked_bytes in _ENTRY.iter_unpack(index):
+        section = Section(tag.decode("ascii", "replace"), offset, length, payload_checksum)
         if not tag.isalpha() or offset != end_of_last or section.end > place:
-            raise CorruptStream(f"the index tells a section at offset {offset} that can not be there")
-        parts.append(Part(section, unpacked))
+            raise CorruptStream(f"the index lists a section at offset {offset} that is not possible there")
+        entries.append(IndexEntry(section, unpacked_bytes))
         end_of_last = section.end
     if end_of_last != place:
-        raise CorruptStream("the index does not tell all sections")
-    head = pack_head("INDX", len(entries), zlib.crc32(entries))
-    # no checksum covers it, and nothing needs it
+        raise CorruptStream("the index does not list all sections")
+    head = pack_head("INDX", len(index), zlib.crc32(index))
+    # no checksum covers this head, and nothing depends on it
     damage = () if source.read(place, SECTION_HEAD_BYTES) == head else ("the head of the index is damaged",)
-    return ArchiveLayout(tuple(parts), files, size, minor, damage)
+    return ArchiveLayout(tuple(entries), files, size, minor, damage)
 
 
-def _walked(source: Source, minor: int, damage: str) -> ArchiveLayout:
-    """The layout as the heads of the sections tell it."""
-    parts: list[Part] = []
+def _walked_layout(source: Source, minor: int, tags: tuple[str, ...], damage: str) -> ArchiveLayout:
+    """Return the layout as stated by the heads of the sections."""
+    entries: list[IndexEntry] = []
     offset = ARCHIVE_HEADER_BYTES
     while offset + SECTION_HEAD_BYTES <= source.size:
         try:
@@ -266,52 +327,51 @@ def _walked(source: Source, minor: int, damage: str) -> ArchiveLayout:
             break
         if section.tag == "INDX" or section.end > source.size:
             break
-        _check_known(section, minor)
-        parts.append(Part(section, _size_of(source, section)))
+        _check_tag(section, minor, tags)
+        entries.append(IndexEntry(section, _unpacked_bytes(source, section)))
         offset = section.end
-    if not any(part.section.tag == "FILE" for part in parts):
-        raise _lost(source, damage, offset)
-    return ArchiveLayout(tuple(parts), None, source.size, minor, (damage,))
+    if not any(entry.section.tag == "FILE" for entry in entries):
+        raise _no_list_of_files(source, damage, offset)
+    return ArchiveLayout(tuple(entries), None, source.size, minor, (damage,))
 
 
-def _size_of(source: Source, section: Section) -> int:
-    if section.tag not in BLOCKS or not section.length:
+def _unpacked_bytes(source: Source, section: Section) -> int:
+    if section.tag not in BLOCK_TAGS or not section.length:
         return 0
     start = source.read(section.offset + SECTION_HEAD_BYTES, min(section.length, BLOCK_START_BYTES))
     try:
         return block_size(start, section.length)
     except CorruptStream:
-        return 0  # nothing that is in it will be found
+        return 0  # nothing in this block can be located
 
 
-def _lost(source: Source, damage: str, offset: int) -> StreamError:
+def _no_list_of_files(source: Source, damage: str, offset: int) -> StreamError:
     footer = bytes(source.read(max(source.size - ARCHIVE_FOOTER_BYTES, 0), min(ARCHIVE_FOOTER_BYTES, source.size)))
     if footer.endswith(END) and _FOOTER.unpack_from(footer)[0] == source.size:
-        return CorruptStream(f"{damage}, and so is the archive at offset {offset}: the list of its files is not found")
+        return CorruptStream(f"{damage}, and so is the archive at offset {offset}: its list of files is not found")
     return TruncatedStream(
-        f"the archive ends early, after {source.size} bytes, before the list of its files: copy it again from where it "
-        "is whole"
+        f"the archive ends early, after {source.size} bytes, before its list of files: copy the complete original again"
     )
 
 
-def _check_known(section: Section, minor: int) -> None:
-    if section.tag not in _KNOWN and section.tag[0].isupper():
+def _check_tag(section: Section, minor: int, tags: tuple[str, ...]) -> None:
+    if section.tag not in tags and section.tag[0].isupper():
         raise unknown(f"section {section.tag} at offset {section.offset}", minor)
 
 
 def check_section(source: Source, section: Section) -> None:
-    """Read a section, piece by piece, and see that head and payload are those that the index tells.
+    """Read a section in chunks, and check that head and payload are those that the index states.
 
     Raises:
-        CorruptStream: they are others.
+        CorruptStream: they differ.
     """
     head = parse_head(bytes(source.read(section.offset, SECTION_HEAD_BYTES)), section.offset)
     if head != section:
         raise CorruptStream(f"the head of section {section.tag} at offset {section.offset} is damaged")
     checksum, done = 0, 0
     while done < section.length:
-        piece = source.read(section.offset + SECTION_HEAD_BYTES + done, min(_PIECE_BYTES, section.length - done))
-        checksum = zlib.crc32(piece, checksum)
-        done += len(piece)
+        chunk = source.read(section.offset + SECTION_HEAD_BYTES + done, min(_CHUNK_BYTES, section.length - done))
+        checksum = zlib.crc32(chunk, checksum)
+        done += len(chunk)
     if checksum != section.checksum:
-        raise CorruptStream(f"section {section.tag} at offset {section.offset} is damaged: its checksum does not fit")
+        raise CorruptStream(f"section {section.tag} at offset {section.offset} is damaged: its checksum differs")

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Sections, the bricks of streams and archives: a tag, a length, a checksum and a payload (docs/format.md)."""
+"""Sections, the parts of streams and archives: a tag, a length, a checksum and a payload (docs/format.md)."""
 
 from __future__ import annotations
 
@@ -11,30 +11,33 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
 from ..errors import CorruptStream, InputError, TruncatedStream
 
 _HEAD = struct.Struct("<4sQI")
-SECTION_HEAD_BYTES = _HEAD.size
+SECTION_HEAD_BYTES: Final = _HEAD.size
+
+END: Final = b"ZCM\x89"
+"""The last bytes of every stream and archive."""
 
 
 class Source(ABC):
-    """Bytes that can be read from any place."""
+    """Bytes with random access."""
 
     size: int
 
     @abstractmethod
     def read(self, offset: int, length: int) -> bytes | memoryview:
-        """The ``length`` bytes from ``offset`` on, which must be there (``offset + length <= size``).
+        """Return the ``length`` bytes from ``offset`` on; ``offset + length <= size``.
 
         Raises:
-            TruncatedStream: they are not there (any more).
+            TruncatedStream: the source became shorter.
         """
 
 
 class BytesSource(Source):
-    """Read from bytes in memory, without a copy."""
+    """Bytes in memory, read without a copy."""
 
     def __init__(self, data: bytes | bytearray | memoryview) -> None:
         self._view = memoryview(data).cast("B")
@@ -46,7 +49,7 @@ class BytesSource(Source):
 
 
 class FileSource(Source):
-    """Read from a binary file that can seek; its first byte is the stream's first. Threads may share it."""
+    """A binary file that can seek and that begins with the stream. Threads may share it."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file, self._lock = file, threading.Lock()
@@ -63,12 +66,12 @@ class FileSource(Source):
             self._file.seek(offset)
             data = self._file.read(length)
         if data is None or len(data) != length:
-            raise TruncatedStream(f"the file gives {len(data or b'')} of {length} bytes at offset {offset}: it shrank")
+            raise TruncatedStream(f"only {len(data or b'')} of {length} bytes at offset {offset}: the file shrank")
         return data
 
 
-class Window(Source):
-    """A part of another source: a stream inside an archive."""
+class SourceRange(Source):
+    """A range of another source, such as a stream inside an archive."""
 
     def __init__(self, source: Source, offset: int, length: int) -> None:
         self._source, self._offset, self.size = source, offset, length
@@ -80,7 +83,7 @@ class Window(Source):
 
 @contextmanager
 def _reading() -> Iterator[None]:
-    """Turn the system's errors into ours."""
+    """Convert errors of the system to `InputError`."""
     try:
         yield
     except OSError as error:
@@ -88,7 +91,7 @@ def _reading() -> Iterator[None]:
 
 
 class Section(NamedTuple):
-    """Where a section lies.
+    """Place, length and checksum of a section.
 
     Args:
         tag: four ASCII letters.
@@ -109,29 +112,38 @@ class Section(NamedTuple):
 
 
 def pack_head(tag: str, length: int, checksum: int) -> bytes:
-    """The `SECTION_HEAD_BYTES` bytes before a payload."""
+    """Return the `SECTION_HEAD_BYTES` bytes that precede a payload."""
     return _HEAD.pack(tag.encode("ascii"), length, checksum)
 
 
 def parse_head(head: bytes, offset: int) -> Section:
-    """The section whose head stands at ``offset``.
+    """Parse the head of the section at ``offset``.
 
     Raises:
-        CorruptStream: this is no head of a section.
+        CorruptStream: not the head of a section.
     """
     raw, length, checksum = _HEAD.unpack(head)
     if not raw.isalpha():  # of bytes, ASCII only
-        raise CorruptStream(f"no section begins at offset {offset}: {raw.hex(' ')} is no tag")
+        raise CorruptStream(f"no section begins at offset {offset}: {raw.hex(' ')} is not a tag")
     return Section(raw.decode("ascii"), offset, length, checksum)
 
 
-def read_section(source: Source, section: Section) -> bytes | memoryview:
-    """The payload of a section, its checksum checked.
+def read_section(source: Source, section: Section, max_bytes: int | None = None) -> bytes | memoryview:
+    """Read the payload of a section and check its checksum.
+
+    Args:
+        source: the stream or archive.
+        section: the section.
+        max_bytes: a larger payload is refused before it is read.
 
     Raises:
-        CorruptStream: the payload is damaged.
+        CorruptStream: the payload is damaged or too large.
     """
+    if max_bytes is not None and section.length > max_bytes:
+        raise CorruptStream(
+            f"section {section.tag} at offset {section.offset} has {section.length} bytes, the limit is {max_bytes}"
+        )
     payload = source.read(section.offset + SECTION_HEAD_BYTES, section.length)
     if zlib.crc32(payload) != section.checksum:
-        raise CorruptStream(f"section {section.tag} at offset {section.offset} is damaged: its checksum does not fit")
+        raise CorruptStream(f"section {section.tag} at offset {section.offset} is damaged: its checksum differs")
     return payload

@@ -8,9 +8,10 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..bitstream.container import FOOTER_BYTES, Layout
+from ..bitstream.container import FOOTER_BYTES, StreamLayout
 from ..bitstream.header import HEADER_BYTES, VERSION, bits_of
 from ..bitstream.sections import SECTION_HEAD_BYTES
+from ..errors import CorruptStream
 
 CODEC_NAMES = {1: "pixel"}
 
@@ -68,7 +69,7 @@ class StreamInfo:
 
 
 def stream_info(
-    layout: Layout,
+    layout: StreamLayout,
     rescale: tuple[tuple[float, float], ...],
     model_name: str,
     model_source: str,
@@ -76,6 +77,8 @@ def stream_info(
 ) -> StreamInfo:
     """What a layout and the small sections tell."""
     header = layout.header
+    if header.bound is None or header.max_error is None:
+        raise CorruptStream("a lossy stream, which no codec of this version reads")
     shape = (layout.slices, header.rows, header.columns)[-header.ndim :]
     pixels = math.prod(shape)
     sections = {"header": HEADER_BYTES}
@@ -89,7 +92,7 @@ def stream_info(
         max_error=header.max_error,
         bound=header.bound,
         rescale=rescale,
-        padding=header.padding,
+        padding=header.padding_value,
         bits_stored=header.bits_stored,
         model_hash=header.model_hash.hex(),
         model_name=model_name,

@@ -16,7 +16,7 @@ import numpy as np
 from ..bitstream.header import Header
 from ..bitstream.metadata import pack_metadata
 from ..codecs.pixel.weights import EFFORTS, find_context_model, load_context_model, read_context_model
-from ..errors import ModelNotFound, TrainingError
+from ..errors import CorruptStream, ModelNotFound, TrainingError
 from .groups import slices_per_group, thread_count
 from .promise import Integers, Promise, checked_rescale, stored_bound
 
@@ -140,7 +140,7 @@ class Settings:
             slope=slope,
             intercept=intercept,
             is_per_slice=len(self.rescale) > 1,
-            padding=self.padding,
+            padding_value=self.padding,
             bits_stored=self.bits_stored,
         )
 
@@ -170,7 +170,9 @@ def find_given(model: ContextModel | str | os.PathLike[str]) -> ContextModel:
 
 def promise_of(header: Header) -> Promise:
     """What a stream with this header promises."""
-    return Promise(header.dtype, header.bound, header.padding, header.bits_stored)
+    if header.bound is None:
+        raise CorruptStream("a lossy stream, which no codec of this version reads")
+    return Promise(header.dtype, header.bound, header.padding_value, header.bits_stored)
 
 
 def to_embed(model: ContextModel) -> bytes | None:

@@ -230,14 +230,13 @@ class StreamReader:
             shape = (group.slices, self._header.rows, self._header.columns)
             where = f"slices {group.first} to {group.first + group.slices - 1}"
             try:
-                pixels = read_section(self._source, group.pixels)
-                high = None if group.high_bits is None else read_section(self._source, group.high_bits)
+                payloads = {tag: read_section(self._source, part) for tag, part in group.sections.items()}
             except StreamError as error:
                 raise type(error)(f"{where}: {error}") from error
             try:
-                return group.first, coder.decode(pixels, high, shape, group.checksum)
+                return group.first, coder.decode(payloads["GRUP"], payloads.get("HIGH"), shape, group.checksum)
             except StreamError as error:
-                place = f"section GRUP at offset {group.pixels.offset}"
+                place = f"section GRUP at offset {group.sections['GRUP'].offset}"
                 raise type(error)(f"{where} ({place}): {error}") from error
 
     def _check_size(self, slices: int) -> None:

@@ -92,7 +92,8 @@ class StreamAssembler:
         self._container.finish()
 
     def _write(self, group: EncodedGroup) -> None:
-        self._container.add_group(group.pixels, group.high_bits, group.slices, group.checksum)
+        high_bits = {} if group.high_bits is None else {"HIGH": group.high_bits}
+        self._container.add_group({"GRUP": group.pixels, **high_bits}, group.slices, group.checksum)
         if self._progress:
             self._progress(self.slices)
 

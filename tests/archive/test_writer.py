@@ -684,7 +684,7 @@ def test_more_files_than_one_archive_lists(tmp_path, sources, monkeypatch) -> No
 
 
 def test_what_is_behind_the_pixels_waits_on_the_disk(tmp_path, assert_comes_back, monkeypatch) -> None:
-    monkeypatch.setattr("monai_compress.bitstream.archive_container._SPOOL_BYTES", 1000)
+    monkeypatch.setattr("monai_compress.bitstream.archive_container._MAX_BYTES_IN_MEMORY", 1000)
     (tmp_path / "in").mkdir()
     np.save(tmp_path / "in" / "a.npy", np.arange(400, dtype=np.int16).reshape(20, 20))
     with (tmp_path / "in" / "a.npy").open("ab") as file:

@@ -20,7 +20,7 @@ from monai_compress.bitstream.archive_container import (
 )
 from monai_compress.bitstream.blocks import pack_block
 from monai_compress.bitstream.header import MAGIC
-from monai_compress.bitstream.sections import BytesSource, FileSource, Window, read_section
+from monai_compress.bitstream.sections import BytesSource, FileSource, SourceRange, read_section
 from monai_compress.errors import CorruptStream, InputError, StreamError, TruncatedStream, UnsupportedVersion
 
 LINES = b"one line\n" * 40
@@ -73,7 +73,7 @@ def layout_of(data: bytes) -> ArchiveLayout:
 
 def payloads(data: bytes) -> list[bytes]:
     source = BytesSource(data)
-    return [bytes(read_section(source, part.section)) for part in read_archive_layout(source).parts]
+    return [bytes(read_section(source, part.section)) for part in read_archive_layout(source).entries]
 
 
 def test_the_writer_writes_what_the_format_page_says() -> None:
@@ -83,11 +83,11 @@ def test_the_writer_writes_what_the_format_page_says() -> None:
 def test_all_is_found() -> None:
     layout = layout_of(packed())
     assert (layout.files, layout.size, layout.minor, layout.damage) == (40, len(packed()), 0, ())
-    assert [part.section.tag for part in layout.parts] == [tag for tag, _ in SECTIONS]
-    assert tuple(part.size for part in layout.parts) == SIZES
+    assert [part.section.tag for part in layout.entries] == [tag for tag, _ in SECTIONS]
+    assert tuple(part.unpacked_bytes for part in layout.entries) == SIZES
     assert payloads(packed()) == [payload for _, payload in SECTIONS]
-    assert layout.all("STRM") == [layout.parts[0], layout.parts[2]]
-    assert layout.all("NONE") == []
+    assert layout.find_all("STRM") == [layout.entries[0], layout.entries[2]]
+    assert layout.find_all("NONE") == []
 
 
 def test_what_comes_while_a_stream_is_written_waits() -> None:
@@ -103,7 +103,7 @@ def test_what_comes_while_a_stream_is_written_waits() -> None:
     writer.add("FILE", b"\x00x\n", 2)
     writer.finish(1)
     layout = layout_of(raw.getvalue())
-    assert [part.section.tag for part in layout.parts] == ["HEAD", "STRM", "HEAD", "DATA", "FILE"]
+    assert [part.section.tag for part in layout.entries] == ["HEAD", "STRM", "HEAD", "DATA", "FILE"]
     assert payloads(raw.getvalue()) == [b"\x00before", b"stream", b"\x00first", b"\x00second", b"\x00x\n"]
 
 
@@ -111,7 +111,7 @@ def test_an_archive_of_nothing() -> None:
     raw = io.BytesIO()
     ArchiveWriter(raw).finish(0)
     layout = layout_of(raw.getvalue())
-    assert (layout.parts, layout.files, layout.damage) == ((), 0, ())
+    assert (layout.entries, layout.files, layout.damage) == ((), 0, ())
 
 
 def test_start() -> None:
@@ -122,7 +122,7 @@ def test_start() -> None:
     assert not looks_like_archive(b"")
     with pytest.raises(CorruptStream, match="a stream of one image"):
         layout_of(packed(header=MAGIC + b"\x01\x00\x01\x00"))
-    with pytest.raises(CorruptStream, match="no stream"):
+    with pytest.raises(CorruptStream, match="not a stream"):
         layout_of(bytes(300))
     with pytest.raises(TruncatedStream, match="empty"):
         layout_of(b"")
@@ -142,7 +142,7 @@ def test_a_later_version() -> None:
 
 def test_tags_in_lower_case_are_skipped() -> None:
     layout = layout_of(packed((("note", b"hello"), *SECTIONS), (0, *SIZES)))
-    assert len(layout.parts) == 7
+    assert len(layout.entries) == 7
     assert layout.damage == ()
     with pytest.raises(CorruptStream, match="NOTE"):
         layout_of(packed((("NOTE", b"hello"), *SECTIONS), (0, *SIZES)))
@@ -150,7 +150,7 @@ def test_tags_in_lower_case_are_skipped() -> None:
 
 def test_every_truncation() -> None:
     data = packed()
-    lists_end = layout_of(data).all("FILE")[0].section.end
+    lists_end = layout_of(data).find_all("FILE")[0].section.end
     for length in range(len(data)):
         if length < lists_end:
             with pytest.raises(TruncatedStream):
@@ -159,7 +159,7 @@ def test_every_truncation() -> None:
             layout = layout_of(data[:length])
             assert layout.damage
             assert layout.files is None
-            assert [part[0] for part in layout.parts[:5]] == [part[0] for part in layout_of(data).parts[:5]]
+            assert [part[0] for part in layout.entries[:5]] == [part[0] for part in layout_of(data).entries[:5]]
 
 
 def damaged(data: bytes) -> bool:
@@ -175,7 +175,7 @@ def damaged(data: bytes) -> bool:
 def test_every_changed_bit_outside_of_heads_is_noticed() -> None:
     data = bytearray(packed())
     layout = layout_of(bytes(data))
-    heads = {place for part in layout.parts for place in range(part.section.offset, part.section.offset + 16)}
+    heads = {place for part in layout.entries for place in range(part.section.offset, part.section.offset + 16)}
     assert not damaged(bytes(data))
     for bit in range(8 * len(data)):
         if bit // 8 in heads:
@@ -188,7 +188,7 @@ def test_every_changed_bit_outside_of_heads_is_noticed() -> None:
 def test_a_damaged_head_is_not_needed() -> None:
     data = bytearray(packed())
     layout = layout_of(bytes(data))
-    for part in layout.parts:
+    for part in layout.entries:
         for place in range(part.section.offset, part.section.offset + 16):
             data[place] ^= 0x55
             assert payloads(bytes(data)) == [payload for _, payload in SECTIONS]
@@ -202,7 +202,7 @@ def test_a_damaged_index_or_footer_or_header_is_not_needed(place: int) -> None:
     layout = layout_of(bytes(data))
     assert layout.damage
     assert layout.files is None
-    assert layout.parts == layout_of(packed()).parts
+    assert layout.entries == layout_of(packed()).entries
     assert payloads(bytes(data)) == [payload for _, payload in SECTIONS]
 
 
@@ -210,7 +210,7 @@ def test_damage_is_told_from_a_missing_end() -> None:
     data = bytearray(packed())
     data[-30] ^= 1  # the index
     data[16 + 11] ^= 0x80  # a length
-    with pytest.raises(CorruptStream, match="list of its files"):
+    with pytest.raises(CorruptStream, match="its list of files"):
         layout_of(bytes(data))
     with pytest.raises(TruncatedStream, match="copy it again"):
         layout_of(bytes(data[:-1]))
@@ -220,7 +220,7 @@ def test_bytes_behind_the_end_are_noticed_and_do_no_harm() -> None:
     for more in (b"\n", bytes(1000), packed()):
         layout = layout_of(packed() + more)
         assert layout.damage
-        assert layout.parts == layout_of(packed()).parts
+        assert layout.entries == layout_of(packed()).entries
 
 
 def _entry(number: int, place: int, value: object):
@@ -260,7 +260,7 @@ def _entry(number: int, place: int, value: object):
 def test_an_index_that_makes_no_sense_is_not_used(wrong) -> None:
     layout = layout_of(packed(**wrong))
     assert layout.damage
-    assert layout.parts == layout_of(packed()).parts
+    assert layout.entries == layout_of(packed()).entries
 
 
 def test_an_index_of_an_odd_length() -> None:
@@ -271,16 +271,16 @@ def test_an_index_of_an_odd_length() -> None:
     fields = struct.pack("<QQI", len(data) + 1, place, 40)
     tail = struct.pack("<I4s", zlib.crc32(data[:12] + index + fields), b"ZCM\x89")
     layout = layout_of(data[:place] + head + index + fields + tail)
-    assert layout.parts == layout_of(data).parts
+    assert layout.entries == layout_of(data).entries
     assert "multiple" in layout.damage[0]
 
 
 def test_a_damaged_block_in_a_walked_archive_has_no_size() -> None:
     data = bytearray(packed())
     data[-30] ^= 1
-    head = layout_of(packed()).parts[1].section
+    head = layout_of(packed()).entries[1].section
     data[head.offset + 16] = 77
-    assert [part.size for part in layout_of(bytes(data)).parts] == [0, 0, *SIZES[2:]]
+    assert [part.unpacked_bytes for part in layout_of(bytes(data)).entries] == [0, 0, *SIZES[2:]]
 
 
 def test_a_walk_ends_and_takes_its_time() -> None:
@@ -306,12 +306,12 @@ def test_a_file_is_read_by_seeking(tmp_path: Path) -> None:
     with path.open("rb", buffering=0) as file:
         source = FileSource(file)
         layout = read_archive_layout(source)
-        assert bytes(read_section(source, layout.parts[2].section)) == b"another"
-        window = Window(source, layout.parts[0].section.offset + 16, 14)
+        assert bytes(read_section(source, layout.entries[2].section)) == b"another"
+        window = SourceRange(source, layout.entries[0].section.offset + 16, 14)
         assert (window.size, window.read(2, 5)) == (14, b"whole")
         path.write_bytes(packed()[:50])
         with pytest.raises(TruncatedStream, match="shrank"):
-            read_section(source, layout.parts[2].section)
+            read_section(source, layout.entries[2].section)
 
 
 def test_a_failing_disk_is_an_input_error() -> None:

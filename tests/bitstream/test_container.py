@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from monai_compress.bitstream.container import ContainerWriter, Layout, looks_like_stream, read_layout
+from monai_compress.bitstream.container import ContainerWriter, StreamLayout, looks_like_stream, read_layout
 from monai_compress.bitstream.header import DTYPES, FIELDS, HEADER_BYTES, MAGIC, Header, value_range
 from monai_compress.bitstream.sections import BytesSource, FileSource, read_section
 from monai_compress.errors import CorruptStream, InputError, StreamError, TruncatedStream, UnsupportedVersion
@@ -28,8 +28,8 @@ def written(header: Header = HEADER) -> bytes:
     """Three slices in two groups, and metadata."""
     pieces: list[bytes] = []
     writer = ContainerWriter(pieces.append, header)
-    writer.add_group(b"first", None, 2, b"checksum")
-    writer.add_group(b"second!", None, 1, b"CHECKSUM")
+    writer.add_group({"GRUP": b"first"}, 2, b"checksum")
+    writer.add_group({"GRUP": b"second!"}, 1, b"CHECKSUM")
     writer.add("META", b"{}")
     writer.finish()
     return b"".join(pieces)
@@ -60,7 +60,7 @@ def resealed(header: bytes) -> bytes:
     return header[:96] + struct.pack("<I", zlib.crc32(header[:96]))
 
 
-def layout_of(data: bytes) -> Layout:
+def layout_of(data: bytes) -> StreamLayout:
     return read_layout(BytesSource(data))
 
 
@@ -96,11 +96,16 @@ def test_headers_come_back(dtype: str) -> None:
         slope=-0.1,
         intercept=1e-300,
         is_per_slice=True,
-        padding=lowest,
+        padding_value=lowest,
         bits_stored=7,
         minor=9,
     )
-    for header in (plain, full, dataclasses.replace(full, padding=highest), dataclasses.replace(full, padding=0)):
+    for header in (
+        plain,
+        full,
+        dataclasses.replace(full, padding_value=highest),
+        dataclasses.replace(full, padding_value=0),
+    ):
         assert Header.parse(header.pack()) == header
         assert Header.parse(header.pack() + b"more") == header
 
@@ -120,7 +125,7 @@ def test_headers_come_back(dtype: str) -> None:
         ("slope", 0.0),
         ("slope", math.nan),
         ("intercept", -math.inf),
-        ("padding", 40000),
+        ("padding_value", 40000),
         ("bits_stored", 17),
         ("bits_stored", 0),
         ("model_hash", b"short"),
@@ -140,7 +145,7 @@ def test_a_layout_tells_where_everything_is() -> None:
         (2, 1, b"CHECKSUM"),
     ]
     source = BytesSource(data)
-    assert [bytes(read_section(source, group.pixels)) for group in layout.groups] == [b"first", b"second!"]
+    assert [bytes(read_section(source, group.sections["GRUP"])) for group in layout.groups] == [b"first", b"second!"]
     assert [section.tag for section in layout.sections] == ["GRUP", "GRUP", "META", "INDX"]
     found = layout.find("META")
     assert found is not None and read_section(source, found) == b"{}"
@@ -151,13 +156,13 @@ def test_a_layout_tells_where_everything_is() -> None:
 def test_high_bits_belong_to_the_group_before() -> None:
     pieces: list[bytes] = []
     writer = ContainerWriter(pieces.append, dataclasses.replace(HEADER, bits_stored=12))
-    writer.add_group(b"low", b"high", 2, b"checksum")
-    writer.add_group(b"all", None, 2, b"checksum")
+    writer.add_group({"GRUP": b"low", "HIGH": b"high"}, 2, b"checksum")
+    writer.add_group({"GRUP": b"all"}, 2, b"checksum")
     writer.finish()
     data = b"".join(pieces)
     first, second = layout_of(data).groups
-    assert first.high_bits is not None and second.high_bits is None
-    assert bytes(read_section(BytesSource(data), first.high_bits)) == b"high"
+    assert list(first.sections) == ["GRUP", "HIGH"] and list(second.sections) == ["GRUP"]
+    assert bytes(read_section(BytesSource(data), first.sections["HIGH"])) == b"high"
 
 
 def test_a_file_is_read_by_seeking(tmp_path: Path) -> None:
@@ -166,10 +171,10 @@ def test_a_file_is_read_by_seeking(tmp_path: Path) -> None:
     with path.open("rb", buffering=0) as file:
         source = FileSource(file)
         layout = read_layout(source)
-        assert read_section(source, layout.groups[1].pixels) == b"second!"
+        assert read_section(source, layout.groups[1].sections["GRUP"]) == b"second!"
         path.write_bytes(written()[:110])
         with pytest.raises(TruncatedStream, match="shrank"):
-            read_section(source, layout.groups[1].pixels)
+            read_section(source, layout.groups[1].sections["GRUP"])
 
 
 def test_a_failing_disk_is_an_input_error() -> None:
@@ -231,7 +236,7 @@ def test_a_copy_as_text_is_named(damage) -> None:
 
 def test_other_files_are_named() -> None:
     for data in (b"\x1f\x8b\x08\x00" + bytes(200), b"MZ", bytes(300)):
-        with pytest.raises(CorruptStream, match="no stream of monai_compress"):
+        with pytest.raises(CorruptStream, match="not a stream of monai_compress"):
             layout_of(data)
     with pytest.raises(TruncatedStream, match="empty"):
         layout_of(b"")
@@ -302,7 +307,7 @@ def test_high_bits_need_bits_above() -> None:
     assert (
         layout_of(packed(sections, entries, 2, header=dataclasses.replace(HEADER, bits_stored=12).pack()))
         .groups[0]
-        .high_bits
+        .sections["HIGH"]
     )
     for bits in (None, 16):
         with pytest.raises(CorruptStream, match="HIGH"):

@@ -43,7 +43,7 @@ def nested(depth: int) -> dict[str, object]:
 
 def test_what_json_does_not_hold() -> None:
     for wrong in ({"a": object()}, {"a": b"bytes"}, {"a": {1, 2}}):
-        with pytest.raises(TypeError, match="metadata takes"):
+        with pytest.raises(TypeError, match="must be JSON"):
             pack_metadata(wrong)
     circle: dict[str, object] = {}
     circle["me"] = circle

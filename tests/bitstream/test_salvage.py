@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from monai_compress.api import compress
-from monai_compress.bitstream.container import Layout, read_layout
-from monai_compress.bitstream.sections import BytesSource, FileSource, Section, Window, read_section
+from monai_compress.bitstream.container import StreamLayout, read_layout
+from monai_compress.bitstream.sections import BytesSource, FileSource, Section, SourceRange, read_section
 from monai_compress.errors import CompressionError, CorruptStream, InputError, StreamError, TruncatedStream
 from monai_compress.streams import StreamReader
 
@@ -49,7 +49,7 @@ def sections() -> tuple[Section, ...]:
     return read_layout(BytesSource(stream())).sections
 
 
-def salvaged(data: bytes) -> Layout:
+def salvaged(data: bytes) -> StreamLayout:
     return read_layout(BytesSource(data), salvage=True)
 
 
@@ -189,7 +189,7 @@ def test_an_index_that_lies(number: int, field: int, value: int, tmp_path: Path)
     outcome(tmp_path / "x.mcz")
     with (tmp_path / "x.mcz").open("rb") as file:
         outcome(file)
-        outcome(Window(FileSource(file), 0, len(hurt)))
+        outcome(SourceRange(FileSource(file), 0, len(hurt)))
 
 
 @pytest.mark.parametrize("slices", [0, 3, 2**31, 2**32 - 1])
@@ -208,7 +208,7 @@ def test_an_index_that_lies_about_slices(slices: int) -> None:
 def test_a_window_ends_where_it_ends() -> None:
     """A stream in an archive must not read what lies behind it."""
     hurt = sealed(lambda entries: entries[-1].__setitem__(1, entries[-1][1] + 10_000))
-    source = Window(BytesSource(hurt + bytes(20_000)), 0, len(hurt))
+    source = SourceRange(BytesSource(hurt + bytes(20_000)), 0, len(hurt))
     try:
         layout = read_layout(source, salvage=True)
     except StreamError:
@@ -229,5 +229,5 @@ def test_a_claim_in_the_place_of_a_head_is_never_believed() -> None:
     hurt = flipped(sections()[0].offset + 1, 2)
     layout = salvaged(hurt)
     with pytest.raises(CorruptStream):
-        read_section(BytesSource(hurt), layout.groups[0].pixels)
-    assert bytes(read_section(BytesSource(hurt), layout.groups[1].pixels))
+        read_section(BytesSource(hurt), layout.groups[0].sections["GRUP"])
+    assert bytes(read_section(BytesSource(hurt), layout.groups[1].sections["GRUP"]))

@@ -301,10 +301,10 @@ def test_a_crash_leaves_what_was_there(series, tmp_path, monkeypatch):
         (["compress", "good.npy", "-o", "folder"], 2, "is a folder"),
         (["compress", "empty", "-o", "a.mcz"], 1, "no files"),
         (["compress", "stream.mcz", "-o", "a.mcz"], 1, "decompress"),
-        (["decompress", "good.npy", "-o", "b.npy"], 1, "no stream of monai_compress"),
+        (["decompress", "good.npy", "-o", "b.npy"], 1, "not a stream of monai_compress"),
         (["decompress", "nowhere", "-o", "b.npy"], 1, "no such file"),
         (["decompress", "good.npy", "-o", "b.png"], 2, ".nii.gz"),
-        (["inspect", "good.npy"], 1, "no stream of monai_compress"),
+        (["inspect", "good.npy"], 1, "not a stream of monai_compress"),
         (["verify"], 2, "FILE"),
     ],
 )

@@ -278,9 +278,9 @@ def test_the_source_is_never_the_output(tree, tmp_path):
         (["unpack", "empty", "-o", "out"], 1, "no .mcz files"),
         (["unpack", "file", "-o", "out"], 1, "does not open"),
         (["list", "nowhere"], 1, "no such file"),
-        (["list", "file"], 1, "no stream of monai_compress"),
+        (["list", "file"], 1, "not a stream of monai_compress"),
         (["verify", "empty"], 1, "no .mcz files"),
-        (["inspect", "file"], 1, "no stream of monai_compress"),
+        (["inspect", "file"], 1, "not a stream of monai_compress"),
     ],
 )
 def test_what_is_wrong_is_told_in_a_sentence(arguments, code, words, tmp_path, monkeypatch):
