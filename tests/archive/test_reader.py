@@ -223,7 +223,7 @@ def hurt_section(path: Path, tag: str, number: int = 0) -> bytes:
     """The archive with a damaged byte in the middle of the payload of a section."""
     data = bytearray(path.read_bytes())
     with SeriesArchive(path) as archive:
-        section = archive._layout.all(tag)[number].section
+        section = archive._layout.find_all(tag)[number].section
     data[section.offset + SECTION_HEAD_BYTES + section.length // 2] ^= 1
     return bytes(data)
 
@@ -258,7 +258,7 @@ def test_a_damaged_stream_costs_only_its_files(packed) -> None:
 def test_a_damaged_block_costs_only_its_files(packed) -> None:
     root, path = packed
     with SeriesArchive(path) as archive:
-        counts = {tag: len(archive._layout.all(tag)) for tag in ("HEAD", "DATA", "FILE")}
+        counts = {tag: len(archive._layout.find_all(tag)) for tag in ("HEAD", "DATA", "FILE")}
     assert counts["HEAD"] > 1
     assert counts["DATA"] > 1
     for tag in ("HEAD", "DATA"):
@@ -275,7 +275,7 @@ def test_a_damaged_part_of_the_list_costs_only_its_files(tmp_path, pack) -> None
         (root / ("n" * 150) / f"{number:03} {'m' * 200}").write_text(f"{number}")
     pack(root, tmp_path / "x.mcz")
     with SeriesArchive(tmp_path / "x.mcz") as archive:
-        count = len(archive._layout.all("FILE"))
+        count = len(archive._layout.find_all("FILE"))
     assert count > 1
     seen = set()
     for number in range(count):
@@ -312,7 +312,7 @@ def test_a_damaged_frame_costs_no_file(packed, place: int) -> None:
 def test_a_damaged_head_of_a_section_costs_no_file(packed) -> None:
     root, path = packed
     with SeriesArchive(path) as archive:
-        parts = archive._layout.parts
+        parts = archive._layout.entries
     for part in parts:
         data = bytearray(path.read_bytes())
         data[part.section.offset + 5] ^= 4
@@ -325,7 +325,7 @@ def test_what_was_cut_off_behind_the_list(packed) -> None:
     root, path = packed
     data = path.read_bytes()
     with SeriesArchive(path) as archive:
-        end = archive._layout.all("FILE")[-1].section.end
+        end = archive._layout.find_all("FILE")[-1].section.end
     for length in (end, end + 5, len(data) - 1):
         good, bad = what_comes_back(data[:length], root)
         assert not bad
@@ -345,9 +345,9 @@ def test_damage_in_one_slice_group_of_many(tmp_path, pack, write_ct, monkeypatch
     with SeriesArchive(tmp_path / "x.mcz") as archive:
         stream = archive._stream(0)
         groups = stream._layout.groups
-        offset = archive._layout.all("STRM")[0].section.offset + SECTION_HEAD_BYTES
+        offset = archive._layout.find_all("STRM")[0].section.offset + SECTION_HEAD_BYTES
     assert len(groups) == 3
-    for place in (offset + groups[1].pixels.offset + 6, offset + groups[1].pixels.offset + 60):
+    for place in (offset + groups[1].sections["GRUP"].offset + 6, offset + groups[1].sections["GRUP"].offset + 60):
         data[place] ^= 2
         good, bad = what_comes_back(bytes(data), root)
         data[place] ^= 2

@@ -599,7 +599,7 @@ def test_many_small_files_make_a_long_list(tmp_path, check_all) -> None:
     write_archive(tmp_path / "x.mcz", files)
     archive = check_all(tmp_path / "x.mcz")
     assert len(archive.files) == 1000
-    assert len(archive._layout.all("FILE")) > 1
+    assert len(archive._layout.find_all("FILE")) > 1
 
 
 def test_the_same_path_twice_is_no_archive(tmp_path) -> None:

@@ -72,7 +72,7 @@ def test_only_the_group_is_read_and_kept(volume: np.ndarray, monkeypatch: pytest
     with StreamReader(file) as reader:
         assert decoded == []
         assert file.taken < 1000 < len(data) / 10
-        before, group = file.taken, reader._layout.groups[5].pixels
+        before, group = file.taken, reader._layout.groups[5].sections["GRUP"]
         for number in (35, 40, 36):
             assert np.array_equal(reader[number], volume[number % 7])
         assert decoded == [(7, 16, 24)]
@@ -119,7 +119,7 @@ def test_errors_name_the_file_and_the_place(volume: np.ndarray, tmp_path: Path) 
     with pytest.raises(TruncatedStream, match=r"x\.mcz: "):
         StreamReader(path)
     with StreamReader(bytes(data)) as reader:
-        group = reader._layout.groups[2].pixels
+        group = reader._layout.groups[2].sections["GRUP"]
     data[group.offset + 20] ^= 1
     path.write_bytes(data)
     with StreamReader(path) as reader:
