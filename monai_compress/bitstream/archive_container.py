@@ -350,7 +350,7 @@ def _no_list_of_files(source: Source, damage: str, offset: int) -> StreamError:
     if footer.endswith(END) and _FOOTER.unpack_from(footer)[0] == source.size:
         return CorruptStream(f"{damage}, and so is the archive at offset {offset}: its list of files is not found")
     return TruncatedStream(
-        f"the archive ends early, after {source.size} bytes, before its list of files: copy it again from the complete original"
+        f"the archive ends early, after {source.size} bytes, before its list of files: copy it again completely"
     )
 
 

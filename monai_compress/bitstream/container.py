@@ -278,9 +278,7 @@ def _sections_between(source: Source, start: int, end: int) -> list[Section]:
 def _too_short(problem: str, size: int, has_end: bool) -> StreamError:
     if has_end:
         return CorruptStream(f"{problem}, although the footer is complete: a length before it is damaged")
-    return TruncatedStream(
-        f"{problem}: the stream ends early, after {size} bytes; copy it again from the complete original"
-    )
+    return TruncatedStream(f"{problem}: the stream ends early, after {size} bytes; copy it again completely")
 
 
 def _groups(header: Header, sections: Sequence[Section], index: bytes, slices: int) -> tuple[Group, ...]:
