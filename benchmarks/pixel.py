@@ -34,7 +34,7 @@ from record import emit
 
 from monai_compress.api import compress, decompress, inspect
 from monai_compress.streams import StreamReader
-from monai_compress.streams.promise import stored_bound
+from monai_compress.codecs.promise import stored_bound
 
 BYTE_GROUPS = ("default", "fast", "max", "single", "near")
 GROUPS = (*BYTE_GROUPS, "speed", "memory")

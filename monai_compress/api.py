@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""An image of stored integers to bytes, and back: compress, decompress, inspect."""
+"""Compress an image of stored integers to bytes, decompress and inspect it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .codecs.options import ModelLike, Rescale, StreamOptions
+from .codecs.promise import Integers, check_span, checked_dtype, checked_rescale
 from .errors import PromiseBroken, StreamError
-from .streams.options import Rescale, Settings, spread
-from .streams.promise import Integers, check_span, checked_dtype
+from .streams.assembler import StreamAssembler, slices_of_group
+from .streams.groups import thread_count
+from .streams.model_choice import choose_model, fit_model, is_worth_fitting, spread_groups
 from .streams.reader import MAX_PIXELS, StreamLike, StreamReader
-from .streams.writer import StreamAssembler, cheaper
 
 if TYPE_CHECKING:
-    from .codecs.pixel.model import ContextModel
+    from .codecs.base import Model
     from .streams.info import StreamInfo
 
 Progress: TypeAlias = Callable[[int, int], object]
@@ -31,46 +33,46 @@ def compress(
     max_error: float = 0,
     quality: float | None = None,
     rescale: Rescale = (1.0, 0.0),
-    effort: str = "default",
-    model: ContextModel | str | os.PathLike[str] | None = None,
-    verify: bool = True,
-    padding: int | None = None,
+    padding_value: int | None = None,
     bits_stored: int | None = None,
+    effort: str = "default",
+    model: ModelLike = None,
+    verify: bool = True,
     metadata: Mapping[str, Any] | None = None,
     backend: str | None = None,
     threads: int | None = None,
-    progress: Progress | None = None,
     group_slices: int | None = None,
+    progress: Progress | None = None,
 ) -> bytes:
-    """Compress an image and prove what it keeps.
+    """Compress an image, and check by decoding that the promise is kept.
 
     The same input gives the same bytes, whatever the number of threads. Only with ``effort="max"`` they differ from run
-    to run, since the model is fitted for a time.
+    to run, since the model is fitted for a fixed time.
 
     Args:
         image: stored integers, (rows, columns) or (slices, rows, columns), of int8, uint8, int16, uint16, or int32 or
             uint32 whose values differ by 65535 at most; in any byte order.
-        codec: ``"pixel"``.
-        max_error: no rescaled value (HU for CT) that comes back is off by more than this; 0: all come back exactly.
-        quality: for the lossy codec, which is still to come.
+        codec: name of the codec; ``"pixel"`` is lossless or keeps an error bound.
+        max_error: largest difference of a decoded rescaled value (HU for CT); 0: every stored value is decoded exactly.
+        quality: quality of a lossy codec, in its own scale. The pixel codec is not lossy and has none.
         rescale: ``(slope, intercept)``, ``rescaled = slope * stored + intercept``; or such a pair for each slice. They
-            are kept in the stream, and lead from ``max_error`` to the bound ``floor(max_error / |slope|)`` in stored
-            units, where the steepest slope decides. The numbers are taken as the decimals that they print as.
-        effort: ``"fast"``, ``"default"``, or ``"max"``: fit the model to this image, and embed it where the stream gets
-            smaller by that.
-        model: a model of your own (``monai-compress fit-pixel``) or the path of its file, in place of those that ship.
-            It is embedded, if the stream gets smaller by that; else the shipped one is used.
+            are stored in the stream, and convert ``max_error`` to the bound ``floor(max_error / |slope|)`` in stored
+            units, for the slope of the largest magnitude. The numbers are taken as the decimals that they print as.
+        padding_value: stored value outside the field of view (DICOM Pixel Padding Value): these pixels are decoded
+            exactly, and no other pixel becomes one.
+        bits_stored: number of low bits that carry the pixel, with the sign of signed dtypes (DICOM Bits Stored); the
+            bits above, such as overlays, are decoded exactly, and the pixel stays in the range of its bits.
+        effort: of the pixel codec: ``"fast"``, ``"default"``, or ``"max"``: fit the model to this image, and embed it
+            if that makes the stream smaller.
+        model: your own model (``monai-compress fit-pixel``) or the path of its file, instead of the shipped models. It
+            is embedded if that makes the stream smaller; else the shipped one is used.
         verify: decode the bytes again before they are returned.
-        padding: the stored value outside the field of view (DICOM Pixel Padding Value): such pixels come back exactly,
-            and no other pixel becomes one.
-        bits_stored: how many low bits carry the pixel, with the sign of signed dtypes (DICOM Bits Stored); what is
-            above them, overlays for example, comes back exactly, and the pixel stays in their range.
-        metadata: anything that JSON holds (spacing, affine), to be kept in the stream. No names of patients.
-        backend: implementation of the codec that runs; None for the codec's default.
-        threads: at most so many at a time; None for all cores.
-        progress: called with slices done and slices in all.
+        metadata: anything that JSON can hold (spacing, affine), stored in the stream. No names of patients.
+        backend: implementation of the codec, ``"numba"`` or ``"torch"`` for the pixel codec; None for its default.
+        threads: largest number of threads; None for all cores.
         group_slices: slices that are coded together. Fewer: single slices open faster; more: fewer bytes. None for 16,
-            more of tiny and fewer of huge slices.
+            more for tiny and fewer for huge slices.
+        progress: called with the number of slices that are done and of all slices.
 
     Returns:
         A whole stream; write it to a file as it is.
@@ -83,29 +85,28 @@ def compress(
     """
     array = _checked_image(image)
     volume = array.reshape((-1, *array.shape[-2:]))
-    settings = Settings.checked(
+    options = StreamOptions(
         codec=codec,
         max_error=max_error,
         quality=quality,
-        rescale=rescale,
+        rescale=checked_rescale(rescale, len(volume)),
+        padding_value=padding_value,
+        bits_stored=bits_stored,
         effort=effort,
         model=model,
         verify=verify,
-        padding=padding,
-        bits_stored=bits_stored,
         metadata=metadata,
         backend=backend,
         threads=threads,
         group_slices=group_slices,
-        slices=len(volume),
     )
-    passes = 1 + settings.verify + (effort == "max")
-    data = _assembled(volume, settings, _model(volume, settings), array.ndim, _part(progress, 0, passes))
-    if settings.is_worth_a_fit(len(data)):
-        fitted = settings.fit(spread(volume, settings.slices_of_group(volume.shape[1:])))
-        data = min(data, _assembled(volume, settings, fitted, array.ndim, _part(progress, 1, passes)), key=len)
-    if settings.verify:
-        _prove(data, settings, _part(progress, passes - 1, passes))
+    passes = 1 + options.verify + (effort == "max")
+    data = _assembled(volume, options, _first_model(volume, options), array.ndim, _part(progress, 0, passes))
+    if is_worth_fitting(options, len(data)):
+        fitted = fit_model(options, spread_groups(volume, slices_of_group(options, volume.shape[1:])))
+        data = min(data, _assembled(volume, options, fitted, array.ndim, _part(progress, 1, passes)), key=len)
+    if options.verify:
+        _verify(data, options, _part(progress, passes - 1, passes))
     return data
 
 
@@ -113,30 +114,30 @@ def decompress(
     data: bytes | bytearray | memoryview,
     *,
     max_pixels: int = MAX_PIXELS,
-    model: ContextModel | str | os.PathLike[str] | None = None,
+    model: ModelLike = None,
     backend: str | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Integers:
-    """The image that was compressed, of its dtype and shape; every checksum is checked.
+    """Decompress an image; every checksum is checked.
 
     Args:
-        data: a whole stream. For files see ``StreamReader``.
-        max_pixels: refuse larger images, whatever a header claims, before memory is taken for them.
+        data: a whole stream. ``StreamReader`` reads files.
+        max_pixels: refuse larger images, whatever a header claims, before memory is allocated for them.
         model: the model that the stream names, or its path, where it is neither embedded nor shipped with the package.
-        backend: implementation of the codec that runs; None for the codec's default.
-        threads: at most so many at a time; None for all cores.
-        progress: called with slices done and slices in all.
+        backend: the codec's backend; None for its default.
+        threads: largest number of threads; None for all cores.
+        progress: called with the number of decoded slices and of all slices.
 
     Returns:
-        Stored integers, (rows, columns) or (slices, rows, columns), in this machine's byte order.
+        Stored integers of the original dtype, (rows, columns) or (slices, rows, columns), in this machine's byte order.
 
     Raises:
         TruncatedStream: the bytes end before the stream does.
-        CorruptStream: they are damaged, no stream of ours, or claim more than ``max_pixels``.
+        CorruptStream: they are damaged, not a stream of this package, or claim more than ``max_pixels``.
         UnsupportedVersion: written by a later version.
-        ModelNotFound: the stream needs a model that is not here.
-        ModelMismatch: the model that was given is not the one that the stream needs.
+        ModelNotFound: the stream needs a model that is not available.
+        ModelMismatch: the given model is not the one that the stream needs.
     """
     if not isinstance(data, bytes | bytearray | memoryview):
         raise TypeError(f"decompress takes the bytes of a stream, not {type(data).__name__}; StreamReader reads files")
@@ -145,14 +146,14 @@ def decompress(
 
 
 def inspect(stream: StreamLike) -> StreamInfo:
-    """What a stream says of itself, without decoding pixels.
+    """Return the properties of a stream, without decoding pixels.
 
     Args:
         stream: its path, a binary file or its bytes.
 
     Raises:
-        StreamError: truncated, damaged, no stream of ours, or of a later version.
-        InputError: the file can not be read.
+        StreamError: truncated, damaged, not a stream of this package, or of a later version.
+        InputError: the file cannot be read.
     """
     with StreamReader(stream) as reader:
         return reader.info
@@ -162,25 +163,28 @@ def verify_stream(
     stream: StreamLike,
     *,
     max_pixels: int = MAX_PIXELS,
-    model: ContextModel | str | os.PathLike[str] | None = None,
+    model: ModelLike = None,
     backend: str | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> StreamInfo:
-    """Decode a whole stream and see that every integer that was promised comes back; a few slice groups at a time.
+    """Decode a whole stream, a few slice groups at a time, and check that it decodes to the promised integers.
 
     Args:
         stream: its path, a binary file or its bytes.
         max_pixels: refuse slice groups that are larger.
-        model: and all others: as in ``decompress``.
+        model: as in ``decompress``.
+        backend: as in ``decompress``.
+        threads: as in ``decompress``.
+        progress: as in ``decompress``.
 
     Returns:
-        What the stream says of itself.
+        Properties of the stream.
 
     Raises:
         StreamError: as ``decompress``.
         ModelError: as ``decompress``.
-        InputError: the file can not be read.
+        InputError: the file cannot be read.
     """
     with StreamReader(stream, max_pixels=max_pixels, model=model, backend=backend, threads=threads) as reader:
         for _ in reader.groups(progress):
@@ -194,58 +198,61 @@ def _checked_image(image: ArrayLike) -> Integers:
     if array.ndim not in (2, 3):
         raise ValueError(
             f"an image is (rows, columns) or (slices, rows, columns); this one has the shape {array.shape}: "
-            "compress its planes or volumes one by one"
+            "compress its slices or volumes one by one"
         )
     if not array.size:
-        raise ValueError(f"there are no pixels in an image of the shape {array.shape}")
+        raise ValueError(f"an image of the shape {array.shape} has no pixels")
     check_span(int(array.min()), int(array.max()))
     return array.astype(dtype, copy=False)
 
 
 def _assembled(
-    volume: Integers, settings: Settings, model: ContextModel, ndim: int, progress: Progress | None
+    volume: Integers, options: StreamOptions, model: Model | None, ndim: int, progress: Progress | None
 ) -> bytes:
     """The stream of a volume with this model."""
-    pieces: list[bytes] = []
-    step = settings.slices_of_group(volume.shape[1:])
-    workers = min(settings.threads, -(-len(volume) // step))
+    chunks: list[bytes] = []
+    step, threads = slices_of_group(options, volume.shape[1:]), thread_count(options.threads)
     with StreamAssembler(
-        pieces.append,
-        settings,
+        chunks.append,
+        options,
         model,
         volume[0],
         ndim=ndim,
         verify=False,
-        workers=workers,
-        limit=settings.threads + 1,
+        workers=min(threads, -(-len(volume) // step)),
+        limit=threads + 1,
         progress=progress and (lambda done: progress(done, len(volume))),
     ) as assembler:
         for start in range(0, len(volume), step):
             assembler.put(volume[start : start + step])
         assembler.finish()
-    return b"".join(pieces)
+    return b"".join(chunks)
 
 
-def _model(volume: Integers, settings: Settings) -> ContextModel:
-    """The model to begin with: of a given one and the shipped one, the better, judged by a group in the middle."""
-    if settings.rival is None:
-        return settings.start
-    step = settings.slices_of_group(volume.shape[1:])
+def _first_model(volume: Integers, options: StreamOptions) -> Model | None:
+    """The candidate that codes a group in the middle of the volume best."""
+    step = slices_of_group(options, volume.shape[1:])
     groups = -(-len(volume) // step)
     group = volume[groups // 2 * step :][:step]
-    return cheaper(settings, settings.rival, settings.start, group, len(volume) / len(group))
+    return choose_model(options, group, len(volume) / len(group))
 
 
-def _prove(data: bytes, settings: Settings, progress: Progress | None) -> None:
-    """Decode what will be returned; the encoder has checked that the integers it names keep the promise."""
+def _verify(data: bytes, options: StreamOptions, progress: Progress | None) -> None:
+    """Decode the bytes; that the encoded integers keep the promise was checked when they were encoded."""
     try:
-        verify_stream(data, max_pixels=2**63, backend=settings.backend, threads=settings.threads, progress=progress)
+        verify_stream(
+            data,
+            max_pixels=2**63,
+            backend=options.backend,
+            threads=options.threads,
+            progress=progress,
+        )
     except StreamError as error:
         raise PromiseBroken(f"the stream was written and does not decode: {error}") from error
 
 
 def _part(progress: Progress | None, number: int, passes: int) -> Progress | None:
-    """Progress of one of several passes over the slices, as part of the whole."""
+    """Progress of one of several passes over the slices, as a part of all passes."""
     if progress is None:
         return None
     return lambda done, total: progress((number * total + done) // passes, total)

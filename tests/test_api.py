@@ -54,7 +54,7 @@ def test_lossless(image: np.ndarray, verify: bool) -> None:
 @QUICKLY
 def test_near_lossless(image: np.ndarray, slope: float, max_error: float, data: st.DataObject) -> None:
     padding = data.draw(st.none() | st.sampled_from(image.reshape(-1).tolist()))
-    stream = compress(image, max_error=max_error, rescale=(slope, -1024.0), padding=padding)
+    stream = compress(image, max_error=max_error, rescale=(slope, -1024.0), padding_value=padding)
     found = decompress(stream)
     assert found.dtype == image.dtype and found.shape == image.shape
     worst = int(np.abs(found.astype(np.int64) - image).max())
@@ -87,7 +87,7 @@ def test_bits_above_bits_stored_are_kept(dtype: str, bits: int, max_error: int, 
     words = (pixels | overlays).astype(np.uint16)
     image = words.view(np.int16) if dtype == "int16" else words.astype(dtype)
     padding = data.draw(st.none() | st.sampled_from(image.reshape(-1).tolist()))
-    stream = compress(image, max_error=max_error, bits_stored=bits, padding=padding, group_slices=2)
+    stream = compress(image, max_error=max_error, bits_stored=bits, padding_value=padding, group_slices=2)
     found = decompress(stream)
     assert np.abs(found.astype(np.int64) - image).max() <= max_error
     step = 1 << bits
@@ -167,8 +167,8 @@ def test_images_that_are_refused(image, error: type[Exception], advice: str) -> 
         ({"rescale": (float("nan"), 0)}, ValueError, "rescale"),
         ({"rescale": [(1, 0), (2, 0)]}, ValueError, "1 slices"),
         ({"effort": "maximum"}, ValueError, "fast, default, max"),
-        ({"padding": 40000}, ValueError, "padding 40000"),
-        ({"padding": 1.5}, TypeError, "integer"),
+        ({"padding_value": 40000}, ValueError, "padding 40000"),
+        ({"padding_value": 1.5}, TypeError, "integer"),
         ({"bits_stored": 17}, ValueError, "bits_stored 17"),
         ({"threads": 0}, ValueError, "threads"),
         ({"group_slices": 0}, ValueError, "slice group"),
@@ -243,7 +243,7 @@ def own_model() -> ContextModel:
 def test_an_own_model_rides_along(own_model: ContextModel, monkeypatch: pytest.MonkeyPatch) -> None:
     image = np.random.default_rng(0).integers(0, 4000, (3, 40, 60)).astype(np.uint16)
     assert compress(image, model=own_model) == compress(image)  # too small for a model to pay
-    monkeypatch.setattr(api, "cheaper", lambda settings, first, second, *rest: second)
+    monkeypatch.setattr("monai_compress.streams.model_choice.smaller", lambda options, first, second, *rest: second)
     data = compress(image, model=own_model)
     assert inspect(data).model_source == "embedded"
     assert inspect(data).sections["MODL"] == len(own_model.to_bytes()) + 16

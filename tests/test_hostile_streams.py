@@ -52,10 +52,10 @@ def stream(name: str) -> bytes:
         return compress(smooth, group_slices=2)
     smooth[3] ^= 0x4000
     rescale = [(1.0, 10.0 * number) for number in range(5)]
-    options = {"padding": 3, "bits_stored": 12, "metadata": {"affine": [1.5, 2.5]}, "model": tiny_model()}
+    options = {"padding_value": 3, "bits_stored": 12, "metadata": {"affine": [1.5, 2.5]}, "model": tiny_model()}
     # whether the model pays is another question
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(api, "cheaper", lambda settings, first, second, *rest: second)
+        patch.setattr("monai_compress.streams.model_choice.smaller", lambda options, first, second, *rest: second)
         return compress(smooth, max_error=2, rescale=rescale, group_slices=2, **options)
 
 

@@ -56,7 +56,7 @@ def test_the_bound_holds_in_hu(shared_data, slopes):
     rescale = [(slope, -1024.0) for slope in slopes] if len(slopes) > 1 else (slopes[0], -1024.0)
     steepest = np.resize(np.abs(slopes), len(volume)).reshape(-1, 1, 1)
     for max_error in (0, 1, 2, 5, 10, 50):
-        back = decompress(compress(volume, max_error=max_error, rescale=rescale, padding=-2000))
+        back = decompress(compress(volume, max_error=max_error, rescale=rescale, padding_value=-2000))
         error = np.abs(back.astype(np.int64) - volume.astype(np.int64)) * steepest
         assert error.max() <= max_error + 1e-9
         assert np.array_equal(back == -2000, volume == -2000)

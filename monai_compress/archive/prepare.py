@@ -18,7 +18,7 @@ from ..dicom.transcode import explicit_copy
 from ..errors import DicomError, InputError
 from ..sources import open_exact, quiet, state
 from ..streams import MAX_PIXELS
-from ..streams.promise import stored_bound
+from ..codecs.promise import stored_bound
 from .content import Content, Opener, named_errors, sha256_of
 from .file_table import FileEntry, Original, Segment
 from .formats.elements import Measure, stream_type

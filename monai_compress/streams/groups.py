@@ -1,44 +1,37 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Slice groups: how many slices, to bytes and back, several at a time."""
+"""Slice groups: number of slices, to bytes and back with their promise checked, several at the same time."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import cached_property, partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+from typing import Generic, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 
-from ..bitstream.container import CHECKSUM_BYTES
+from ..codecs.base import EncodedGroup, GroupCoder
+from ..codecs.promise import Integers, Promise
 from ..errors import CorruptStream, PromiseBroken, StreamError
-from .promise import Integers, Promise
-
-if TYPE_CHECKING:
-    from ..codecs.pixel.model import ContextModel
-    from ..codecs.pixel.slice_group import SliceGroupCoder
 
 GROUP_SLICES = 16
-"""Slices of a group, unless they are tiny or huge: few enough to open one slice quickly, enough to learn from."""
+"""Slices of a group, unless they are tiny or huge: few enough to open one slice quickly, enough to adapt to them."""
 
 SMALLEST_GROUP_PIXELS = 2**17
-"""Tiny slices are gathered up to so many pixels, so that they share what a group costs."""
+"""Tiny slices are grouped up to this number of pixels, so that they share the overhead of a group."""
 
 LARGEST_GROUP_PIXELS = 2**24
-"""A group of several slices has no more pixels than this, so that memory stays small."""
+"""A group of several slices has at most this number of pixels, which bounds the memory."""
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 
 def slices_per_group(rows: int, columns: int) -> int:
-    """How many slices of this shape a group holds where nothing else is asked for.
+    """Return the default number of slices of this shape in a group.
 
     >>> slices_per_group(512, 512), slices_per_group(16, 16), slices_per_group(4096, 3328)
     (16, 512, 1)
@@ -48,18 +41,8 @@ def slices_per_group(rows: int, columns: int) -> int:
     return min(max(GROUP_SLICES, -(-SMALLEST_GROUP_PIXELS // pixels)), largest)
 
 
-def checksum(slices: Integers) -> bytes:
-    """The first `CHECKSUM_BYTES` bytes of the SHA-256 of integers, little endian, in C order.
-
-    >>> checksum(np.arange(3, dtype=">i2")) == checksum(np.arange(3, dtype="<i2"))
-    True
-    """
-    little = np.ascontiguousarray(slices, dtype=slices.dtype.newbyteorder("<"))
-    return hashlib.sha256(little.data).digest()[:CHECKSUM_BYTES]
-
-
 def thread_count(threads: int | None) -> int:
-    """``threads``, or as many as there are cores for this process.
+    """Return ``threads``, or the number of cores of this process.
 
     Raises:
         ValueError: fewer than 1.
@@ -71,121 +54,105 @@ def thread_count(threads: int | None) -> int:
     return int(threads)
 
 
-@dataclass(frozen=True)
-class EncodedGroup:
-    """A slice group as bytes.
+class SliceError(NamedTuple):
+    """The error of one slice of a lossy stream, in stored units, over all pixels except padding.
 
     Args:
-        pixels: payload of the section GRUP.
-        high_bits: payload of the section HIGH, or None.
-        slices: how many slices these are.
-        checksum: of the integers that come back.
+        pixels: number of pixels.
+        squares: sum of squared differences.
+        largest: largest difference.
     """
 
-    pixels: bytes
-    high_bits: bytes | None
-    slices: int
-    checksum: bytes
+    pixels: int
+    squares: int
+    largest: int
 
 
-class GroupCoder:
-    """Encode and decode the slice groups of one stream; threads may share it.
+class CheckedGroup(NamedTuple):
+    """An encoded slice group that keeps its promise.
 
     Args:
-        model: steers the entropy coder.
-        promise: what must come back.
-        backend: implementation of the codec that runs; None for the codec's default.
-        threads: threads for one slice group.
+        encoded: its bytes.
+        errors: of each slice of a lossy stream; else empty.
     """
 
-    def __init__(self, model: ContextModel, promise: Promise, *, backend: str | None = None, threads: int = 1) -> None:
-        from ..codecs.pixel.slice_group import SliceGroupCoder
+    encoded: EncodedGroup
+    errors: tuple[SliceError, ...]
 
-        options: dict[str, Any] = {"threads": threads} | ({"backend": backend} if backend else {})
-        self._promise = promise
-        self._codec = partial(SliceGroupCoder, model, **options)
-        self._whole = self._codec(bound=promise.bound, padding_value=promise.padding)
 
-    @cached_property
-    def _low(self) -> SliceGroupCoder:
-        return self._codec(bound=self._promise.bound, padding_value=self._promise.low_padding)
+def encode_group(coder: GroupCoder, promise: Promise, slices: Integers, verify: bool) -> CheckedGroup:
+    """Encode one slice group and check that the promise is kept.
 
-    @cached_property
-    def _high(self) -> SliceGroupCoder:
-        return self._codec()
+    Args:
+        coder: of the stream.
+        promise: of the stream.
+        slices: (slices, rows, columns) of the promise's dtype.
+        verify: decode the bytes too. Without, the encoder's own reconstruction is checked.
 
-    def encode(self, slices: Integers, verify: bool) -> EncodedGroup:
-        """Encode one slice group and see that the promise is kept.
+    Raises:
+        PromiseBroken: the promise is not kept: a fault of this program or of the machine.
+    """
+    encoded = coder.encode(slices)
+    promise.check(slices, encoded.recon)
+    if verify:
+        verify_group(coder, promise, encoded)
+    errors = ()
+    if promise.kind == "lossy":
+        errors = tuple(
+            _slice_error(before, after, promise.padding_value)
+            for before, after in zip(slices, encoded.recon, strict=True)
+        )
+    return CheckedGroup(encoded, errors)
 
-        Args:
-            slices: (slices, rows, columns) of the promise's dtype.
-            verify: decode the bytes too. Without, it is the encoder's word that is checked.
 
-        Raises:
-            PromiseBroken: what comes back is not what was promised: a fault of this program or of the machine.
-        """
-        low, high = self._promise.split(slices)
-        pixels, result = (self._whole if high is None else self._low).encode_with_result(low)
-        high_bits = None if high is None else self._high.encode(high)
-        result = result if high is None else self._promise.join(result, high)
-        self._promise.check(slices, result)
-        encoded = EncodedGroup(pixels, high_bits, len(slices), checksum(result))
-        if verify:
-            self.verify(encoded, slices.shape)
-        return encoded
+def verify_group(coder: GroupCoder, promise: Promise, encoded: EncodedGroup) -> None:
+    """Check that an encoded group decodes to what its encoder says.
 
-    def verify(self, encoded: EncodedGroup, shape: tuple[int, ...]) -> None:
-        """See that an encoded group decodes to the integers that were promised.
+    Raises:
+        PromiseBroken: it does not.
+    """
+    try:
+        decoded = decode_group(coder, encoded.sections, encoded.recon.shape, encoded.checksum)
+    except StreamError as error:
+        raise PromiseBroken(f"a slice group was encoded and does not decode: {error}") from error
+    # the checksum of a lossy group covers its latents; the pixels of two decoders may differ by rounding
+    if promise.kind == "lossy" and np.abs(decoded.astype(np.int64) - encoded.recon).max() > 1:
+        raise PromiseBroken("a slice group decodes to other pixels than its error was measured on")
 
-        Raises:
-            PromiseBroken: it does not.
-        """
-        try:
-            self.decode(encoded.pixels, encoded.high_bits, shape, encoded.checksum)
-        except StreamError as error:
-            raise PromiseBroken(f"a slice group was encoded and does not decode: {error}") from error
 
-    def decode(
-        self, pixels: bytes | memoryview, high_bits: bytes | memoryview | None, shape: tuple[int, ...], expected: bytes
-    ) -> Integers:
-        """Decode one slice group.
+def decode_group(
+    coder: GroupCoder, sections: Mapping[str, bytes], shape: tuple[int, ...], checksum: bytes
+) -> Integers:
+    """Decode one slice group, (slices, rows, columns), and check its integers.
 
-        Args:
-            pixels: payload of the section GRUP.
-            high_bits: payload of the section HIGH, or None.
-            shape: (slices, rows, columns).
-            expected: the checksum that the integers must have.
+    Raises:
+        CorruptStream: the bytes do not decode, or to other integers than were encoded.
+        TruncatedStream: they end too early.
+    """
+    slices, rows, columns = shape
+    try:
+        return coder.decode(sections, (slices, rows, columns), checksum)
+    except (MemoryError, OverflowError) as error:
+        raise CorruptStream(
+            f"{slices} x {rows} x {columns} pixels do not fit into memory: the header is damaged, or this machine has "
+            "too little memory"
+        ) from error
 
-        Raises:
-            CorruptStream: the bytes do not decode, or to other integers.
-            TruncatedStream: they end too early.
-        """
-        result = self._decode(self._whole if high_bits is None else self._low, pixels, shape)
-        if high_bits is not None:
-            result = self._promise.join(result, self._decode(self._high, high_bits, shape))
-        if checksum(result) != expected:
-            raise CorruptStream("it decodes to other integers than were encoded: its checksum does not fit")
-        return result
 
-    def _decode(self, codec: SliceGroupCoder, payload: bytes | memoryview, shape: tuple[int, ...]) -> Integers:
-        slices, rows, columns = shape
-        try:
-            return codec.decode(bytes(payload), (slices, rows, columns), np.dtype(self._promise.dtype))
-        except (MemoryError, OverflowError) as error:
-            raise CorruptStream(
-                f"{slices} x {rows} x {columns} pixels do not fit into memory: the header is damaged, or this machine "
-                "too small"
-            ) from error
+def _slice_error(before: Integers, after: Integers, padding_value: int | None) -> SliceError:
+    difference = np.abs(after.astype(np.int64) - before.astype(np.int64))
+    pixels = before.size if padding_value is None else int((before != padding_value).sum())
+    return SliceError(pixels, int((difference * difference).sum()), int(difference.max()))
 
 
 class TasksInOrder(Generic[Result]):
-    """Run tasks in threads and give their results in the order in which the tasks came.
+    """Runs tasks in threads and yields their results in the order in which the tasks were added.
 
     Args:
-        threads: how many run at a time.
-        limit: how many may be unfinished or their results not yet taken.
+        threads: tasks that run at the same time.
+        limit: tasks that may be unfinished, or finished with a result that was not yet taken.
 
-    On leaving the block by an error or Ctrl-C nothing is waited for, and what has not begun never does.
+    When the block ends by an error or Ctrl-C, running tasks are not waited for and waiting ones never start.
     """
 
     def __init__(self, threads: int, limit: int) -> None:
@@ -202,18 +169,18 @@ class TasksInOrder(Generic[Result]):
         self._queue.clear()
         self._pool.shutdown(wait=error is None, cancel_futures=True)
 
-    def room(self) -> Iterator[Result]:
-        """Give results until there is room for another task, and what is finished besides."""
+    def take_ready(self) -> Iterator[Result]:
+        """Yield results until another task may be added, and further results that are ready."""
         while self._queue and (len(self._queue) >= self._limit or self._queue[0].done()):
             yield self._queue.popleft().result()
 
     def add(
         self, task: Callable[Parameters, Result], *arguments: Parameters.args, **options: Parameters.kwargs
     ) -> None:
-        """Start a task, or have it wait for a thread."""
+        """Add a task; it starts as soon as a thread is free."""
         self._queue.append(self._pool.submit(task, *arguments, **options))
 
-    def rest(self) -> Iterator[Result]:
-        """Give all results that are still to come."""
+    def take_all(self) -> Iterator[Result]:
+        """Yield all remaining results."""
         while self._queue:
             yield self._queue.popleft().result()

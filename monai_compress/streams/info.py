@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""What a stream says of itself."""
+"""Properties of a stream."""
 
 from __future__ import annotations
 
@@ -10,46 +10,50 @@ from typing import Any
 
 from ..bitstream.container import FOOTER_BYTES, StreamLayout
 from ..bitstream.header import HEADER_BYTES, VERSION, bits_of
+from ..bitstream.loss import MeasuredError
 from ..bitstream.sections import SECTION_HEAD_BYTES
-from ..errors import CorruptStream
-
-CODEC_NAMES = {1: "pixel"}
+from ..codecs.promise import PromiseKind
 
 
 @dataclass(frozen=True)
 class StreamInfo:
-    """A stream, without its pixels.
+    """Properties of a stream, without its pixels.
 
     Args:
-        version: of the format, ``"major.minor"``.
+        version: version of the format, ``"major.minor"``, with ``" draft"`` before that version is frozen.
         codec: name of the codec.
-        shape: of the image, (slices, rows, columns) or (rows, columns).
+        promise: ``"lossless"``, ``"bounded"`` or ``"lossy"``.
+        shape: shape of the image, (slices, rows, columns) or (rows, columns).
         dtype: numpy's name of the stored integers' type.
-        max_error: the largest error that was asked for, in rescaled units (HU for CT).
-        bound: the largest error in stored units; 0 is lossless.
+        max_error: largest error that was requested, in rescaled units (HU for CT); 0 for lossless, None for lossy.
+        bound: largest error in stored units; 0 for lossless, None for lossy: there is no bound.
+        measured_error: of a lossy stream: what the writer measured on its own decoding; else None.
         rescale: slope and intercept for all slices (one pair), or for each of them.
-        padding: the stored value that comes back exactly and that no other pixel becomes, or None.
-        bits_stored: how many low bits carry the pixel, or None: all.
+        padding_value: stored value that is decoded exactly and that no other pixel becomes, or None.
+        bits_stored: number of low bits that carry the pixel, or None: all.
         model_hash: SHA-256 of the model, in hex.
-        model_name: its name.
-        model_source: ``"embedded"`` in the stream, ``"shipped"`` with this package, or ``"missing"``.
-        bytes: of the stream, header and all.
+        model_name: name of the model.
+        model_source: ``"embedded"`` in the stream, in the ``"archive"`` around it, ``"shipped"`` with this package,
+            ``"missing"``, or ``"none"``: the codec needs no model.
+        bytes: bytes of the stream, header included.
         bits_per_pixel: ``8 * bytes / pixels``.
         ratio: bytes of the raw integers per byte of the stream.
-        groups: slice groups.
-        slices_per_group: the most slices of a group.
-        sections: bytes by what they are for: each tag (with the section heads), ``header`` and ``footer``.
-        metadata: what the writer was given to keep.
+        groups: number of slice groups.
+        slices_per_group: largest number of slices of a group.
+        sections: bytes by purpose: each tag (with the section heads), ``header`` and ``footer``.
+        metadata: metadata that the writer was given.
     """
 
     version: str
     codec: str
+    promise: PromiseKind
     shape: tuple[int, ...]
     dtype: str
-    max_error: float
-    bound: int
+    max_error: float | None
+    bound: int | None
+    measured_error: MeasuredError | None
     rescale: tuple[tuple[float, float], ...]
-    padding: int | None
+    padding_value: int | None
     bits_stored: int | None
     model_hash: str
     model_name: str
@@ -63,22 +67,23 @@ class StreamInfo:
     metadata: dict[str, Any]
 
     def as_dict(self) -> dict[str, Any]:
-        """The same as plain values that JSON takes."""
+        """Return the same as plain values that JSON can hold."""
         lists = {"shape": list(self.shape), "rescale": [list(pair) for pair in self.rescale]}
         return asdict(self) | lists
 
 
 def stream_info(
     layout: StreamLayout,
+    *,
+    codec: str,
     rescale: tuple[tuple[float, float], ...],
     model_name: str,
     model_source: str,
+    measured_error: MeasuredError | None,
     metadata: dict[str, Any],
 ) -> StreamInfo:
-    """What a layout and the small sections tell."""
+    """Return the properties that a layout and the small sections hold."""
     header = layout.header
-    if header.bound is None or header.max_error is None:
-        raise CorruptStream("a lossy stream, which no codec of this version reads")
     shape = (layout.slices, header.rows, header.columns)[-header.ndim :]
     pixels = math.prod(shape)
     sections = {"header": HEADER_BYTES}
@@ -86,13 +91,15 @@ def stream_info(
         sections[section.tag] = sections.get(section.tag, 0) + SECTION_HEAD_BYTES + section.length
     return StreamInfo(
         version=f"{VERSION[0]}.{header.minor}",
-        codec=CODEC_NAMES[header.codec],
+        codec=codec,
+        promise=header.promise,
         shape=shape,
         dtype=header.dtype,
-        max_error=header.max_error,
+        max_error=None if header.promise == "lossy" else header.max_error,
         bound=header.bound,
+        measured_error=measured_error,
         rescale=rescale,
-        padding=header.padding_value,
+        padding_value=header.padding_value,
         bits_stored=header.bits_stored,
         model_hash=header.model_hash.hex(),
         model_name=model_name,

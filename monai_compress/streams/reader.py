@@ -13,50 +13,51 @@ from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from operator import index
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, overload
+from typing import Any, BinaryIO, TypeAlias, overload
 
 import numpy as np
 
 from ..bitstream.container import Group, read_layout
-from ..bitstream.header import unknown
+from ..bitstream.loss import MeasuredError, parse_loss
 from ..bitstream.metadata import parse_metadata, parse_rescale
 from ..bitstream.sections import BytesSource, FileSource, Source, read_section
-from ..codecs.pixel.weights import find_context_model
-from ..errors import CorruptStream, ModelMismatch, ModelNotFound, StreamError
+from ..codecs.base import GroupCoder, Model
+from ..codecs.options import ModelLike
+from ..codecs.promise import Integers, Promise
+from ..codecs.registry import codec_with_id
+from ..errors import CorruptStream, ModelNotFound, StreamError
 from ..sources import open_binary
-from .groups import GroupCoder, TasksInOrder, thread_count
-from .info import CODEC_NAMES, StreamInfo, stream_info
-from .options import find_given, promise_of
-from .promise import Integers
-
-if TYPE_CHECKING:
-    from ..codecs.pixel.model import ContextModel
+from .groups import TasksInOrder, decode_group, thread_count
+from .info import StreamInfo, stream_info
+from .model_choice import NO_MODEL, ModelLookup, given_model
 
 MAX_PIXELS = 2**28
-"""The largest image that is decoded unless the caller allows more."""
+"""The largest image that is decoded unless the caller allows a larger one."""
 
 StreamLike: TypeAlias = "str | os.PathLike[str] | BinaryIO | bytes | bytearray | memoryview | Source"
 
 
 class StreamReader:
-    """Read single slices out of a stream; only the slice group of a slice is read and decoded, and the last one kept.
+    """Reads single slices of a stream. Only the slice group of a slice is read and decoded; the last group is cached.
 
-    Opening reads the header, the index and the metadata. Every checksum is checked as soon as what it covers is read.
+    Opening reads the header, the index and the metadata. Every checksum is checked as soon as its bytes are read.
 
     Args:
-        stream: a path (or locator of a member of a zip archive), a binary file object that can seek and that begins
-            with the stream, the bytes themselves, or a ``Source``.
-        max_pixels: the largest array that is made, whatever a header claims; raise it for larger images that you trust.
+        stream: a path (or locator of a member of a zip archive), a seekable binary file object that begins with the
+            stream, the bytes themselves, or a ``Source``.
+        max_pixels: the largest array that is allocated, whatever a header claims; raise it for larger images that you
+            trust.
         model: the model that the stream names, or its path, where it is neither embedded nor shipped with the package.
-        backend: implementation of the codec that runs; None for the codec's default.
-        threads: at most so many at a time; None for all cores.
-        salvage: open a stream whose section heads are damaged, too; only the slice groups behind them are lost.
+        backend: the codec's backend; None for its default.
+        threads: largest number of threads; None for all cores.
+        salvage: also open a stream whose section heads are damaged; only the slice groups after them are lost.
+        find_model: for readers of archives: returns a model that is stored outside the stream.
 
     Raises:
         TruncatedStream: the bytes end before the stream does.
-        CorruptStream: they are damaged, or no stream of ours.
+        CorruptStream: they are damaged, or not a stream of this package.
         UnsupportedVersion: written by a later version.
-        InputError: the file can not be read.
+        InputError: the file cannot be read.
 
     Example::
 
@@ -69,43 +70,52 @@ class StreamReader:
         stream: StreamLike,
         *,
         max_pixels: int = MAX_PIXELS,
-        model: ContextModel | str | os.PathLike[str] | None = None,
+        model: ModelLike = None,
         backend: str | None = None,
         threads: int | None = None,
         salvage: bool = False,
+        find_model: ModelLookup | None = None,
     ) -> None:
-        self._max_pixels, self._given, self._backend = max_pixels, model, backend
+        self._max_pixels, self._given, self._backend, self._find_model = max_pixels, model, backend, find_model
         self._threads = thread_count(threads)
         self._where = os.fspath(stream) if isinstance(stream, str | os.PathLike) else None
         self._lock = threading.Lock()
-        self._kept: tuple[int, Integers] | None = None
+        self._cached: tuple[int, Integers] | None = None
         with ExitStack() as stack, self._located():
             self._source = open_source(stream, stack)
             self._layout = read_layout(self._source, salvage)
             self._header = self._layout.header
-            if self._header.codec not in CODEC_NAMES:
-                raise unknown(f"codec {self._header.codec}", self._header.minor)
+            self._codec = codec_with_id(self._header.codec, self._header.minor)
             self._name, self._metadata = self._read_metadata()
             self._rescale = self._read_rescale()
+            self._error = self._read_loss()
             self._stack = stack.pop_all()
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the image: (slices, rows, columns), or (rows, columns)."""
+        """Shape of the image: (slices, rows, columns), or (rows, columns)."""
         return (len(self), self._header.rows, self._header.columns)[-self._header.ndim :]
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of the stored integers, in this machine's byte order."""
+        """Type of the stored integers, in this machine's byte order."""
         return np.dtype(self._header.dtype)
 
     @cached_property
     def info(self) -> StreamInfo:
-        """What the stream says of itself; decodes nothing."""
-        return stream_info(self._layout, self._rescale, self._name, self._model_source(), self._metadata)
+        """Properties of the stream; no pixels are decoded."""
+        return stream_info(
+            self._layout,
+            codec=self._codec.name,
+            rescale=self._rescale,
+            model_name=self._name,
+            model_source=self._model_source(),
+            measured_error=self._error,
+            metadata=self._metadata,
+        )
 
     def __len__(self) -> int:
-        """Slices; 1 for a 2D image."""
+        """Return the number of slices; 1 for a 2D image."""
         return self._layout.slices
 
     @overload
@@ -115,13 +125,13 @@ class StreamReader:
     def __getitem__(self, key: slice) -> Integers: ...
 
     def __getitem__(self, key: int | slice) -> Integers:
-        """One slice, (rows, columns), or several, (slices, rows, columns): stored integers of ``dtype``.
+        """Return one slice, (rows, columns), or several, (slices, rows, columns): stored integers of ``dtype``.
 
         Raises:
             IndexError: there is no such slice.
             CorruptStream: the slice group is damaged, or the array would have more pixels than ``max_pixels``.
             TruncatedStream: the slice group ends too early.
-            ModelNotFound: the stream needs a model that is not here.
+            ModelNotFound: the stream needs a model that is not available.
             ModelMismatch: the model that was given is not the one that the stream needs.
         """
         if not isinstance(key, slice):
@@ -134,20 +144,20 @@ class StreamReader:
         several: Integers | None = None
         for place, number in enumerate(numbers):
             one = self._slice(number)
-            # not before a first slice has shown that the header does not only boast
+            # only after a first slice was decoded: a hostile header may claim any number of slices
             several = np.empty((len(numbers), *one.shape), self.dtype) if several is None else several
             several[place] = one
         return np.empty((0, self._header.rows, self._header.columns), self.dtype) if several is None else several
 
     def __iter__(self) -> Iterator[Integers]:
-        """Slices one by one; never more than one slice group is held."""
+        """Yield slices one by one; at most one slice group is in memory."""
         return (self[number] for number in range(len(self)))
 
     def read(self, progress: Callable[[int, int], object] | None = None) -> Integers:
-        """The whole image, its slice groups decoded several at a time.
+        """Return the whole image, with several slice groups decoded at the same time.
 
         Args:
-            progress: called with slices done and slices in all.
+            progress: called with the number of decoded slices and of all slices.
 
         Returns:
             The array of `shape` and `dtype`.
@@ -159,7 +169,7 @@ class StreamReader:
         groups = self.groups(progress)
         _, image = next(groups)
         if len(image) < len(self):
-            # not before a first group has shown that the header does not only boast
+            # only after a first group was decoded: a hostile header may claim any number of slices
             beginning, image = image, np.empty((len(self), *image.shape[1:]), self.dtype)
             image[: len(beginning)] = beginning
         for first, group in groups:
@@ -167,13 +177,13 @@ class StreamReader:
         return image.reshape(self.shape)
 
     def groups(self, progress: Callable[[int, int], object] | None = None) -> Iterator[tuple[int, Integers]]:
-        """Slice groups in their order, several decoded at a time, at most one more than there are threads.
+        """Yield slice groups in their order; at most one more than there are threads is in memory.
 
         Args:
-            progress: called with slices done and slices in all.
+            progress: called with the number of decoded slices and of all slices.
 
         Yields:
-            The number of the first slice and the slices, (slices, rows, columns).
+            The index of the first slice, and the slices, (slices, rows, columns).
 
         Raises:
             CorruptStream: see ``__getitem__``, as for the others.
@@ -183,7 +193,7 @@ class StreamReader:
         done = 0
         with TasksInOrder[tuple[int, Integers]](workers, self._threads + 1) as tasks:
 
-            def told(results: Iterator[tuple[int, Integers]]) -> Iterator[tuple[int, Integers]]:
+            def with_progress(results: Iterator[tuple[int, Integers]]) -> Iterator[tuple[int, Integers]]:
                 nonlocal done
                 for first, group in results:
                     done += len(group)
@@ -192,9 +202,9 @@ class StreamReader:
                     yield first, group
 
             for group in self._layout.groups:
-                yield from told(tasks.room())
+                yield from with_progress(tasks.take_ready())
                 tasks.add(self._decode, coder, group)
-            yield from told(tasks.rest())
+            yield from with_progress(tasks.take_all())
 
     def close(self) -> None:
         """Close the file, if this reader opened it."""
@@ -209,20 +219,22 @@ class StreamReader:
         self.close()
 
     def _slice(self, number: int) -> Integers:
-        """A slice as a view of its group, which is kept."""
+        """A slice as a view of its group, which is cached."""
         place = bisect_right(self._layout.groups, number, key=lambda group: group.first) - 1
         with self._lock:
-            if self._kept is None or self._kept[0] != place:
-                self._kept = None
-                self._kept = place, self._decode(self._one_coder, self._layout.groups[place])[1]
-            return self._kept[1][number - self._layout.groups[place].first]
+            if self._cached is None or self._cached[0] != place:
+                self._cached = None
+                self._cached = place, self._decode(self._one_coder, self._layout.groups[place])[1]
+            return self._cached[1][number - self._layout.groups[place].first]
 
     @cached_property
     def _one_coder(self) -> GroupCoder:
         return self._coder(self._threads)
 
     def _coder(self, threads: int) -> GroupCoder:
-        return GroupCoder(self._model, promise_of(self._header), backend=self._backend, threads=threads)
+        header = self._header
+        promise = Promise(header.dtype, header.bound, header.padding_value, header.bits_stored)
+        return self._codec.decoder(promise, self._model, self._backend, threads)
 
     def _decode(self, coder: GroupCoder, group: Group) -> tuple[int, Integers]:
         with self._located():
@@ -230,11 +242,11 @@ class StreamReader:
             shape = (group.slices, self._header.rows, self._header.columns)
             where = f"slices {group.first} to {group.first + group.slices - 1}"
             try:
-                payloads = {tag: read_section(self._source, part) for tag, part in group.sections.items()}
+                sections = {tag: bytes(read_section(self._source, part)) for tag, part in group.sections.items()}
             except StreamError as error:
                 raise type(error)(f"{where}: {error}") from error
             try:
-                return group.first, coder.decode(payloads["GRUP"], payloads.get("HIGH"), shape, group.checksum)
+                return group.first, decode_group(coder, sections, shape, group.checksum)
             except StreamError as error:
                 place = f"section GRUP at offset {group.sections['GRUP'].offset}"
                 raise type(error)(f"{where} ({place}): {error}") from error
@@ -248,55 +260,72 @@ class StreamReader:
             )
 
     def _read_metadata(self) -> tuple[str, dict[str, Any]]:
-        """Name of the model, and what the writer was given to keep."""
+        """Name of the model, and the metadata that the writer was given."""
         section = self._layout.find("META")
         document = {} if section is None else parse_metadata(read_section(self._source, section))
         name, metadata = document.get("model", ""), document.get("metadata", {})
         if not isinstance(name, str) or not isinstance(metadata, dict):
-            raise CorruptStream("section META: model is text, and metadata an object")
+            raise CorruptStream("section META: model must be text, and metadata an object")
         return name, metadata
 
     def _read_rescale(self) -> tuple[tuple[float, float], ...]:
         section = self._layout.find("RESC")
         if self._header.is_per_slice != (section is not None):
-            raise CorruptStream("flag bit 1 of the header and section RESC do not agree")
+            raise CorruptStream("flag bit 1 of the header and section RESC contradict each other")
         if section is None:
             return ((self._header.slope, self._header.intercept),)
         return parse_rescale(read_section(self._source, section), len(self))
 
+    def _read_loss(self) -> MeasuredError | None:
+        """The error that the writer of a lossy stream measured; None in other streams."""
+        section = self._layout.find("LOSS")
+        return None if section is None else parse_loss(read_section(self._source, section))
+
     def _model_source(self) -> str:
+        wanted = self._header.model_hash.hex()
+        if wanted == NO_MODEL:
+            return "none"
         if self._layout.find("MODL") is not None:
             return "embedded"
         try:
-            find_context_model(self._header.model_hash.hex())
-        except ModelNotFound:
+            if self._find_model is not None and self._find_model(self._codec, wanted) is not None:
+                return "archive"
+            self._codec.shipped_model(wanted)
+        except (ModelNotFound, StreamError):
             return "missing"
         return "shipped"
 
     @cached_property
-    def _model(self) -> ContextModel:
+    def _model(self) -> Model | None:
         """The model that the stream names."""
-        from ..codecs.pixel.model import ContextModel
-
         wanted = self._header.model_hash.hex()
-        if self._given is not None:
-            model = find_given(self._given)
-            if model.hash != wanted:
-                raise ModelMismatch(
-                    f"the stream needs the model {self._name!r} {wanted}, not {model.name!r} {model.hash}"
-                )
+        if wanted == NO_MODEL:
+            return None
+        if (model := given_model(self._codec, self._given, wanted, self._name)) is not None:
             return model
-        if (section := self._layout.find("MODL")) is not None:
-            with self._located():
-                model = ContextModel.from_bytes(bytes(read_section(self._source, section)))
-                if model.hash != wanted:
-                    raise CorruptStream(f"the header names the model {wanted}, section MODL holds {model.hash}")
-            return model
-        return find_context_model(wanted, self._name)
+        with self._located():
+            if (model := self._embedded_model(wanted)) is not None:
+                return model
+            if self._find_model is not None and (model := self._find_model(self._codec, wanted)) is not None:
+                return model
+        return self._codec.shipped_model(wanted, self._name)
+
+    def _embedded_model(self, wanted: str) -> Model | None:
+        section = self._layout.find("MODL")
+        if section is None:
+            return None
+        if section.length > (limit := self._codec.max_model_bytes):
+            raise CorruptStream(
+                f"section MODL has {section.length} bytes; a model of the codec {self._codec.name!r} has at most {limit}"
+            )
+        model = self._codec.read_model(bytes(read_section(self._source, section)))
+        if model.hash != wanted:
+            raise CorruptStream(f"the header names the model {wanted}, but section MODL holds {model.hash}")
+        return model
 
     @contextmanager
     def _located(self) -> Iterator[None]:
-        """Put the file's name before what is wrong with it."""
+        """Add the name of the file to errors."""
         try:
             yield
         except StreamError as error:
@@ -306,11 +335,11 @@ class StreamReader:
 
 
 def open_source(stream: StreamLike, stack: ExitStack) -> Source:
-    """What a stream or an archive is read from; a path is opened, and closed with ``stack``.
+    """Return the source of a stream or an archive; a path is opened, and closed with ``stack``.
 
     Raises:
-        TypeError: nothing that can be read from.
-        InputError: the file can not be read.
+        TypeError: not something that can be read.
+        InputError: the file cannot be read.
     """
     if isinstance(stream, Source):
         return stream

@@ -8,135 +8,44 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from ..bitstream.container import ContainerWriter
-from ..bitstream.metadata import pack_metadata, pack_rescale
+from ..codecs.options import ModelLike, Rescale, StreamOptions
+from ..codecs.promise import Integers, check_span, checked_dtype
 from ..files import atomic_path, output_error
-from .groups import EncodedGroup, GroupCoder, TasksInOrder
-from .options import Rescale, Settings, promise_of, to_embed
-from .promise import Integers, check_span, checked_dtype
-
-if TYPE_CHECKING:
-    from ..codecs.pixel.model import ContextModel
-
-
-class StreamAssembler:
-    """Slice groups in, the bytes of a stream out, in their order whatever the number of threads.
-
-    Args:
-        write: takes the next bytes.
-        settings: what to promise, and how.
-        model: the model of this stream.
-        like: a slice, (rows, columns), for its shape and dtype.
-        ndim: 2 or 3, of the image.
-        verify: decode every group as soon as it is encoded.
-        workers: groups that are encoded at a time.
-        limit: groups that may be held at a time.
-        progress: called with the slices that are written.
-
-    On leaving the block by an error or Ctrl-C nothing is waited for.
-    """
-
-    def __init__(
-        self,
-        write: Callable[[bytes], object],
-        settings: Settings,
-        model: ContextModel,
-        like: Integers,
-        *,
-        ndim: int,
-        verify: bool,
-        workers: int,
-        limit: int,
-        progress: Callable[[int], object] | None = None,
-    ) -> None:
-        header = settings.header(like.dtype, like.shape, ndim, model)
-        threads = max(settings.threads // workers, 1)
-        self._settings, self._model, self._verify, self._progress = settings, model, verify, progress
-        self._coder = GroupCoder(model, promise_of(header), backend=settings.backend, threads=threads)
-        self._container = ContainerWriter(write, header)
-        if (embedded := to_embed(model)) is not None:
-            self._container.add("MODL", embedded)
-        self._tasks: TasksInOrder[EncodedGroup] = TasksInOrder(workers, limit)
-
-    @property
-    def slices(self) -> int:
-        """Slices that are written."""
-        return self._container.slices
-
-    def put(self, slices: Integers) -> None:
-        """Take a slice group; waits until there is room for it.
-
-        Args:
-            slices: (slices, rows, columns), not to be changed afterwards.
-        """
-        for encoded in self._tasks.room():
-            self._write(encoded)
-        self._tasks.add(self._coder.encode, slices, self._verify)
-
-    def finish(self) -> None:
-        """Write what is left, the metadata and the index."""
-        for encoded in self._tasks.rest():
-            self._write(encoded)
-        rescale = self._settings.rescale
-        if len(rescale) > 1:
-            if len(rescale) != self.slices:
-                raise ValueError(f"rescale has {len(rescale)} pairs of slope and intercept for {self.slices} slices")
-            self._container.add("RESC", pack_rescale(rescale))
-        metadata = {"metadata": self._settings.metadata} if self._settings.metadata else {}
-        self._container.add("META", pack_metadata({"model": self._model.name, **metadata}))
-        self._container.finish()
-
-    def _write(self, group: EncodedGroup) -> None:
-        high_bits = {} if group.high_bits is None else {"HIGH": group.high_bits}
-        self._container.add_group({"GRUP": group.pixels, **high_bits}, group.slices, group.checksum)
-        if self._progress:
-            self._progress(self.slices)
-
-    def __enter__(self) -> StreamAssembler:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._tasks.__exit__(kind, error, trace)
-
-
-def cost(settings: Settings, model: ContextModel, group: Integers, times: float = 1) -> float:
-    """Bytes of so many groups like this one, and of the model where it must be embedded."""
-    header = settings.header(group.dtype, group.shape[1:], 3, model)
-    coder = GroupCoder(model, promise_of(header), backend=settings.backend, threads=settings.threads)
-    encoded = coder.encode(group, verify=False)
-    return times * (len(encoded.pixels) + len(encoded.high_bits or b"")) + len(to_embed(model) or b"")
-
-
-def cheaper(
-    settings: Settings, first: ContextModel, second: ContextModel, group: Integers, times: float = 1
-) -> ContextModel:
-    """The model that makes so many groups like this one smaller, embedding counted; the first if they are equal."""
-    return min((first, second), key=lambda model: cost(settings, model, group, times))
+from .assembler import StreamAssembler, slices_of_group, stream_header
+from .model_choice import ModelStore, choose_model, coded_size, fit_model, is_worth_fitting, smaller
 
 
 class StreamWriter:
-    """Compress slices one by one into a file, never holding more than two slice groups.
+    """Compresses slices one by one into a file; at most two slice groups are in memory.
 
-    While one group is filled, the one before is encoded. A path is written whole or not at all: what was there stays
-    until `close`, and an error or Ctrl-C leaves it as it is. Into a file object the bytes go as they come.
+    While one group is filled, the previous one is encoded. A path is written whole or not at all: an existing file stays
+    until `close`, and an error or Ctrl-C leaves it unchanged. A file object receives the bytes as they are produced.
 
     Args:
-        file: a path, or a binary file object to write to; it need not seek, and stays open.
+        file: a path, or a binary file object to write to; it need not be seekable, and stays open.
         shape: (rows, columns); None for those of the first slice.
-        dtype: a dtype that slices are cast to where none of its values is lost by it; None for that of the first slice,
-            which all must have then.
-        rescale: as in ``compress``; with a pair for each slice, as many slices must come.
-        effort: as in ``compress``; ``"max"`` fits the model to the first slice group, and embeds it if this group alone
-            gets smaller by it.
-        model: as in ``compress``; it is used and embedded if the first slice group alone gets smaller by it.
-        codec: and all others: as in ``compress``.
+        dtype: a dtype that slices are cast to where no value is lost; None for that of the first slice, which all
+            slices must have then.
+        codec: as in ``compress``.
+        max_error: as in ``compress``.
+        quality: as in ``compress``.
+        rescale: as in ``compress``; with a pair for each slice, this number of slices must be added.
+        padding_value: as in ``compress``.
+        bits_stored: as in ``compress``.
+        effort: as in ``compress``; ``"max"`` fits the model to the first slice group, and embeds it if that makes this
+            group alone smaller.
+        model: as in ``compress``; it is used and embedded if that makes the first slice group alone smaller.
+        verify: decode each slice group as soon as it is encoded.
+        metadata: as in ``compress``.
+        backend: as in ``compress``.
+        threads: as in ``compress``.
+        group_slices: as in ``compress``.
+        store_model: for writers of archives: stores the model outside the stream, where it can.
 
     Raises:
         ValueError: a keyword out of its range.
@@ -161,29 +70,31 @@ class StreamWriter:
         max_error: float = 0,
         quality: float | None = None,
         rescale: Rescale = (1.0, 0.0),
-        effort: str = "default",
-        model: ContextModel | str | os.PathLike[str] | None = None,
-        verify: bool = True,
-        padding: int | None = None,
+        padding_value: int | None = None,
         bits_stored: int | None = None,
+        effort: str = "default",
+        model: ModelLike = None,
+        verify: bool = True,
         metadata: Mapping[str, Any] | None = None,
         backend: str | None = None,
         threads: int | None = None,
         group_slices: int | None = None,
+        store_model: ModelStore | None = None,
     ) -> None:
         self._shape = None if shape is None else (int(shape[0]), int(shape[1]))
         self._dtype = None if dtype is None else checked_dtype(np.dtype(dtype))
         self._may_cast = dtype is not None
-        self._settings = Settings.checked(
+        self._store_model = store_model
+        self._options = StreamOptions(
             codec=codec,
             max_error=max_error,
             quality=quality,
             rescale=rescale,
+            padding_value=padding_value,
+            bits_stored=bits_stored,
             effort=effort,
             model=model,
             verify=verify,
-            padding=padding,
-            bits_stored=bits_stored,
             metadata=metadata,
             backend=backend,
             threads=threads,
@@ -203,7 +114,7 @@ class StreamWriter:
                 self._write = _writer_to(file, str(getattr(file, "name", "the file")))
 
     def __len__(self) -> int:
-        """Slices that were added."""
+        """Number of slices that were added."""
         return self._count
 
     def add(self, slice: ArrayLike) -> None:
@@ -215,9 +126,9 @@ class StreamWriter:
         Raises:
             TypeError: no integers, or not those of the first slice. Nothing is added.
             ValueError: another shape; 32-bit values that span more than 16 bits; more slices than rescale has pairs;
-                padding or bits_stored that do not fit the dtype; a writer that is closed. Nothing is added.
-            PromiseBroken: a slice group does not decode to what was promised. The file is given up.
-            OutputError: the file cannot be written. It is given up.
+                padding_value or bits_stored that do not fit the dtype; a writer that is closed. Nothing is added.
+            PromiseBroken: a slice group does not decode to what was promised. The file is discarded.
+            OutputError: the file cannot be written. It is discarded.
         """
         if self._state != "open":
             raise ValueError(f"this StreamWriter is {self._state}")
@@ -240,10 +151,10 @@ class StreamWriter:
         target = self._dtype or dtype
         if dtype != target and not (self._may_cast and np.can_cast(dtype, target, "safe")):
             raise TypeError(f"slice {self._count} is {dtype}, those of this stream are {target}: cast it yourself")
-        if 1 < len(self._settings.rescale) <= self._count:
-            raise ValueError(f"rescale has a pair of slope and intercept for {self._count} slices, and no more")
+        if 1 < len(self._options.pairs) <= self._count:
+            raise ValueError(f"rescale has a pair of slope and intercept for {self._count} slices only")
         if not self._count:
-            self._settings.header(target, shape, 3, self._settings.start)
+            stream_header(self._options, target, shape, 3, None)
         lowest, highest = int(array.min()), int(array.max())
         if self._range:
             lowest, highest = min(lowest, self._range[0]), max(highest, self._range[1])
@@ -252,30 +163,39 @@ class StreamWriter:
         return array.astype(target, copy=False)
 
     def _empty_group(self, like: Integers) -> Integers:
-        return np.empty((self._settings.slices_of_group(like.shape), *like.shape), like.dtype)
+        return np.empty((slices_of_group(self._options, like.shape), *like.shape), like.dtype)
 
     def _send(self, group: Integers) -> None:
-        """Have a group encoded, once the one before is; only then another may be filled."""
+        """Start to encode a group once the previous one is done; only then may another be filled."""
         self._group, filled, self._filled = None, group[: self._filled], 0
         if self._assembler is None:
             self._assembler = self._stack.enter_context(self._first(filled))
         self._assembler.put(filled)
 
     def _first(self, group: Integers) -> StreamAssembler:
-        """The assembler, with the model that the first group asks for."""
-        settings = self._settings
-        model = settings.start if settings.rival is None else cheaper(settings, settings.rival, settings.start, group)
-        if settings.effort == "max" and settings.is_worth_a_fit(cost(settings, model, group)):
-            model = cheaper(settings, model, settings.fit([group]), group)
-        verify = settings.verify
-        return StreamAssembler(self._write, settings, model, group[0], ndim=3, verify=verify, workers=1, limit=1)
+        """The assembler, with the model that codes the first group best."""
+        options = self._options
+        model = choose_model(options, group)
+        if options.effort == "max" and is_worth_fitting(options, coded_size(options, model, group)):
+            model = smaller(options, model, fit_model(options, [group]), group)
+        return StreamAssembler(
+            self._write,
+            options,
+            model,
+            group[0],
+            ndim=3,
+            verify=options.verify,
+            workers=1,
+            limit=1,
+            store_model=self._store_model,
+        )
 
     def close(self) -> None:
-        """Write what is left; a path now holds the stream. Closing twice does nothing.
+        """Write the remaining slices; a path now holds the stream. Closing twice does nothing.
 
         Raises:
-            ValueError: no slice was added, another number than rescale has pairs, or a writer that was given up after
-                an error. Nothing is written.
+            ValueError: no slice was added, another number than rescale has pairs, or the writer stopped after an error.
+                Nothing is written.
             PromiseBroken: as `add`.
             OutputError: as `add`.
         """
@@ -287,22 +207,22 @@ class StreamWriter:
             if self._group is not None:
                 self._send(self._group)
             if self._assembler is None:
-                raise ValueError("a stream has at least one slice: add() one before close()")
+                raise ValueError("a stream has at least one slice: call add() before close()")
             self._assembler.finish()
             self._stack.close()
             self._state = "closed"
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
-        """An error in the block ends the writer, and takes away what it wrote to a path."""
+        """Discard the output of a writer where the block ends by an error."""
         try:
             yield
         except BaseException as error:
-            self._give_up(error)
+            self._discard(error)
             raise
 
-    def _give_up(self, error: BaseException) -> None:
-        self._state, self._group = "given up after an error", None
+    def _discard(self, error: BaseException) -> None:
+        self._state, self._group = "stopped after an error", None
         self._stack.__exit__(type(error), error, error.__traceback__)
 
     def __enter__(self) -> StreamWriter:
@@ -314,7 +234,7 @@ class StreamWriter:
         if error is None:
             self.close()
         elif self._state == "open":
-            self._give_up(error)
+            self._discard(error)
 
 
 def _writer_to(file: BinaryIO, name: str) -> Callable[[bytes], None]:

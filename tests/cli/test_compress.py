@@ -164,7 +164,7 @@ def test_options_lead_to_sound_files(series, tmp_path, options):
 
 
 def test_a_model_fitted_to_the_image_rides_along_or_stays_out(tmp_path, monkeypatch):
-    monkeypatch.setattr("monai_compress.streams.options.FIT_SECONDS", 0.2)
+    monkeypatch.setattr("monai_compress.codecs.pixel.codec.FIT_SECONDS", 0.2)
     rows, columns = np.mgrid[:96, :96]
     values = 40 * np.sin(rows / 7) * np.cos(columns / 5) + np.random.default_rng(0).normal(0, 30, (8, 96, 96))
     np.save(tmp_path / "in.npy", values.round().astype(np.int16))

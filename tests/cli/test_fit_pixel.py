@@ -48,7 +48,7 @@ def test_a_fitted_model_compresses(study, tmp_path, monkeypatch):
     assert told["bits_per_pixel"]["shipped"] > 0
     assert told["bytes"] == (tmp_path / "m.safetensors").stat().st_size
     arguments = ["compress", study / "0", "-o", tmp_path / "a.mcz", "--model", tmp_path / "m.safetensors"]
-    monkeypatch.setattr(writer, "cheaper", lambda settings, first, second, *rest: second)
+    monkeypatch.setattr("monai_compress.streams.model_choice.smaller", lambda options, first, second, *rest: second)
     assert call(*arguments).exit_code == 0
     info = api.inspect(tmp_path / "a.mcz")
     assert (info.model_hash, info.model_source) == (told["hash"], "embedded")

@@ -8,19 +8,21 @@ import threading
 import numpy as np
 import pytest
 
+from monai_compress.codecs.base import GroupCoder, checksum
+from monai_compress.codecs.pixel.codec import PixelCodec
 from monai_compress.codecs.pixel.slice_group import SliceGroupCoder
 from monai_compress.codecs.pixel.weights import load_context_model
 from monai_compress.errors import CorruptStream, PromiseBroken
 from monai_compress.streams.groups import (
     LARGEST_GROUP_PIXELS,
     SMALLEST_GROUP_PIXELS,
-    GroupCoder,
     TasksInOrder,
-    checksum,
+    decode_group,
+    encode_group,
     slices_per_group,
     thread_count,
 )
-from monai_compress.streams.promise import Promise
+from monai_compress.codecs.promise import Promise
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (64, 64), (256, 256), (512, 512), (2048, 2048), (30000, 30000)])
@@ -48,23 +50,23 @@ def test_threads() -> None:
 
 
 def coder(promise: Promise) -> GroupCoder:
-    return GroupCoder(load_context_model("fast", promise.bound), promise)
+    return PixelCodec().decoder(promise, load_context_model("fast", promise.bound), None, 1)
 
 
 @pytest.mark.parametrize("bits_stored", [None, 12])
-def test_a_group_comes_back(volume: np.ndarray, bits_stored: int | None) -> None:
+def test_a_group_is_decoded(volume: np.ndarray, bits_stored: int | None) -> None:
     volume[:, 5] |= np.int16(0x4000)
     promise = Promise("int16", 2, -2000, bits_stored)
-    encoded = coder(promise).encode(volume, verify=True)
-    assert (encoded.high_bits is None) == (bits_stored is None)
-    found = coder(promise).decode(encoded.pixels, encoded.high_bits, volume.shape, encoded.checksum)
+    encoded, errors = encode_group(coder(promise), promise, volume, verify=True)
+    assert list(encoded.sections) == (["GRUP"] if bits_stored is None else ["GRUP", "HIGH"]) and not errors
+    found = decode_group(coder(promise), encoded.sections, volume.shape, encoded.checksum)
     promise.check(volume, found)
-    assert not np.array_equal(found, volume)
+    assert np.array_equal(found, encoded.recon) and not np.array_equal(found, volume)
     with pytest.raises(CorruptStream, match="other integers"):
-        coder(promise).decode(encoded.pixels, encoded.high_bits, volume.shape, bytes(8))
+        decode_group(coder(promise), encoded.sections, volume.shape, bytes(8))
 
 
-def test_an_encoder_that_lies_is_found_out(volume: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_encoder_is_noticed(volume: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     honest = SliceGroupCoder.encode_with_result
 
     def off_by_one(self: SliceGroupCoder, slices: np.ndarray) -> tuple[bytes, np.ndarray]:
@@ -74,12 +76,13 @@ def test_an_encoder_that_lies_is_found_out(volume: np.ndarray, monkeypatch: pyte
         return data, result
 
     monkeypatch.setattr(SliceGroupCoder, "encode_with_result", off_by_one)
-    with pytest.raises(PromiseBroken, match="strays by 1"):
-        coder(Promise("int16")).encode(volume, verify=False)
-    # within the bound the lie shows when the bytes are decoded
-    coder(Promise("int16", 20)).encode(volume, verify=False)
+    lossless, bounded = Promise("int16"), Promise("int16", 20)
+    with pytest.raises(PromiseBroken, match="differs by 1"):
+        encode_group(coder(lossless), lossless, volume, verify=False)
+    # within the bound, the fault is noticed when the bytes are decoded
+    encode_group(coder(bounded), bounded, volume, verify=False)
     with pytest.raises(PromiseBroken, match="does not decode"):
-        coder(Promise("int16", 20)).encode(volume, verify=True)
+        encode_group(coder(bounded), bounded, volume, verify=True)
 
 
 @pytest.mark.parametrize("failure", [MemoryError, OverflowError])
@@ -89,7 +92,7 @@ def test_too_large_for_this_machine(failure: type[Exception], monkeypatch: pytes
 
     monkeypatch.setattr(SliceGroupCoder, "decode", fail)
     with pytest.raises(CorruptStream, match="do not fit into memory"):
-        coder(Promise("int16")).decode(b"x", None, (1, 2, 3), bytes(8))
+        decode_group(coder(Promise("int16")), {"GRUP": b"x"}, (1, 2, 3), bytes(8))
 
 
 def test_results_come_in_order_and_few_at_a_time() -> None:
@@ -111,10 +114,10 @@ def test_results_come_in_order_and_few_at_a_time() -> None:
     found = []
     with TasksInOrder[int](2, 3) as tasks:
         for number in range(9):
-            found += tasks.room()
+            found += tasks.take_ready()
             assert number - len(found) < 3
             tasks.add(task, number)
-        found += tasks.rest()
+        found += tasks.take_all()
     assert found == list(range(9))
     assert most <= 2
 
@@ -123,8 +126,8 @@ def test_errors_come_in_order_too() -> None:
     with pytest.raises(ZeroDivisionError), TasksInOrder[float](2, 4) as tasks:
         tasks.add(lambda: 1.0)
         tasks.add(lambda: 1 / 0)
-        assert list(tasks.room()) in ([], [1.0])
-        list(tasks.rest())
+        assert list(tasks.take_ready()) in ([], [1.0])
+        list(tasks.take_all())
 
 
 def test_ctrl_c_waits_for_nothing() -> None:

@@ -133,7 +133,7 @@ def test_errors_name_the_file_and_the_place(volume: np.ndarray, tmp_path: Path) 
 
 def test_other_integers_than_promised(volume: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     data = compress(volume, group_slices=2)
-    monkeypatch.setattr("monai_compress.streams.groups.checksum", lambda slices: bytes(8))
+    monkeypatch.setattr("monai_compress.codecs.pixel.codec.checksum", lambda slices: bytes(8))
     with StreamReader(data) as reader, pytest.raises(CorruptStream, match=r"slices 2 to 3 .*other integers"):
         reader[2]
 
@@ -158,7 +158,7 @@ def test_info(volume: np.ndarray) -> None:
         volume,
         max_error=2.5,
         rescale=(0.5, -1024),
-        padding=-2000,
+        padding_value=-2000,
         bits_stored=12,
         metadata={"kVp": 120},
         group_slices=4,
@@ -166,7 +166,7 @@ def test_info(volume: np.ndarray) -> None:
     info = inspect(data)
     assert (info.version, info.codec, info.shape, info.dtype) == ("1.0", "pixel", (7, 16, 24), "int16")
     assert (info.max_error, info.bound, info.rescale) == (2.5, 5, ((0.5, -1024.0),))
-    assert (info.padding, info.bits_stored, info.metadata) == (-2000, 12, {"kVp": 120})
+    assert (info.padding_value, info.bits_stored, info.metadata) == (-2000, 12, {"kVp": 120})
     assert (info.groups, info.slices_per_group) == (2, 4)
     assert info.bytes == sum(info.sections.values()) == len(data)
     assert set(info.sections) == {"header", "GRUP", "META", "INDX", "footer"}
@@ -186,7 +186,7 @@ def test_a_model_that_is_not_here(
         return own_model if model_hash == own_model.hash else find(model_hash, name)
 
     with monkeypatch.context() as later_version:
-        later_version.setattr("monai_compress.streams.options.find_context_model", ships)
+        later_version.setattr("monai_compress.codecs.pixel.codec.find_context_model", ships)
         data = compress(volume, model=own_model, verify=False)
     assert "MODL" not in inspect(data).sections
     assert inspect(data).model_source == "missing"
@@ -206,7 +206,7 @@ def test_a_model_that_is_not_here(
 
 def test_another_model_than_the_header_names(volume: np.ndarray, own_model, monkeypatch: pytest.MonkeyPatch) -> None:
     other = weights.load_context_model("fast")
-    monkeypatch.setattr("monai_compress.streams.writer.to_embed", lambda model: other.to_bytes())
+    monkeypatch.setattr("monai_compress.streams.assembler.bytes_to_embed", lambda codec, model: other.to_bytes())
     data = compress(volume, model=own_model, verify=False)
     with pytest.raises(CorruptStream, match=f"{own_model.hash}.*MODL holds {other.hash}"):
         decompress(data)

@@ -18,7 +18,7 @@ from monai_compress.codecs.pixel import fit as fitting
 from monai_compress.errors import ModelNotFound, OutputError, PromiseBroken
 from monai_compress.streams import StreamReader, StreamWriter
 from monai_compress.streams import writer as writing
-from monai_compress.streams.groups import GroupCoder
+from monai_compress.codecs.pixel.codec import PixelGroupCoder
 
 
 def written(slices, **options) -> bytes:
@@ -34,7 +34,7 @@ def written(slices, **options) -> bytes:
 @pytest.mark.parametrize("max_error", [0, 3])
 @pytest.mark.parametrize("group_slices", [1, 3, 7, 8, None])
 def test_the_bytes_are_those_of_compress(volume: np.ndarray, max_error: float, group_slices: int | None) -> None:
-    options = {"max_error": max_error, "padding": -2000, "metadata": {"a": [1]}, "group_slices": group_slices}
+    options = {"max_error": max_error, "padding_value": -2000, "metadata": {"a": [1]}, "group_slices": group_slices}
     data = written(volume, **options)
     assert data == compress(volume, **options)
     assert decompress(data).shape == volume.shape
@@ -67,20 +67,20 @@ def test_the_callers_slice_may_change_afterwards(volume: np.ndarray) -> None:
 def test_never_more_than_two_groups(volume: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     held: list[weakref.ref[np.ndarray]] = []
     most = 0
-    empty, encode = np.empty, GroupCoder.encode
+    empty, encode = np.empty, PixelGroupCoder.encode
 
     def watched(self, *arguments):
         array = empty(*arguments)
         held.append(weakref.ref(array))
         return array
 
-    def counted(self: GroupCoder, slices: np.ndarray, verify: bool):
+    def counted(self: PixelGroupCoder, slices: np.ndarray):
         nonlocal most
         most = max(most, sum(ref() is not None for ref in held))
-        return encode(self, slices, verify)
+        return encode(self, slices)
 
     monkeypatch.setattr(StreamWriter, "_empty_group", lambda self, like: watched(self, (2, *like.shape), like.dtype))
-    monkeypatch.setattr(GroupCoder, "encode", counted)
+    monkeypatch.setattr(PixelGroupCoder, "encode", counted)
     written(np.concatenate([volume] * 3), group_slices=2)
     assert len(held) == 11
     assert most <= 2
@@ -128,7 +128,7 @@ def test_rescale_for_each_slice(volume: np.ndarray) -> None:
         written(volume, rescale=[*pairs, (1, 0)])
 
 
-@pytest.mark.parametrize("options", [{"padding": 40000}, {"padding": -1, "dtype": "uint16"}, {"bits_stored": 17}])
+@pytest.mark.parametrize("options", [{"padding_value": 40000}, {"padding_value": -1, "dtype": "uint16"}, {"bits_stored": 17}])
 def test_padding_and_bits_must_fit_the_dtype(options) -> None:
     writer = StreamWriter(io.BytesIO(), **options)
     with pytest.raises(ValueError, match=r"padding|bits_stored"):
@@ -215,9 +215,9 @@ def test_a_file_that_takes_a_part_at_a_time(volume: np.ndarray) -> None:
 
 def test_a_broken_promise_ends_the_writer(volume: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def lie(*_: object) -> None:
-        raise PromiseBroken("a value strays")
+        raise PromiseBroken("a value differs")
 
-    monkeypatch.setattr(GroupCoder, "encode", lie)
+    monkeypatch.setattr(PixelGroupCoder, "encode", lie)
     with pytest.raises(PromiseBroken), StreamWriter(tmp_path / "x.mcz", group_slices=1) as writer:
         for one in volume:
             writer.add(one)
@@ -227,25 +227,25 @@ def test_a_broken_promise_ends_the_writer(volume: np.ndarray, tmp_path: Path, mo
 def test_the_writer_does_not_wait_for_a_group_that_is_encoded(
     volume: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    encode, filled = GroupCoder.encode, threading.Event()
+    encode, filled = PixelGroupCoder.encode, threading.Event()
 
-    def waits(self: GroupCoder, slices: np.ndarray, verify: bool):
+    def waits(self: PixelGroupCoder, slices: np.ndarray):
         assert filled.wait(20)
-        return encode(self, slices, verify)
+        return encode(self, slices)
 
-    monkeypatch.setattr(GroupCoder, "encode", waits)
+    monkeypatch.setattr(PixelGroupCoder, "encode", waits)
     with StreamWriter(io.BytesIO(), group_slices=3) as writer:
         for one in volume[:5]:
             writer.add(one)
         filled.set()
 
 
-def test_own_models_ride_along(volume: np.ndarray, own_model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_own_models_are_embedded(volume: np.ndarray, own_model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "own.safetensors"
     path.write_bytes(own_model.to_bytes())
     # in a stream this small a model costs more than it saves
     assert inspect(written(volume, model=own_model)).model_source == "shipped"
-    monkeypatch.setattr(writing, "cheaper", lambda settings, first, second, *rest: second)
+    monkeypatch.setattr("monai_compress.streams.model_choice.smaller", lambda options, first, second, *rest: second)
     for model in (own_model, path, str(path)):
         info = inspect(written(volume, model=model))
         assert (info.model_source, info.model_hash, info.model_name) == ("embedded", own_model.hash, "our scanner")
@@ -263,9 +263,9 @@ def test_effort_max_fits_to_the_first_group(own_model, monkeypatch: pytest.Monke
         return own_model
 
     monkeypatch.setattr(fitting, "fit_context_model", fit)
-    monkeypatch.setattr(writing, "cost", lambda settings, model, *rest: 10**7 + (model is own_model))
+    monkeypatch.setattr("monai_compress.streams.model_choice.coded_size", lambda options, model, *rest: 10**7 + (model is own_model))
     assert inspect(written(volume, effort="max", group_slices=2)).model_source == "shipped"
-    monkeypatch.setattr(writing, "cost", lambda settings, model, *rest: 10**7 - (model is own_model))
+    monkeypatch.setattr("monai_compress.streams.model_choice.coded_size", lambda options, model, *rest: 10**7 - (model is own_model))
     data = written(volume, effort="max", group_slices=2)
     assert inspect(data).model_hash == own_model.hash
     assert np.array_equal(decompress(data), volume)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import CorruptStream
-from ...streams.promise import MAX_SPAN, Integers
+from ...codecs.promise import MAX_SPAN, Integers
 
 SWAPPED: Final = "x"
 """Ends the name of 8-bit elements whose bytes stand swapped in pairs (8-bit pixels in big-endian words).

@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from monai_compress.codecs.pixel.codec import PixelGroupCoder, join_high_bits, split_high_bits
+from monai_compress.codecs.pixel.weights import load_context_model
 from monai_compress.errors import PromiseBroken
-from monai_compress.streams.promise import Promise, check_span, checked_dtype, checked_rescale, stored_bound
+from monai_compress.codecs.promise import Promise, check_span, checked_dtype, checked_rescale, stored_bound
 
 DECIMALS = st.decimals(0, 1000, places=3).map(float)
 SLOPES = st.decimals("0.001", 100, places=3).map(float)
@@ -107,7 +109,7 @@ def test_spans() -> None:
 def test_low_and_high_bits_make_the_whole(drawn) -> None:
     bits, slices = drawn
     dtype = slices.dtype.name
-    low, high = Promise(dtype, bound=1, bits_stored=bits).split(slices)
+    low, high = split_high_bits(slices, Promise(dtype, bound=1, bits_stored=bits))
     lowest, highest = (0, 2**bits - 1) if dtype.startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
     if high is None:
         assert low is slices
@@ -117,36 +119,55 @@ def test_low_and_high_bits_make_the_whole(drawn) -> None:
     assert high.any()
     low_bits = bits if dtype.startswith("u") else bits - 1
     assert low.min() >= 0 and low.max() < 2**low_bits
-    # whatever the low bits become, those above come back
-    for strayed in (low, low * 0, low * 0 + slices.dtype.type(2**low_bits - 1)):
-        whole = Promise(dtype, bound=1, bits_stored=bits).join(strayed, high)
+    # whatever the low bits become, those above are restored
+    for changed in (low, low * 0, low * 0 + slices.dtype.type(2**low_bits - 1)):
+        whole = join_high_bits(changed, high, Promise(dtype, bound=1, bits_stored=bits))
         assert np.array_equal(whole >> low_bits, slices >> low_bits)
-        assert np.array_equal(whole == slices, strayed == low)
+        assert np.array_equal(whole == slices, changed == low)
 
 
 def test_nothing_is_split_without_need() -> None:
     slices = np.array([[[-2048, 2047]]], np.int16)
-    assert Promise("int16", 1, None, 12).split(slices) == (slices, None)
+    assert split_high_bits(slices, Promise("int16", 1, None, 12)) == (slices, None)
     overlays = np.array([[[0x7000]]], np.int16)
     for promise in (Promise("int16", 0, None, 12), Promise("int16", 1, None, 16), Promise("int16", 1)):
-        assert promise.split(overlays) == (overlays, None)
+        assert split_high_bits(overlays, promise) == (overlays, None)
 
 
-def test_padding_in_the_low_bits() -> None:
-    assert Promise("uint16", 1, 63536, 12).low_padding == 63536 & 0xFFF
-    assert Promise("int16", 1, -2000, 12).low_padding == 48
-    assert Promise("int16", 1, 2048, 12).low_padding == 0
-    assert Promise("int16", 1).low_padding is None
+@pytest.mark.parametrize(
+    ("promise", "expected"),
+    [
+        (Promise("uint16", 1, 63536, 12), 63536 & 0xFFF),
+        (Promise("int16", 1, -2000, 12), 48),
+        (Promise("int16", 1, 2048, 12), 0),
+        (Promise("int16", 1), None),
+    ],
+)
+def test_padding_value_of_the_low_bits(promise: Promise, expected: int | None) -> None:
+    coder = PixelGroupCoder(load_context_model("fast", 1), promise, backend=None, threads=1)
+    assert coder._low_bits.padding_value == expected
+
+
+def test_kinds() -> None:
+    assert [Promise("int16", bound).kind for bound in (0, 3, None)] == ["lossless", "bounded", "lossy"]
+
+
+def test_a_lossy_promise_has_no_bound_but_keeps_padding() -> None:
+    slices = np.array([[[-2000, 5, 6, 7]]], np.int16)
+    Promise("int16", None, -2000).check(slices, np.array([[[-2000, 900, -900, 7]]], np.int16))
+    for wrong in ([-1999, 5, 6, 7], [-2000, -2000, 6, 7]):
+        with pytest.raises(PromiseBroken, match="padding"):
+            Promise("int16", None, -2000).check(slices, np.array([[wrong]], np.int16))
 
 
 @pytest.mark.parametrize(
     ("promise", "result", "message"),
     [
-        (Promise("int16"), [-1, 1, 100, 2047], "strays by 1"),
-        (Promise("int16", 2), [-1, 3, 100, 2047], "strays by 3"),
+        (Promise("int16"), [-1, 1, 100, 2047], "differs by 1"),
+        (Promise("int16", 2), [-1, 3, 100, 2047], "differs by 3"),
         (Promise("int16", 2, 100), [0, 0, 99, 2047], "padding"),
         (Promise("int16", 2, 1), [1, 0, 100, 2047], "padding"),
-        (Promise("int16", 2, None, 12), [0, 0, 100, 2048], "leaves the range"),
+        (Promise("int16", 2, None, 12), [0, 0, 100, 2048], "outside the range"),
         (Promise("int16", 2, None, 11), [-1, 0, 100, 2047], "bits above"),
     ],
 )
@@ -166,5 +187,5 @@ def test_kept_promises() -> None:
     with pytest.raises(PromiseBroken, match="4294967295"):
         Promise("uint32", 5).check(extremes, extremes[..., ::-1])
     for other in (slices[:, :, :2], slices.astype(np.int32)):
-        with pytest.raises(PromiseBroken, match="would come back as"):
+        with pytest.raises(PromiseBroken, match="would be decoded as"):
             Promise("int16").check(slices, other)

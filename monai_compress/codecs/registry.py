@@ -1,0 +1,79 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""Written ids and names to codecs. A codec is imported when it is first needed."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from ..bitstream.header import unknown
+from .base import Codec
+
+_BUILT_IN = {1: ("pixel", "monai_compress.codecs.pixel.codec", "PixelCodec")}
+"""Id, name, module and class. Ids are written into files: never renumber, never reuse."""
+
+_registered: dict[int, Codec] = {}
+
+
+def register(codec: Codec) -> None:
+    """Make a codec known to ``compress``, ``decompress``, archives and the command line of this process.
+
+    Args:
+        codec: its id and name must be new; ids up to 127 are reserved for this package.
+
+    Raises:
+        ValueError: the id or the name is taken or out of range.
+    """
+    if not 1 <= codec.id <= 255:
+        raise ValueError(f"the id of a codec is 1 to 255, not {codec.id}")
+    if codec.id in _BUILT_IN or codec.id in _registered or codec.name in names():
+        raise ValueError(f"there is already a codec with the id {codec.id} or the name {codec.name!r}")
+    _registered[codec.id] = codec
+
+
+def unregister(codec: Codec) -> None:
+    """Undo `register`."""
+    _registered.pop(codec.id, None)
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all codecs; the first is the default."""
+    return (*(name for name, _, _ in _BUILT_IN.values()), *(c.name for c in _registered.values() if c.id not in _BUILT_IN))
+
+
+def codec_named(name: str) -> Codec:
+    """Return the codec with a name.
+
+    Raises:
+        ValueError: there is none; the message lists the names.
+    """
+    ids = {built_in: number for number, (built_in, _, _) in _BUILT_IN.items()}
+    ids |= {codec.name: number for number, codec in _registered.items()}
+    codec = _loaded(ids.get(name, 0))
+    if codec is None:
+        raise ValueError(f"there is no codec {name!r}: choose one of {', '.join(names())}")
+    return codec
+
+
+def codec_with_id(number: int, minor: int) -> Codec:
+    """Return the codec with a written id.
+
+    Args:
+        number: as the header of a stream has it.
+        minor: minor version of the format of that stream.
+
+    Raises:
+        UnsupportedVersion: the stream is of a later version, which may have this codec.
+        CorruptStream: there is no such codec in its version.
+    """
+    codec = _loaded(number)
+    if codec is None or minor < codec.minor_version:
+        raise unknown(f"codec {number}", minor)
+    return codec
+
+
+def _loaded(number: int) -> Codec | None:
+    if number in _BUILT_IN and number not in _registered:
+        _, module, name = _BUILT_IN[number]
+        _registered[number] = getattr(import_module(module), name)()
+    return _registered.get(number)
