@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 import numpy as np
 
 from ..bitstream.container import CHECKSUM_BYTES
+from ..bitstream.header import PromiseKind
 from ..errors import CorruptStream, ModelNotFound
-from .promise import Integers, Promise, PromiseKind
+from .promise import Integers, Promise
 
 if TYPE_CHECKING:
     from .options import StreamOptions

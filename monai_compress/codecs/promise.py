@@ -8,18 +8,15 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bitstream.header import DTYPES, MAX_BOUND, bits_of, value_range
+from ..bitstream.header import DTYPES, MAX_BOUND, PromiseKind, bits_of, value_range
 from ..errors import PromiseBroken
 
 Integers: TypeAlias = NDArray[np.integer[Any]]
-
-PromiseKind: TypeAlias = Literal["lossless", "bounded", "lossy"]
-"""Lossless: every stored value. Bounded: none differs by more than a bound. Lossy: the error is measured and stored."""
 
 MAX_SPAN = 65535
 """The most by which two values of one stream may differ."""

@@ -12,8 +12,7 @@ import numpy as np
 
 from ..bitstream.container import ContainerWriter
 from ..bitstream.header import Header
-from ..bitstream.loss import MeasuredError, pack_loss
-from ..bitstream.metadata import pack_metadata, pack_rescale
+from ..bitstream.metadata import MeasuredError, pack_loss, pack_metadata, pack_rescale
 from ..codecs.base import Model
 from ..codecs.options import StreamOptions
 from ..codecs.promise import Integers
@@ -43,14 +42,14 @@ def stream_header(
         model_hash=bytes.fromhex(model_hash(model)),
         slices_per_group=slices_of_group(options, shape),
         bound=options.bound,
-        max_error=options.max_error,
+        max_error=None if options.is_lossy else options.max_error,
         slope=slope,
         intercept=intercept,
         is_per_slice=len(options.pairs) > 1,
         padding_value=options.padding_value,
         bits_stored=options.bits_stored,
         codec=options.coder.id,
-        minor=max(options.coder.minor_version, 1 if options.is_lossy else 0),
+        minor=options.coder.minor_version,
     )
 
 
@@ -138,8 +137,7 @@ class StreamAssembler:
         pixels = sum(error.pixels for error in self._errors)
         squares = math.fsum(slope * slope * error.squares for slope, error in zip(slopes, self._errors, strict=True))
         largest = max(slope * error.largest for slope, error in zip(slopes, self._errors, strict=True))
-        rmse = min(math.sqrt(squares / max(pixels, 1)), largest)
-        return MeasuredError(max_error=largest, rmse=rmse, pixels=pixels, requested=self._options.requested)
+        return MeasuredError.from_sums(largest, squares, pixels, self._options.requested)
 
     def _write(self, group: CheckedGroup) -> None:
         self._errors += group.errors

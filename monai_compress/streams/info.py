@@ -9,10 +9,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..bitstream.container import FOOTER_BYTES, StreamLayout
-from ..bitstream.header import HEADER_BYTES, VERSION, bits_of
-from ..bitstream.loss import MeasuredError
+from ..bitstream.header import HEADER_BYTES, VERSION, PromiseKind, bits_of
+from ..bitstream.metadata import MeasuredError
 from ..bitstream.sections import SECTION_HEAD_BYTES
-from ..codecs.promise import PromiseKind
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ def stream_info(
         promise=header.promise,
         shape=shape,
         dtype=header.dtype,
-        max_error=None if header.promise == "lossy" else header.max_error,
+        max_error=header.max_error,
         bound=header.bound,
         measured_error=measured_error,
         rescale=rescale,

@@ -18,8 +18,7 @@ from typing import Any, BinaryIO, TypeAlias, overload
 import numpy as np
 
 from ..bitstream.container import Group, read_layout
-from ..bitstream.loss import MeasuredError, parse_loss
-from ..bitstream.metadata import parse_metadata, parse_rescale
+from ..bitstream.metadata import MeasuredError, parse_loss, parse_metadata, parse_rescale
 from ..bitstream.sections import BytesSource, FileSource, Source, read_section
 from ..codecs.base import GroupCoder, Model
 from ..codecs.options import ModelLike

@@ -11,10 +11,11 @@ from typing import ClassVar, cast
 
 import numpy as np
 
+from ...bitstream.header import PromiseKind
 from ...errors import CorruptStream, ModelNotFound, TrainingError
 from ..base import Codec, EncodedGroup, Model, checksum
 from ..options import StreamOptions
-from ..promise import Integers, Promise, PromiseKind
+from ..promise import Integers, Promise
 from .model import MAX_BYTES, ContextModel
 from .slice_group import SliceGroupCoder
 from .weights import EFFORTS, find_context_model, load_context_model, read_context_model
