@@ -33,8 +33,8 @@ from pixel_scans import Integers, Scan, Scans, find_scans, readable, simulated
 from record import emit
 
 from monai_compress.api import compress, decompress, inspect
-from monai_compress.streams import StreamReader
 from monai_compress.codecs.promise import stored_bound
+from monai_compress.streams import StreamReader
 
 BYTE_GROUPS = ("default", "fast", "max", "single", "near")
 GROUPS = (*BYTE_GROUPS, "speed", "memory")

@@ -14,7 +14,6 @@ from functools import cache
 import numpy as np
 import pytest
 
-from monai_compress import api
 from monai_compress.api import compress, decompress, inspect, verify_stream
 from monai_compress.codecs.pixel.model import ContextModel
 from monai_compress.codecs.pixel.neighborhood import INPUTS

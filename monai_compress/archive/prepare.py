@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
+from ..codecs.promise import stored_bound
 from ..dicom.derived import refused_derivation
 from ..dicom.parse import parse
 from ..dicom.read import padding_range
@@ -18,7 +19,6 @@ from ..dicom.transcode import explicit_copy
 from ..errors import DicomError, InputError
 from ..sources import open_exact, quiet, state
 from ..streams import MAX_PIXELS
-from ..codecs.promise import stored_bound
 from .content import Content, Opener, named_errors, sha256_of
 from .file_table import FileEntry, Original, Segment
 from .formats.elements import Measure, stream_type

@@ -93,7 +93,7 @@ class Codec(ABC):
     def decoder(self, promise: Promise, model: Model | None, backend: str | None, threads: int) -> GroupCoder:
         """Return what decodes slice groups of a stream with this promise and model."""
 
-    def check_options(self, options: StreamOptions) -> None:
+    def check_options(self, options: StreamOptions) -> None:  # noqa: B027 - a codec may have nothing to check
         """Raise ValueError where this codec cannot do what the options ask for."""
 
     def candidates(self, options: StreamOptions) -> Sequence[Model | None]:

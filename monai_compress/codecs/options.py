@@ -49,7 +49,8 @@ class StreamOptions:
     def __post_init__(self) -> None:
         coder = codec_named(self.codec)
         if self.effort not in coder.efforts:
-            raise ValueError(f"the codec {self.codec!r} has no effort {self.effort!r}: choose {', '.join(coder.efforts)}")
+            efforts = ", ".join(coder.efforts)
+            raise ValueError(f"the codec {self.codec!r} has no effort {self.effort!r}: choose one of {efforts}")
         if self.quality is not None and "lossy" not in coder.promises:
             raise ValueError(f"the codec {self.codec!r} is not lossy and has no quality: use max_error instead")
         if self.max_error and "bounded" not in coder.promises:
@@ -57,7 +58,8 @@ class StreamOptions:
         if self.max_error and self.quality is not None:
             raise ValueError("max_error promises a bound and quality allows any error: give one of them")
         if self.backend is not None and self.backend.partition(":")[0] not in coder.backends:
-            raise ValueError(f"the codec {self.codec!r} has no backend {self.backend!r}, only {', '.join(coder.backends)}")
+            backends = ", ".join(coder.backends) or "none"
+            raise ValueError(f"the codec {self.codec!r} has no backend {self.backend!r}: there is {backends}")
         if self.threads is not None and self.threads < 1:
             raise ValueError(f"threads is 1 or more, not {self.threads}")
         if self.group_slices is not None and self.group_slices < 1:

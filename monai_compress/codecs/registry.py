@@ -38,7 +38,8 @@ def unregister(codec: Codec) -> None:
 
 def names() -> tuple[str, ...]:
     """Return the names of all codecs; the first is the default."""
-    return (*(name for name, _, _ in _BUILT_IN.values()), *(c.name for c in _registered.values() if c.id not in _BUILT_IN))
+    others = (codec.name for number, codec in _registered.items() if number not in _BUILT_IN)
+    return (*(name for name, _, _ in _BUILT_IN.values()), *others)
 
 
 def codec_named(name: str) -> Codec:

@@ -119,9 +119,7 @@ class StreamAssembler:
             self._write(group)
         options = self._options
         if len(options.pairs) > 1 and len(options.pairs) != self.slices:
-            raise ValueError(
-                f"rescale has {len(options.pairs)} pairs of slope and intercept for {self.slices} slices"
-            )
+            raise ValueError(f"rescale has {len(options.pairs)} pairs of slope and intercept for {self.slices} slices")
         if options.is_lossy:
             self._container.add("LOSS", pack_loss(self._measured_error()))
         if len(options.pairs) > 1:

@@ -96,7 +96,7 @@ def encode_group(coder: GroupCoder, promise: Promise, slices: Integers, verify: 
     promise.check(slices, encoded.recon)
     if verify:
         verify_group(coder, promise, encoded)
-    errors = ()
+    errors: tuple[SliceError, ...] = ()
     if promise.kind == "lossy":
         errors = tuple(
             _slice_error(before, after, promise.padding_value)
@@ -120,9 +120,7 @@ def verify_group(coder: GroupCoder, promise: Promise, encoded: EncodedGroup) -> 
         raise PromiseBroken("a slice group decodes to other pixels than its error was measured on")
 
 
-def decode_group(
-    coder: GroupCoder, sections: Mapping[str, bytes], shape: tuple[int, ...], checksum: bytes
-) -> Integers:
+def decode_group(coder: GroupCoder, sections: Mapping[str, bytes], shape: tuple[int, ...], checksum: bytes) -> Integers:
     """Decode one slice group, (slices, rows, columns), and check its integers.
 
     Raises:

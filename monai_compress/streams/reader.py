@@ -315,7 +315,7 @@ class StreamReader:
             return None
         if section.length > (limit := self._codec.max_model_bytes):
             raise CorruptStream(
-                f"section MODL has {section.length} bytes; a model of the codec {self._codec.name!r} has at most {limit}"
+                f"section MODL has {section.length} bytes; a model of codec {self._codec.name!r} has at most {limit}"
             )
         model = self._codec.read_model(bytes(read_section(self._source, section)))
         if model.hash != wanted:

@@ -23,8 +23,9 @@ from .model_choice import ModelStore, choose_model, coded_size, fit_model, is_wo
 class StreamWriter:
     """Compresses slices one by one into a file; at most two slice groups are in memory.
 
-    While one group is filled, the previous one is encoded. A path is written whole or not at all: an existing file stays
-    until `close`, and an error or Ctrl-C leaves it unchanged. A file object receives the bytes as they are produced.
+    While one group is filled, the previous one is encoded. A path is written whole or not at all: an existing file
+    stays until `close`, and an error or Ctrl-C leaves it unchanged. A file object receives the bytes as they are
+    produced.
 
     Args:
         file: a path, or a binary file object to write to; it need not be seekable, and stays open.

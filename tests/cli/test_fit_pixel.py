@@ -16,7 +16,6 @@ from monai_compress.cli import main
 from monai_compress.cli.fit_pixel import RUN, choose_runs
 from monai_compress.data import Item
 from monai_compress.phantom import chest_phantom, simulate_scan, write_series
-from monai_compress.streams import writer
 
 
 def call(*arguments):

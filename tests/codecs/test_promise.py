@@ -13,8 +13,8 @@ from hypothesis.extra.numpy import arrays
 
 from monai_compress.codecs.pixel.codec import PixelGroupCoder, join_high_bits, split_high_bits
 from monai_compress.codecs.pixel.weights import load_context_model
-from monai_compress.errors import PromiseBroken
 from monai_compress.codecs.promise import Promise, check_span, checked_dtype, checked_rescale, stored_bound
+from monai_compress.errors import PromiseBroken
 
 DECIMALS = st.decimals(0, 1000, places=3).map(float)
 SLOPES = st.decimals("0.001", 100, places=3).map(float)

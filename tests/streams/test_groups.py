@@ -12,6 +12,7 @@ from monai_compress.codecs.base import GroupCoder, checksum
 from monai_compress.codecs.pixel.codec import PixelCodec
 from monai_compress.codecs.pixel.slice_group import SliceGroupCoder
 from monai_compress.codecs.pixel.weights import load_context_model
+from monai_compress.codecs.promise import Promise
 from monai_compress.errors import CorruptStream, PromiseBroken
 from monai_compress.streams.groups import (
     LARGEST_GROUP_PIXELS,
@@ -22,7 +23,6 @@ from monai_compress.streams.groups import (
     slices_per_group,
     thread_count,
 )
-from monai_compress.codecs.promise import Promise
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (64, 64), (256, 256), (512, 512), (2048, 2048), (30000, 30000)])

@@ -15,10 +15,9 @@ import pytest
 
 from monai_compress.api import compress, decompress, inspect
 from monai_compress.codecs.pixel import fit as fitting
+from monai_compress.codecs.pixel.codec import PixelGroupCoder
 from monai_compress.errors import ModelNotFound, OutputError, PromiseBroken
 from monai_compress.streams import StreamReader, StreamWriter
-from monai_compress.streams import writer as writing
-from monai_compress.codecs.pixel.codec import PixelGroupCoder
 
 
 def written(slices, **options) -> bytes:
@@ -128,7 +127,9 @@ def test_rescale_for_each_slice(volume: np.ndarray) -> None:
         written(volume, rescale=[*pairs, (1, 0)])
 
 
-@pytest.mark.parametrize("options", [{"padding_value": 40000}, {"padding_value": -1, "dtype": "uint16"}, {"bits_stored": 17}])
+@pytest.mark.parametrize(
+    "options", [{"padding_value": 40000}, {"padding_value": -1, "dtype": "uint16"}, {"bits_stored": 17}]
+)
 def test_padding_and_bits_must_fit_the_dtype(options) -> None:
     writer = StreamWriter(io.BytesIO(), **options)
     with pytest.raises(ValueError, match=r"padding|bits_stored"):
@@ -240,7 +241,9 @@ def test_the_writer_does_not_wait_for_a_group_that_is_encoded(
         filled.set()
 
 
-def test_own_models_are_embedded(volume: np.ndarray, own_model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_own_models_are_embedded(
+    volume: np.ndarray, own_model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "own.safetensors"
     path.write_bytes(own_model.to_bytes())
     # in a stream this small a model costs more than it saves
@@ -263,9 +266,13 @@ def test_effort_max_fits_to_the_first_group(own_model, monkeypatch: pytest.Monke
         return own_model
 
     monkeypatch.setattr(fitting, "fit_context_model", fit)
-    monkeypatch.setattr("monai_compress.streams.model_choice.coded_size", lambda options, model, *rest: 10**7 + (model is own_model))
+    monkeypatch.setattr(
+        "monai_compress.streams.model_choice.coded_size", lambda options, model, *rest: 10**7 + (model is own_model)
+    )
     assert inspect(written(volume, effort="max", group_slices=2)).model_source == "shipped"
-    monkeypatch.setattr("monai_compress.streams.model_choice.coded_size", lambda options, model, *rest: 10**7 - (model is own_model))
+    monkeypatch.setattr(
+        "monai_compress.streams.model_choice.coded_size", lambda options, model, *rest: 10**7 - (model is own_model)
+    )
     data = written(volume, effort="max", group_slices=2)
     assert inspect(data).model_hash == own_model.hash
     assert np.array_equal(decompress(data), volume)

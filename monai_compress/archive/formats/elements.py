@@ -9,8 +9,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import CorruptStream
 from ...codecs.promise import MAX_SPAN, Integers
+from ...errors import CorruptStream
 
 SWAPPED: Final = "x"
 """Ends the name of 8-bit elements whose bytes stand swapped in pairs (8-bit pixels in big-endian words).

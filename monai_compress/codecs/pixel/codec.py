@@ -127,7 +127,7 @@ class PixelGroupCoder:
 
     def _coder(self, bound: int, padding_value: int | None) -> SliceGroupCoder:
         return SliceGroupCoder(
-            self._model, bound=bound, padding=padding_value, engine=self._backend, threads=self._threads
+            self._model, bound=bound, padding_value=padding_value, backend=self._backend, threads=self._threads
         )
 
     @cached_property
