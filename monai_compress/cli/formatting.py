@@ -116,7 +116,7 @@ def promise(info: StreamInfo) -> str:
     if info.bound == 0:
         return "lossless: every stored value comes back"
     word = "unit" if info.bound == 1 else "units"
-    kept = "" if info.padding is None else ", padding exactly"
+    kept = "" if info.padding_value is None else ", padding exactly"
     return f"no value is off by more than {info.max_error:g} HU ({info.bound} stored {word}){kept}"
 
 

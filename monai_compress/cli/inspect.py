@@ -85,7 +85,7 @@ def _inspect_stream(console: Console, file: Path) -> None:
         ["bits per pixel", f"{info.bits_per_pixel:.3f}"],
         ["promise", formatting.promise(info)],
         ["rescale", rescale if kinds == 1 else f"{kinds} kinds in {formatting.count(len(image), 'slice')}"],
-        ["padding", "none" if info.padding is None else str(info.padding)],
+        ["padding", "none" if info.padding_value is None else str(info.padding_value)],
         ["model", formatting.model(info)],
         ["slice groups", f"{info.groups} of up to {info.slices_per_group} slices"],
         ["from", image.source],

@@ -67,7 +67,6 @@ class StreamOptions:
         pairs = checked_rescale(self.rescale, None)
         stored_bound(float(self.max_error), [slope for slope, _ in pairs])
         model = coder.load_model(Path(self.model)) if isinstance(self.model, str | os.PathLike) else self.model
-        pack_metadata({"model": "" if model is None else model.name, "metadata": self.metadata or {}})
         for name, value in {
             "max_error": float(self.max_error),
             "rescale": pairs,
@@ -79,6 +78,7 @@ class StreamOptions:
         }.items():
             object.__setattr__(self, name, value)
         coder.check_options(self)
+        pack_metadata({"model": "" if model is None else model.name, "metadata": self.metadata})
 
     @property
     def coder(self) -> Codec:

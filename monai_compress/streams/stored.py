@@ -34,7 +34,7 @@ def stored_from_stream(reader: StreamReader) -> StoredImage:
         source=str(metadata.pop("source", "npy")),
         affine=affine,
         positions_mm=None if positions is None else metadata_numbers(positions, (count, 3), "positions_lps_mm"),
-        padding_value=info.padding,
+        padding_value=info.padding_value,
         bits_stored=info.bits_stored,
         layout=metadata,
         # several slice groups at a time

@@ -12,9 +12,9 @@ import pytest
 
 from monai_compress.api import compress, decompress, inspect, verify_stream
 from monai_compress.codecs.pixel import weights
+from monai_compress.codecs.pixel.codec import PixelGroupCoder
 from monai_compress.errors import CorruptStream, InputError, ModelMismatch, ModelNotFound, TruncatedStream
 from monai_compress.streams import StreamReader
-from monai_compress.streams.groups import GroupCoder
 
 
 class Counting(io.BytesIO):
@@ -61,13 +61,13 @@ def test_what_is_given_may_be_changed(volume: np.ndarray) -> None:
 def test_only_the_group_is_read_and_kept(volume: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     data = compress(np.concatenate([volume] * 10), group_slices=7)
     decoded = []
-    decode = GroupCoder.decode
+    decode = PixelGroupCoder.decode
 
-    def counted(self: GroupCoder, *arguments):
-        decoded.append(arguments[2])
+    def counted(self: PixelGroupCoder, *arguments):
+        decoded.append(arguments[1])
         return decode(self, *arguments)
 
-    monkeypatch.setattr(GroupCoder, "decode", counted)
+    monkeypatch.setattr(PixelGroupCoder, "decode", counted)
     file = Counting(data)
     with StreamReader(file) as reader:
         assert decoded == []
@@ -206,6 +206,7 @@ def test_a_model_that_is_not_here(
 
 def test_another_model_than_the_header_names(volume: np.ndarray, own_model, monkeypatch: pytest.MonkeyPatch) -> None:
     other = weights.load_context_model("fast")
+    monkeypatch.setattr("monai_compress.streams.model_choice.smaller", lambda options, first, second, *rest: second)
     monkeypatch.setattr("monai_compress.streams.assembler.bytes_to_embed", lambda codec, model: other.to_bytes())
     data = compress(volume, model=own_model, verify=False)
     with pytest.raises(CorruptStream, match=f"{own_model.hash}.*MODL holds {other.hash}"):
