@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .errors import PromiseBroken, StreamError
+from .progress import ProgressCallback
 from .streams.options import Rescale, Settings, spread
 from .streams.promise import Integers, check_span, checked_dtype
 from .streams.reader import MAX_PIXELS, StreamLike, StreamReader
@@ -20,8 +21,6 @@ from .streams.writer import StreamAssembler, cheaper
 if TYPE_CHECKING:
     from .codecs.pixel.model import ContextModel
     from .streams.info import StreamInfo
-
-Progress: TypeAlias = Callable[[int, int], object]
 
 
 def compress(
@@ -39,7 +38,7 @@ def compress(
     metadata: Mapping[str, Any] | None = None,
     backend: str | None = None,
     threads: int | None = None,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
     group_slices: int | None = None,
 ) -> bytes:
     """Compress an image and prove what it keeps.
@@ -116,7 +115,7 @@ def decompress(
     model: ContextModel | str | os.PathLike[str] | None = None,
     backend: str | None = None,
     threads: int | None = None,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Integers:
     """The image that was compressed, of its dtype and shape; every checksum is checked.
 
@@ -165,7 +164,7 @@ def verify_stream(
     model: ContextModel | str | os.PathLike[str] | None = None,
     backend: str | None = None,
     threads: int | None = None,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> StreamInfo:
     """Decode a whole stream and see that every integer that was promised comes back; a few slice groups at a time.
 
@@ -203,7 +202,7 @@ def _checked_image(image: ArrayLike) -> Integers:
 
 
 def _assembled(
-    volume: Integers, settings: Settings, model: ContextModel, ndim: int, progress: Progress | None
+    volume: Integers, settings: Settings, model: ContextModel, ndim: int, progress: ProgressCallback | None
 ) -> bytes:
     """The stream of a volume with this model."""
     pieces: list[bytes] = []
@@ -236,7 +235,7 @@ def _model(volume: Integers, settings: Settings) -> ContextModel:
     return cheaper(settings, settings.rival, settings.start, group, len(volume) / len(group))
 
 
-def _prove(data: bytes, settings: Settings, progress: Progress | None) -> None:
+def _prove(data: bytes, settings: Settings, progress: ProgressCallback | None) -> None:
     """Decode what will be returned; the encoder has checked that the integers it names keep the promise."""
     try:
         verify_stream(data, max_pixels=2**63, backend=settings.backend, threads=settings.threads, progress=progress)
@@ -244,7 +243,7 @@ def _prove(data: bytes, settings: Settings, progress: Progress | None) -> None:
         raise PromiseBroken(f"the stream was written and does not decode: {error}") from error
 
 
-def _part(progress: Progress | None, number: int, passes: int) -> Progress | None:
+def _part(progress: ProgressCallback | None, number: int, passes: int) -> ProgressCallback | None:
     """Progress of one of several passes over the slices, as part of the whole."""
     if progress is None:
         return None

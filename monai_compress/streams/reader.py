@@ -8,7 +8,7 @@ import io
 import os
 import threading
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from operator import index
@@ -23,6 +23,7 @@ from ..bitstream.metadata import parse_metadata, parse_rescale
 from ..bitstream.sections import BytesSource, FileSource, Source, read_section
 from ..codecs.pixel.weights import find_context_model
 from ..errors import CorruptStream, ModelMismatch, ModelNotFound, StreamError
+from ..progress import ProgressCallback
 from ..sources import open_binary
 from .groups import GroupCoder, TasksInOrder, thread_count
 from .info import CODEC_NAMES, StreamInfo, stream_info
@@ -143,7 +144,7 @@ class StreamReader:
         """Slices one by one; never more than one slice group is held."""
         return (self[number] for number in range(len(self)))
 
-    def read(self, progress: Callable[[int, int], object] | None = None) -> Integers:
+    def read(self, progress: ProgressCallback | None = None) -> Integers:
         """The whole image, its slice groups decoded several at a time.
 
         Args:
@@ -166,7 +167,7 @@ class StreamReader:
             image[first : first + len(group)] = group
         return image.reshape(self.shape)
 
-    def groups(self, progress: Callable[[int, int], object] | None = None) -> Iterator[tuple[int, Integers]]:
+    def groups(self, progress: ProgressCallback | None = None) -> Iterator[tuple[int, Integers]]:
         """Slice groups in their order, several decoded at a time, at most one more than there are threads.
 
         Args:

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from ..bitstream.container import ContainerWriter
 from ..bitstream.metadata import pack_metadata, pack_rescale
 from ..files import atomic_path, output_error
+from ..progress import AdvanceCallback
 from .groups import EncodedGroup, GroupCoder, TasksInOrder
 from .options import Rescale, Settings, promise_of, to_embed
 from .promise import Integers, check_span, checked_dtype
@@ -52,7 +53,7 @@ class StreamAssembler:
         verify: bool,
         workers: int,
         limit: int,
-        progress: Callable[[int], object] | None = None,
+        progress: AdvanceCallback | None = None,
     ) -> None:
         header = settings.header(like.dtype, like.shape, ndim, model)
         threads = max(settings.threads // workers, 1)
