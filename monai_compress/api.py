@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from .codecs.options import ModelLike, Rescale, StreamOptions
 from .codecs.promise import Integers, check_span, checked_dtype, checked_rescale
 from .errors import PromiseBroken, StreamError
+from .progress import ProgressCallback
 from .streams.assembler import StreamAssembler, slices_of_group
 from .streams.groups import thread_count
 from .streams.model_choice import choose_model, fit_model, is_worth_fitting, spread_groups
@@ -21,8 +22,6 @@ from .streams.reader import MAX_PIXELS, StreamLike, StreamReader
 if TYPE_CHECKING:
     from .codecs.base import Model
     from .streams.info import StreamInfo
-
-Progress: TypeAlias = Callable[[int, int], object]
 
 
 def compress(
@@ -41,7 +40,7 @@ def compress(
     backend: str | None = None,
     threads: int | None = None,
     group_slices: int | None = None,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> bytes:
     """Compress an image, and check by decoding that the promise is kept.
 
@@ -116,7 +115,7 @@ def decompress(
     model: ModelLike = None,
     backend: str | None = None,
     threads: int | None = None,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Integers:
     """Decompress an image; every checksum is checked.
 
@@ -165,7 +164,7 @@ def verify_stream(
     model: ModelLike = None,
     backend: str | None = None,
     threads: int | None = None,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> StreamInfo:
     """Decode a whole stream, a few slice groups at a time, and check that it decodes to the promised integers.
 
@@ -206,7 +205,7 @@ def _checked_image(image: ArrayLike) -> Integers:
 
 
 def _assembled(
-    volume: Integers, options: StreamOptions, model: Model | None, ndim: int, progress: Progress | None
+    volume: Integers, options: StreamOptions, model: Model | None, ndim: int, progress: ProgressCallback | None
 ) -> bytes:
     """The stream of a volume with this model."""
     chunks: list[bytes] = []
@@ -236,7 +235,7 @@ def _first_model(volume: Integers, options: StreamOptions) -> Model | None:
     return choose_model(options, group, len(volume) / len(group))
 
 
-def _verify(data: bytes, options: StreamOptions, progress: Progress | None) -> None:
+def _verify(data: bytes, options: StreamOptions, progress: ProgressCallback | None) -> None:
     """Decode the bytes; that the encoded integers keep the promise was checked when they were encoded."""
     try:
         verify_stream(
@@ -250,7 +249,7 @@ def _verify(data: bytes, options: StreamOptions, progress: Progress | None) -> N
         raise PromiseBroken(f"the stream was written and does not decode: {error}") from error
 
 
-def _part(progress: Progress | None, number: int, passes: int) -> Progress | None:
+def _part(progress: ProgressCallback | None, number: int, passes: int) -> ProgressCallback | None:
     """Progress of one of several passes over the slices, as a part of all passes."""
     if progress is None:
         return None

@@ -17,7 +17,7 @@ ROOT = Path(monai_compress.__file__).parent
 TREE = Path(__file__).resolve().parents[1]
 
 FLOORS = {
-    0: ("errors", "files"),
+    0: ("errors", "files", "progress"),
     1: ("bitstream", "sources", "dicom", "images"),
     2: ("networks", "losses", "metrics"),
     3: ("codecs",),

@@ -4,16 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias
-
-Progress: TypeAlias = Callable[[int], object]
+from ..progress import AdvanceCallback
 
 
 class Meter:
     """Progress in bytes of sources; what was told is never taken back."""
 
-    def __init__(self, progress: Progress | None, total: int, passes: int) -> None:
+    def __init__(self, progress: AdvanceCallback | None, total: int, passes: int) -> None:
         self._progress, self._total, self._passes = progress, total, passes
         self._done = self._told = 0
 

@@ -15,10 +15,11 @@ from pathlib import Path
 from ..bitstream.archive_container import ArchiveWriter
 from ..errors import InputError, PromiseBroken, Skipped, StreamError
 from ..files import atomic_path, output_error
+from ..progress import AdvanceCallback
 from .builder import Builder, stacks
 from .file_table import FileEntry, check_room
 from .prepare import ArchiveSettings, Prepared, SourceFile, prepare
-from .progress import Meter, Progress
+from .progress import Meter
 from .reader import SeriesArchive
 from .retry import Again, Learning, Surprises, check_sources, settle
 
@@ -56,7 +57,7 @@ def write_archive(
     generation: int = 1,
     mode: int | None = None,
     replace_existing: bool = True,
-    progress: Progress | None = None,
+    progress: AdvanceCallback | None = None,
 ) -> ArchiveReport:
     """Put files into one archive, decode it again and compare; then it is there, whole.
 

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ..archive import ArchiveSettings, SourceFile, write_archive
 from ..errors import CompressionError
+from ..progress import ProgressCallback
 from .plan import Unit
 
 SAMPLES = 4
@@ -51,7 +52,7 @@ class Estimate:
 def estimate(
     units: Sequence[Unit],
     settings: ArchiveSettings,
-    progress: Callable[[int, int], object] | None = None,
+    progress: ProgressCallback | None = None,
 ) -> list[Estimate]:
     """Pack a few neighbouring files of each kind into a temporary folder, and multiply.
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from ..archive import ArchiveSettings, FileEntry, SourceFile, write_archive
 from ..errors import CompressionError, InputError, OutputError, Skipped
 from ..files import is_disk_full, remove_stale
+from ..progress import AdvanceCallback
 from .folders import above, folder_modes, make_folders
 from .manifest import Line, Naming, line_of, told, write_manifest
 from .plan import Plan, Unit, look
@@ -118,7 +119,7 @@ class PackReport:
 
 
 @dataclass(frozen=True)
-class Progress:
+class PackProgress:
     """How far a run is.
 
     Args:
@@ -147,7 +148,7 @@ def pack(
     shard: Shard | None = None,
     name: Naming = str,
     by_content: bool = False,
-    progress: Callable[[Progress], object] | None = None,
+    progress: Callable[[PackProgress], object] | None = None,
 ) -> PackReport:
     """Write the archives of a plan, the largest first, and the manifest.
 
@@ -221,7 +222,7 @@ def _mode(units: Iterable[Unit]) -> int:
     return reduce(and_, (unit.mode for unit in units), 0o666)
 
 
-def pack_unit(task: PackTask, advance: Callable[[int], object]) -> PackedUnit:
+def pack_unit(task: PackTask, advance: AdvanceCallback) -> PackedUnit:
     """Write one archive, unless it is there; the job of a process."""
     unit = task.unit
     settings = replace(task.settings, inflate=task.settings.inflate and unit.may_inflate)
@@ -349,7 +350,7 @@ class _Archives:
 class _Meter:
     """Adds up what the processes tell."""
 
-    def __init__(self, units: Sequence[Unit], progress: Callable[[Progress], object] | None) -> None:
+    def __init__(self, units: Sequence[Unit], progress: Callable[[PackProgress], object] | None) -> None:
         self._progress = progress
         self._total = sum(unit.size for unit in units)
         self._files_total = sum(len(unit.files) for unit in units)
@@ -372,4 +373,6 @@ class _Meter:
     def _tell(self) -> None:
         if self._progress:
             done = min(self._told, self._total)
-            self._progress(Progress(done, self._total, self._files, self._files_total, self._bytes_in, self._bytes_out))
+            self._progress(
+                PackProgress(done, self._total, self._files, self._files_total, self._bytes_in, self._bytes_out)
+            )

@@ -8,13 +8,14 @@ import hashlib
 import os
 import posixpath
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..archive import SourceFile
 from ..archive.formats.find import Cut, cut
 from ..errors import InputError, Skipped
 from ..files import is_temporary
+from ..progress import AdvanceCallback, ProgressCallback
 from .tree import Found, find
 from .workers import Broken, Workers
 
@@ -81,7 +82,7 @@ def plan(
     inputs: Sequence[str | os.PathLike[str]],
     *,
     workers: Workers | None = None,
-    progress: Callable[[int, int], object] | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Plan:
     """Look at every file under some inputs, and group them.
 
@@ -129,7 +130,7 @@ def series_key(uid: str) -> str:
 
 
 def _cuts(
-    found: list[Found], workers: Workers | None, progress: Callable[[int, int], object] | None
+    found: list[Found], workers: Workers | None, progress: ProgressCallback | None
 ) -> Iterator[tuple[str, Cut | Skipped]]:
     """What is in each file, by its path."""
     chunks = [found[start : start + _CHUNK] for start in range(0, len(found), _CHUNK)]
@@ -146,7 +147,7 @@ def _cuts(
             progress(done, len(found))
 
 
-def _look(chunk: list[Found], tell: Callable[[int], object]) -> list[Cut | Skipped]:
+def _look(chunk: list[Found], tell: AdvanceCallback) -> list[Cut | Skipped]:
     return [look(file.locator) for file in chunk]
 
 

@@ -11,7 +11,7 @@ import tempfile
 import time
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +20,7 @@ from ..archive import FileEntry, SeriesArchive
 from ..archive.restore import is_restored, restore, target_of
 from ..errors import CompressionError, InputError, OutputError, Skipped
 from ..files import is_disk_full, is_temporary, output_error
+from ..progress import AdvanceCallback, ProgressCallback
 from .archives import find_archives, is_stream
 from .resume import split_generation
 from .workers import Broken, Workers, crew
@@ -218,7 +219,7 @@ def unpack(
     overwrite: bool = False,
     threads: int = 1,
     workers: Workers | None = None,
-    progress: Callable[[int, int], object] | None = None,
+    progress: ProgressCallback | None = None,
 ) -> UnpackReport:
     """Restore files, each whole or not at all, and each with the bytes that its archive says.
 
@@ -286,7 +287,7 @@ def _rounds(selection: Selection) -> Iterator[list[Wanted]]:
         yield sorted((one for one in chosen if one.entries), key=lambda one: (-one.size, one.archive))
 
 
-def unpack_archive(task: UnpackTask, advance: Callable[[int], object]) -> UnpackedArchive:
+def unpack_archive(task: UnpackTask, advance: AdvanceCallback) -> UnpackedArchive:
     """Restore files of one archive; the job of a process."""
     archive, entries = task.wanted
     restored = kept = bytes_out = 0

@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..api import verify_stream
 from ..archive import ArchiveInfo, SeriesArchive
 from ..errors import CompressionError
+from ..progress import AdvanceCallback, ProgressCallback
 from ..streams import StreamInfo
 from .archives import is_archive
 from .workers import Broken, Workers, crew
@@ -56,7 +57,7 @@ def verify(
     model: Path | None = None,
     threads: int = 1,
     workers: Workers | None = None,
-    progress: Callable[[int, int], object] | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Iterator[Verdict]:
     """Decode all files, and yield the verdict on each of them, in their order.
 
@@ -88,7 +89,7 @@ def verify(
             following += 1
 
 
-def verify_file(task: VerifyTask, advance: Callable[[int], object]) -> Verdict:
+def verify_file(task: VerifyTask, advance: AdvanceCallback) -> Verdict:
     """Decode one file; the job of a process."""
     meter = _Meter(_size(task.file), advance)
     try:
@@ -128,7 +129,7 @@ def _verify_archive(task: VerifyTask, meter: _Meter) -> Verdict:
 class _Meter:
     """Turns parts of a file's content into parts of its bytes."""
 
-    def __init__(self, size: int, advance: Callable[[int], object]) -> None:
+    def __init__(self, size: int, advance: AdvanceCallback) -> None:
         self._size, self._advance, self._told = size, advance, 0
 
     def tell(self, done: int, total: int) -> None:

@@ -21,7 +21,9 @@ from multiprocessing import connection, context, get_context, parent_process
 from types import FrameType, TracebackType
 from typing import Any, TypeAlias
 
-Job: TypeAlias = "Callable[[Any, Callable[[int], object]], Any]"
+from ..progress import AdvanceCallback
+
+Job: TypeAlias = "Callable[[Any, AdvanceCallback], Any]"
 """A function of a module: takes a task and what is to be called with how much more is done, and returns its result."""
 
 DEBUG = "MONAI_COMPRESS_DEBUG"
@@ -62,9 +64,7 @@ class Workers:
         self._busy: dict[Any, tuple[_Worker, int]] = {}
         self._is_stopping = False
 
-    def run(
-        self, job: Job, tasks: Sequence[Any], advance: Callable[[int], object] | None = None
-    ) -> Iterator[tuple[int, Any]]:
+    def run(self, job: Job, tasks: Sequence[Any], advance: AdvanceCallback | None = None) -> Iterator[tuple[int, Any]]:
         """Do all tasks; yields the number of each and its result, as they come.
 
         A task that takes its process down is tried once more at the end, alone. An error of the job that it does not
@@ -96,7 +96,7 @@ class Workers:
         self._is_stopping = True
 
     def _run(
-        self, job: Job, tasks: Sequence[Any], waiting: deque[int], count: int, tell: Callable[[int], object]
+        self, job: Job, tasks: Sequence[Any], waiting: deque[int], count: int, tell: AdvanceCallback
     ) -> Iterator[tuple[int, Any]]:
         while (waiting and not self._is_stopping) or self._busy:
             while waiting and len(self._busy) < count and not self._is_stopping:
@@ -208,7 +208,7 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _outcome(job: Job, task: Any, tell: Callable[[int], object]) -> Any:
+def _outcome(job: Job, task: Any, tell: AdvanceCallback) -> Any:
     try:
         return job(task, tell)
     except MemoryError:

@@ -20,7 +20,7 @@ from .options import json_option
 if TYPE_CHECKING:
     from ..archive import ArchiveSettings
     from ..batch.manifest import Naming
-    from ..batch.pack import PackReport, Progress
+    from ..batch.pack import PackProgress, PackReport
     from ..batch.plan import Plan
     from ..batch.shard import Shard
     from ..batch.workers import Workers
@@ -173,7 +173,7 @@ def _run(
     started = time.perf_counter()
     with console.progress("packing", in_bytes=True) as update:
 
-        def tell(now: Progress) -> None:
+        def tell(now: PackProgress) -> None:
             speed = now.bytes_done / 1e6 / max(time.perf_counter() - started, 1e-9)
             ratio = f", {now.bytes_in / now.bytes_out:.2f} : 1" if now.bytes_out else ""
             remark = f"{now.files_done:,} of {now.files_total:,} files, {speed:.1f} MB/s{ratio}"

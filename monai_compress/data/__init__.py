@@ -7,7 +7,7 @@ from __future__ import annotations
 from .cache import SliceCache
 from .dataset_manifest import data_hash, items_of, read_manifest, write_manifest
 from .datasets import Datasets, build_datasets
-from .inventory import Inventory, Item, Progress, find_slices, summarise_skipped
+from .inventory import Inventory, Item, StageProgress, find_slices, summarise_skipped
 from .patients import PatientTable
 from .split import SPLITS, split_patients, split_shares, thin_out
 
@@ -17,8 +17,8 @@ __all__ = [
     "Inventory",
     "Item",
     "PatientTable",
-    "Progress",
     "SliceCache",
+    "StageProgress",
     "build_datasets",
     "data_hash",
     "find_slices",

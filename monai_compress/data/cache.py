@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader
 
 from ..errors import DatasetError, InputError, Skipped
 from ..files import output_error
+from ..progress import ProgressCallback
 from ..sources import quiet, split
 from ..transforms import SliceTransforms
 from .inventory import Item
@@ -94,7 +95,7 @@ class Loader:
             raise ValueError("cache='disk' needs cache_dir, a folder for the cached slices")
 
     def load(
-        self, items: Sequence[Item], progress: Callable[[int, int], None] | None = None
+        self, items: Sequence[Item], progress: ProgressCallback | None = None
     ) -> tuple[dict[Item, Any], list[Skipped]]:
         """Return what loaded, with its tensor where the cache is memory, and what did not.
 

@@ -7,13 +7,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from .. import sources
 from ..errors import DatasetError, InputError, Skipped
 from ..files import write_atomic
+from ..progress import ProgressCallback
 from .inventory import Item, locator_of, summarise_skipped
 from .split import SPLITS
 
@@ -22,7 +24,7 @@ _HASHED_BYTES = 2**16
 _KEYS = ("roots", "seed", "fractions", "split_by", "data_hash", "notes", "splits", "skipped")
 
 
-def data_hash(items: Iterable[Item], progress: Callable[[int, int], None] | None = None) -> str:
+def data_hash(items: Iterable[Item], progress: ProgressCallback | None = None) -> str:
     """Return a hash of the data: equal for equal files under equal names, wherever their root is.
 
     SHA-256 over the sorted names of the files, each with its size and a SHA-256 of its first 64 KiB. That holds every
@@ -69,7 +71,7 @@ def make_manifest(
         "skipped_by_reason": summarise_skipped(skipped),
         "splits": {
             name: [
-                {"image": item.name, "patient": item.patient, "series": item.series, "class": item.klass}
+                {"image": item.name, "patient": item.patient, "series": item.series, "class": item.label}
                 for item in items
             ]
             for name, items in splits.items()
@@ -133,10 +135,10 @@ def items_of(manifest: Mapping[str, Any], roots: Sequence[str], where: str) -> d
 
 
 def _counts(items: Sequence[Item]) -> dict[str, Any]:
-    classes = sorted({item.klass for item in items if item.klass})
+    labels = Counter(item.label for item in items if item.label)
     return {
         "slices": len(items),
         "patients": len({item.patient for item in items}),
         "series": len({item.series for item in items}),
-        "classes": {klass: sum(item.klass == klass for item in items) for klass in classes},
+        "classes": dict(sorted(labels.items())),
     }

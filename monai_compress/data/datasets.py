@@ -29,7 +29,7 @@ from ..transforms import (
 )
 from .cache import Loader
 from .dataset_manifest import data_hash, items_of, make_manifest, read_manifest, write_manifest
-from .inventory import Item, Progress, as_roots, find_slices, summarise_skipped
+from .inventory import Item, StageProgress, as_roots, find_slices, summarise_skipped
 from .split import SLICE_SPLIT_NOTE, split_patients, thin_out
 
 Roots = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -131,7 +131,7 @@ def build_datasets(
     max_slices: int | None = None,
     manifest: str | os.PathLike[str] | None = None,
     workers: int = 0,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
 ) -> Datasets:
     """Find the CT slices under ``root``, split them by patient and load them into MONAI data sets.
 
@@ -258,7 +258,7 @@ def _plan_of_folder(
     fractions: Sequence[float],
     seed: int,
     split_by: str,
-    progress: Progress | None,
+    progress: StageProgress | None,
 ) -> _Plan:
     inventory = find_slices(root, patients_csv=patients_csv, progress=progress)
     if not inventory.items:

@@ -19,7 +19,7 @@ from ..images import nifti
 from ..transforms.load import slice_format
 from .patients import PatientTable
 
-Progress = Callable[[str, int, int], None]
+StageProgress = Callable[[str, int, int], None]
 """Called as ``progress(stage, done, total)``; stages are "looking at files", "reading headers" and "loading slices"."""
 
 MAX_CLASSES = 10
@@ -38,14 +38,14 @@ class Item:
         name: its locator from the root that was searched, with forward slashes: the same on every machine.
         patient: a pseudonym, ``"p0001"``.
         series: a pseudonym, ``"p0001-s01"``.
-        klass: the class, where there are classes.
+        label: its class, where there are classes.
     """
 
     image: str
     name: str
     patient: str
     series: str
-    klass: str | None = None
+    label: str | None = None
 
 
 @dataclass(frozen=True)
@@ -78,14 +78,14 @@ class _Slice:
     patient: str
     series: str
     position: int
-    klass: str | None = None
+    label: str | None = None
 
 
 def find_slices(
     root: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,
     patients_csv: str | os.PathLike[str] | None = None,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
 ) -> Inventory:
     """Find every CT slice under a folder, zip archive or file, or several of them.
 
@@ -102,7 +102,7 @@ def find_slices(
         root: where to look.
         patients_csv: a table with the columns path, patient_group and perhaps class, that knows better. Paths count
             from its own folder and may name files or folders; rows of other files do no harm.
-        progress: see `Progress`.
+        progress: see `StageProgress`.
 
     Raises:
         InputError: a root does not exist or may not be read.
@@ -186,7 +186,7 @@ def _names(roots: Sequence[str]) -> dict[str, str]:
 
 
 def _dicom_slices(
-    files: list[str], names: dict[str, str], skipped: list[Skipped], progress: Progress | None
+    files: list[str], names: dict[str, str], skipped: list[Skipped], progress: StageProgress | None
 ) -> tuple[list[_Slice], list[str]]:
     report = (lambda done, total: progress("reading headers", done, total)) if progress else None
     series, left_out = find_series(files, progress=report)
@@ -202,11 +202,11 @@ def _dicom_slices(
             for raw in (scan.patient, scan.uid)
         )
         parts[patient, uid] += 1
-        label = f"{uid}|{parts[patient, uid]}"
+        key = f"{uid}|{parts[patient, uid]}"
         for position, locator in enumerate(scan.slices):
             file, index = sources.split(locator)
             name = names[file] if index is None else f"{names[file]}#{index}"
-            found.append(_Slice(locator, name, patient, label, position))
+            found.append(_Slice(locator, name, patient, key, position))
     remarks = Counter(note for scan in series for note in scan.notes)
     return found, [f"{count} DICOM series: {note}" for note, count in sorted(remarks.items())]
 
@@ -253,14 +253,14 @@ def _picture_slices(
         folder = _parts(names[file])[:-1]
         beside = len(siblings[folder[:-1]]) if folder else 0
         known = table is not None and table.patient(file) is not None
-        owner, klass = names[file], None
+        owner, label = names[file], None
         if beside > MAX_CLASSES:
             owner = "/".join(folder)
             by_folder += not known
         else:
-            klass = folder[-1] if beside > 1 else None
+            label = folder[-1] if beside > 1 else None
             unknown += not known
-        found.append(_Slice(file, names[file], f"file:{owner}", f"file:{owner}", 0, klass))
+        found.append(_Slice(file, names[file], f"file:{owner}", f"file:{owner}", 0, label))
     notes = []
     if by_folder:
         notes.append(f"{by_folder} pictures: each of their many folders is taken as one patient")
@@ -293,9 +293,9 @@ def _without_labels(files: list[str], names: dict[str, str], skipped: list[Skipp
 
 def _by_table(piece: _Slice, table: PatientTable) -> _Slice:
     file, _ = sources.split(piece.image)
-    patient, klass = table.patient(file), table.klass(file)
+    patient, label = table.patient(file), table.label(file)
     return replace(
-        piece, patient=f"table:{patient}" if patient else piece.patient, klass=klass if klass else piece.klass
+        piece, patient=f"table:{patient}" if patient else piece.patient, label=label if label else piece.label
     )
 
 
@@ -313,8 +313,8 @@ def _pseudonymised(slices: Sequence[_Slice]) -> tuple[Item, ...]:
     }
     items = [(series[piece.patient, piece.series], piece.position, piece.name, piece) for piece in slices]
     return tuple(
-        Item(piece.image, piece.name, patients[piece.patient], label, piece.klass)
-        for label, _, _, piece in sorted(items, key=lambda entry: (entry[0], entry[1], entry[2]))
+        Item(piece.image, piece.name, patients[piece.patient], pseudonym, piece.label)
+        for pseudonym, _, _, piece in sorted(items, key=lambda entry: (entry[0], entry[1], entry[2]))
     )
 
 

@@ -59,7 +59,7 @@ class PatientTable:
         """Return the patient of a file's locator; None if the table does not say."""
         return self._find(file, 0)
 
-    def klass(self, file: str) -> str | None:
+    def label(self, file: str) -> str | None:
         """Return the class of a file's locator; None if the table does not say."""
         return self._find(file, 1)
 

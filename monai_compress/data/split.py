@@ -153,7 +153,7 @@ def _assign(groups: dict[str, list[Item]], shares: dict[str, float], seed: int) 
 
 
 def _class_of(members: Sequence[Item]) -> str:
-    count = Counter(item.klass or "" for item in members)
+    count = Counter(item.label or "" for item in members)
     return max(sorted(count), key=count.__getitem__)
 
 

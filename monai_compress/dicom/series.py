@@ -16,6 +16,7 @@ import numpy as np
 from pydicom import Dataset
 
 from ..errors import InputError, NoPixels, Skipped
+from ..progress import ProgressCallback
 from ..sources import quiet, split
 from . import tags
 from .check import check_ct
@@ -65,7 +66,7 @@ class _Slice:
 
 
 def find_series(
-    locators: Iterable[str], progress: Callable[[int, int], None] | None = None
+    locators: Iterable[str], progress: ProgressCallback | None = None
 ) -> tuple[list[Series], list[Skipped]]:
     """Sort CT slices into series, and the slices of each by position; say of every other file why it is left out.
 

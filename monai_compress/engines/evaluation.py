@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
@@ -16,6 +16,7 @@ from ..data import Item
 from ..errors import DatasetError, InputError, Skipped
 from ..metrics import ms_ssim, psnr, slice_errors, ssim, summarize
 from ..models import Model
+from ..progress import ProgressCallback
 from ..transforms import slice_transforms, windowed_slice, with_metadata_of
 
 Array = np.ndarray[Any, Any]
@@ -109,7 +110,7 @@ def evaluate_slice(model: Model, item: Item) -> SliceResult:
     return SliceResult(original, made, row)
 
 
-def evaluate(model: Model, items: Sequence[Item], *, progress: Callable[[int, int], None] | None = None) -> Evaluation:
+def evaluate(model: Model, items: Sequence[Item], *, progress: ProgressCallback | None = None) -> Evaluation:
     """Measure a model on slices, which should be of patients that it was not trained on.
 
     A slice that does not load is left out and told in ``skipped``; the others go on.

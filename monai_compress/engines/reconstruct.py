@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from ..errors import DatasetError, InputError, OutputError, Skipped
 from ..files import atomic_path, output_error, write_atomic
 from ..images.nifti import read_volume, slice_count
 from ..models import Model
+from ..progress import ProgressCallback
 from ..sources import split
 from ..transforms import slice_format
 from . import Reconstruction, reconstruct_slice
@@ -97,7 +98,7 @@ def write_reconstruction(
     name: str,
     *,
     overwrite: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: ProgressCallback | None = None,
 ) -> SeriesResult:
     """Send a series through a model and write what comes back, each file whole or not at all.
 
@@ -184,7 +185,7 @@ def _write_pictures(
     items: Sequence[Item],
     folder: Path,
     name: str,
-    progress: Callable[[int, int], None] | None,
+    progress: ProgressCallback | None,
     written: list[Written],
 ) -> tuple[Skipped, ...]:
     errors: dict[str, InputError] = {}
@@ -211,7 +212,7 @@ def _write_slices(
     folder: Path,
     name: str,
     kind: str,
-    progress: Callable[[int, int], None] | None,
+    progress: ProgressCallback | None,
     written: list[Written],
 ) -> tuple[tuple[Skipped, ...], tuple[str, ...]]:
     hu: NDArray[np.int16] | None = None

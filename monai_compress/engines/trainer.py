@@ -39,7 +39,7 @@ from .run_state import RunState
 _LOGGER = logging.getLogger(__name__)
 _LOGGER.addHandler(logging.NullHandler())
 
-Progress = Callable[[int, int, float], None]
+TrainingProgress = Callable[[int, int, float], None]
 """Called after each step with steps done, steps in all, and the loss."""
 
 DIVERGED = "training diverged: its numbers are no longer finite; use a lower learning rate. The best weights are kept"
@@ -107,7 +107,7 @@ class EpochMeter:
         progress: told after each step.
     """
 
-    def __init__(self, steps: int, progress: Progress | None) -> None:
+    def __init__(self, steps: int, progress: TrainingProgress | None) -> None:
         self.steps = steps
         self.progress = progress
 
@@ -156,7 +156,7 @@ def train(
     config: TrainingConfig | None = None,
     *,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: TrainingProgress | None = None,
 ) -> TrainingResult:
     """Train an autoencoder and keep its best weights.
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -19,6 +19,7 @@ from ..dicom.check import rescale
 from ..dicom.geometry import frame_affine
 from ..dicom.read import padding_range
 from ..errors import DicomError, InputError, NoPixels, Skipped
+from ..progress import ProgressCallback
 from .stored import Affine, Integers, StoredImage
 
 _TOLERANCE = 0.1  # of the step from slice to slice: below it, positions count as even
@@ -28,7 +29,7 @@ def read_series(
     files: Sequence[str],
     where: str,
     chosen: str | int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: ProgressCallback | None = None,
 ) -> StoredImage:
     """The one DICOM series among files, or the chosen one.
 

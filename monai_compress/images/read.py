@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from .. import sources
 from ..errors import InputError
+from ..progress import ProgressCallback
 from .dicom_series import read_series
 from .nifti_stored import read_nifti
 from .stored import DTYPES, StoredImage
@@ -22,7 +22,7 @@ def read_stored(
     path: str | os.PathLike[str],
     *,
     series: str | int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: ProgressCallback | None = None,
 ) -> StoredImage:
     """The image at a path: a DICOM series, a NIfTI volume or a .npy array, with the integers that the files store.
 

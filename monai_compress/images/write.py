@@ -7,7 +7,7 @@ from __future__ import annotations
 import gzip
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..files import atomic_path
+from ..progress import ProgressCallback
 from .nifti_stored import restored_header, restored_voxels
 from .stored import Affine, Integers, StoredImage, affine_in_ras
 
@@ -26,11 +27,9 @@ _SCANNER = 1  # NIfTI's code of coordinates that the scanner gave
 _LARGEST_NIFTI1_AXIS = 32767
 _EXACT_IN_FLOAT32 = 2**24
 
-Progress = Callable[[int, int], None]
-
 
 def write_stored(
-    image: StoredImage, path: str | os.PathLike[str], *, progress: Progress | None = None
+    image: StoredImage, path: str | os.PathLike[str], *, progress: ProgressCallback | None = None
 ) -> tuple[str, ...]:
     """Write an image, whole or not at all.
 
@@ -62,7 +61,7 @@ def write_stored(
     return _write_nifti(image, path, progress)
 
 
-def _write_npy(image: StoredImage, path: str | os.PathLike[str], progress: Progress | None) -> None:
+def _write_npy(image: StoredImage, path: str | os.PathLike[str], progress: ProgressCallback | None) -> None:
     with _output(path) as file:
         head = {"descr": np.lib.format.dtype_to_descr(image.dtype), "fortran_order": False, "shape": image.shape}
         np.lib.format.write_array_header_1_0(file, head)
@@ -70,7 +69,9 @@ def _write_npy(image: StoredImage, path: str | os.PathLike[str], progress: Progr
             file.write(np.ascontiguousarray(plane).data)
 
 
-def _write_nifti(image: StoredImage, path: str | os.PathLike[str], progress: Progress | None) -> tuple[str, ...]:
+def _write_nifti(
+    image: StoredImage, path: str | os.PathLike[str], progress: ProgressCallback | None
+) -> tuple[str, ...]:
     notes = []
     planes: Iterable[NDArray[Any]] = _counted(image, progress)
     rescale, dtype = image.common_rescale, image.dtype
@@ -137,7 +138,7 @@ def _as_hu(image: StoredImage, planes: Iterable[Integers]) -> NDArray[Any]:
     return hu.astype(np.int16 if limits.min <= hu.min() and hu.max() <= limits.max else np.int32)
 
 
-def _counted(image: StoredImage, progress: Progress | None) -> Iterator[Integers]:
+def _counted(image: StoredImage, progress: ProgressCallback | None) -> Iterator[Integers]:
     for done, plane in enumerate(image, start=1):
         yield plane
         if progress is not None:

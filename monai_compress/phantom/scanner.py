@@ -9,13 +9,13 @@ phantom --sections--> line integrals --Poisson noise--> counts --log--> filter -
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..progress import ProgressCallback
 from .fbp import KERNELS, fbp_back_project, fbp_filter
 from .projection import MASKS, WATER_PER_MM, Geometry, project, rasterize
 from .randomness import generator, normal, poisson
@@ -80,7 +80,7 @@ def simulate_scan(
     fov_mm: float | None = None,
     seed: int = 0,
     workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Scan:
     """Scans a phantom; the same arguments give the same HU on every machine to 1 HU, whatever the number of workers.
 

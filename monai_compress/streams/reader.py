@@ -8,7 +8,7 @@ import io
 import os
 import threading
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from operator import index
@@ -25,6 +25,7 @@ from ..codecs.options import ModelLike
 from ..codecs.promise import Integers, Promise
 from ..codecs.registry import codec_with_id
 from ..errors import CorruptStream, ModelNotFound, StreamError
+from ..progress import ProgressCallback
 from ..sources import open_binary
 from .groups import TasksInOrder, decode_group, thread_count
 from .info import StreamInfo, stream_info
@@ -152,7 +153,7 @@ class StreamReader:
         """Yield slices one by one; at most one slice group is in memory."""
         return (self[number] for number in range(len(self)))
 
-    def read(self, progress: Callable[[int, int], object] | None = None) -> Integers:
+    def read(self, progress: ProgressCallback | None = None) -> Integers:
         """Return the whole image, with several slice groups decoded at the same time.
 
         Args:
@@ -175,7 +176,7 @@ class StreamReader:
             image[first : first + len(group)] = group
         return image.reshape(self.shape)
 
-    def groups(self, progress: Callable[[int, int], object] | None = None) -> Iterator[tuple[int, Integers]]:
+    def groups(self, progress: ProgressCallback | None = None) -> Iterator[tuple[int, Integers]]:
         """Yield slice groups in their order; at most one more than there are threads is in memory.
 
         Args:

@@ -326,10 +326,10 @@ def test_one_patient(scans: Path) -> None:
 
 
 def test_classes_of_pictures(tmp_path: Path) -> None:
-    for klass in ("ill", "well"):
-        (tmp_path / klass).mkdir()
+    for label in ("ill", "well"):
+        (tmp_path / label).mkdir()
         for k in range(5):
-            Image.fromarray(np.full((20, 30), 40 * k, np.uint8)).save(tmp_path / klass / f"{k}.png")
+            Image.fromarray(np.full((20, 30), 40 * k, np.uint8)).save(tmp_path / label / f"{k}.png")
     datasets = build(tmp_path)
     assert datasets.manifest["counts"]["val"]["classes"] == {"ill": 1, "well": 1}
     item = datasets.items["val"][0]

@@ -129,18 +129,18 @@ def test_nifti_patients(tmp_path: Path, write_nifti: Write) -> None:
 
 
 def test_picture_folders_are_classes(tmp_path: Path) -> None:
-    for klass in ("COVID", "non-COVID"):
+    for label in ("COVID", "non-COVID"):
         for k in range(2):
-            write_picture(tmp_path / klass / f"{k}.png")
+            write_picture(tmp_path / label / f"{k}.png")
     inventory = find_slices(tmp_path)
-    assert {item.name: item.klass for item in inventory.items}["COVID/0.png"] == "COVID"
+    assert {item.name: item.label for item in inventory.items}["COVID/0.png"] == "COVID"
     assert len({item.patient for item in inventory.items}) == 4
     assert "patients are unknown" in inventory.notes[0]
 
 
 def test_one_picture_folder_is_no_class(tmp_path: Path) -> None:
     write_picture(tmp_path / "slices" / "1.png")
-    assert find_slices(tmp_path).items[0].klass is None
+    assert find_slices(tmp_path).items[0].label is None
 
 
 def test_many_picture_folders_are_patients(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_the_table_knows_better(tmp_path: Path, write_ct: Write, delimiter: str)
     table.write_text("\n".join(delimiter.join(row) for row in rows), encoding="utf-8-sig")
     assert groups(tmp_path / "data", patients_csv=table) == [{"d/1.dcm", "x/0.png", "x/1.png"}, {"x/2.png", "x/3.png"}]
     inventory = find_slices(tmp_path / "data", patients_csv=table)
-    assert {item.name: item.klass for item in inventory.items} == {
+    assert {item.name: item.label for item in inventory.items} == {
         "x/0.png": "ill",
         "x/1.png": "well",
         "x/2.png": "well",
@@ -213,6 +213,6 @@ def test_the_developers_data(shared_data: Path) -> None:
     assert train.skipped == ()
     pictures = find_slices(shared_data / "chest_png", patients_csv=table)
     assert len(pictures.items) == 295
-    assert {item.klass for item in pictures.items} == {"COVID", "non-COVID"}
+    assert {item.label for item in pictures.items} == {"COVID", "non-COVID"}
     assert pictures.notes == ()
     assert len({item.patient for item in pictures.items}) < 295

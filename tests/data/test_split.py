@@ -80,8 +80,8 @@ def test_known_split_stays_as_it_is() -> None:
 def test_each_class_is_shared_out() -> None:
     items = slices_of([2] * 40, ["COVID"] * 10 + ["non-COVID"] * 30)
     split = split_patients(items, (0.8, 0.2))
-    for klass, count in (("COVID", 4), ("non-COVID", 12)):
-        assert sum(item.klass == klass for item in split["val"]) == count
+    for label, count in (("COVID", 4), ("non-COVID", 12)):
+        assert sum(item.label == label for item in split["val"]) == count
 
 
 def test_many_tiny_classes_still_give_the_fractions() -> None:

@@ -31,7 +31,7 @@ HIDDEN: Final = {"fast": (32, 16), "default": (128, 64)}
 _SINGLE: Final = 0.3
 """Share of groups whose slices a new network sees one by one."""
 
-Progress = Callable[[float, float], None]
+FitProgress = Callable[[float, float], None]
 """Called with the share of the training that is done, and the mean bits per pixel of late."""
 
 _MOST_PIXELS: Final = 16384
@@ -98,7 +98,7 @@ def train_network(
     batch: int = 4096,
     seed: int = 0,
     rounded_from: float = 0.5,
-    progress: Progress | None = None,
+    progress: FitProgress | None = None,
 ) -> ContextNetwork:
     """Train for a time: Adam, one cycle of learning rates; the last part with the rounding of integer inference.
 
@@ -110,7 +110,7 @@ def train_network(
         batch: pixels a step.
         seed: of the order of pixels.
         rounded_from: share of the time after which weights and activations are rounded.
-        progress: see `Progress`.
+        progress: see `FitProgress`.
     """
     optimizer = torch.optim.Adam(network.parameters(), lr=rate, betas=(0.9, 0.99))
     generator = torch.Generator().manual_seed(seed)
@@ -144,7 +144,7 @@ def fit_context_model(
     seed: int = 0,
     name: str = "fitted",
     about: Mapping[str, str] | None = None,
-    progress: Progress | None = None,
+    progress: FitProgress | None = None,
 ) -> ContextModel:
     """Fit a network to slice groups.
 
@@ -159,7 +159,7 @@ def fit_context_model(
         seed: of all that is drawn.
         name: what the network is called.
         about: further text for its file.
-        progress: see `Progress`.
+        progress: see `FitProgress`.
 
     Raises:
         TrainingError: no pixel to train on (all groups are flat or tiny), or the loss is no number.
