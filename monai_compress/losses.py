@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 
 class MultiScaleSSIMLoss(nn.Module):
-    """``1 - MS-SSIM`` for images of at least 176 samples along each axis.
+    """``1 - MS-SSIM``, for images of at least 176 samples along each axis.
 
     Source: Wang, Simoncelli & Bovik, "Multiscale structural similarity", Asilomar 2003.
     """
@@ -28,19 +28,19 @@ class MultiScaleSSIMLoss(nn.Module):
 
 
 class LogMSELoss(nn.Module):
-    """Mean over the images of ``log10(MSE)``: minus a tenth of the mean PSNR, in bels.
+    """The mean of ``log10(MSE)`` over the images, equal to the mean PSNR in dB divided by -10.
 
-    A mean of squared errors is ruled by the noisiest images of a batch; here each image counts by what share of its
-    own error it can still lose, as it does in a mean PSNR.
+    A mean of squared errors is dominated by the noisiest images of a batch; here the relative reduction of the error of
+    each image counts, as in a mean PSNR.
     """
 
     def forward(self, pred: Tensor, target: Tensor) -> Tensor:
-        # 1e-8 is a PSNR of 80 dB, where a constant image would otherwise pull without end
+        # 1e-8 is a PSNR of 80 dB and bounds the gradient of constant images
         return torch.log10((pred - target).square().flatten(1).mean(1) + 1e-8).mean()
 
 
 MIN_SPATIAL_SIZE = {"ssim": 11, "ms-ssim": 176}
-"""Rows and columns that a loss needs at least: its window, at its coarsest scale."""
+"""The smallest number of rows and columns by loss, determined by its window at the coarsest scale."""
 
 LOSSES: dict[str, Callable[[int], nn.Module]] = {
     "bce": lambda spatial_dims: nn.BCELoss(),
@@ -55,7 +55,7 @@ _TERM = re.compile(r"^\s*(?:([0-9.eE+-]+)\s*\*)?\s*([a-z0-9-]+)\s*$")
 
 
 def parse_loss(name: str) -> list[tuple[float, str]]:
-    """The weighted terms of a loss's name.
+    """Parse the name of a loss into weighted terms.
 
     Raises:
         ValueError: an unknown loss, or a weight that is not a number.
@@ -68,7 +68,7 @@ def parse_loss(name: str) -> list[tuple[float, str]]:
         match = _TERM.match(part)
         if match is None or match[2] not in LOSSES:
             raise ValueError(
-                f"no loss {part.strip()!r}; write one of {', '.join(LOSSES)}, or a sum like 'l1 + 0.2*ssim'"
+                f"unknown loss {part.strip()!r}; use one of {', '.join(LOSSES)}, or a sum such as 'l1 + 0.2*ssim'"
             )
         terms.append((float(match[1]) if match[1] else 1.0, match[2]))
     return terms
@@ -82,9 +82,9 @@ class ReconstructionLoss(nn.Module):
         spatial_dims: 2 for slices, 3 for volumes.
 
     Shape:
-        pred, target ``(B, C, H, W[, D])``, [0, 1]; ``bce`` wants pred within [0, 1], which a sigmoid output ensures.
+        pred, target ``(B, C, H, W[, D])``, [0, 1]; ``bce`` needs pred within [0, 1], as from a sigmoid output.
 
-    A reconstruction that is not finite gives NaN.
+    The loss is NaN if the reconstruction is not finite.
 
     Raises:
         ValueError: an unknown name.
@@ -102,12 +102,12 @@ class ReconstructionLoss(nn.Module):
         self.terms = nn.ModuleList(LOSSES[term](spatial_dims) for _, term in terms)
 
     def forward(self, pred: Tensor, target: Tensor) -> Tensor:
-        # binary_cross_entropy refuses autocast, and bfloat16 is too coarse for all of them
+        # binary_cross_entropy does not support autocast, and bfloat16 is too inaccurate for all losses
         with torch.autocast(pred.device.type, enabled=False):
             pred, target = pred.float(), target.float()
             if not torch.isfinite(pred).all():
-                return pred.sum() * float("nan")  # torch's BCE would raise; a trainer knows what a NaN means
+                return pred.sum() * float("nan")  # torch's BCE would raise an error; trainers handle NaN
             if any(isinstance(term, nn.BCELoss) for term in self.terms):
-                # an output without a sigmoid may stray a little; torch refuses instead of measuring it
+                # an output without a sigmoid may exceed [0, 1] slightly, for which torch raises an error
                 pred = pred.clamp(0.0, 1.0)
             return torch.stack([w * term(pred, target) for w, term in zip(self.weights, self.terms, strict=True)]).sum()

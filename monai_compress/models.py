@@ -1,14 +1,14 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Save and load trained models: safetensors weights and a JSON configuration, nothing that unpickles.
+"""Save and load trained models: safetensors weights and a JSON configuration, no pickle.
 
 A model is a folder::
 
-    config.json          the architecture and how images are prepared for it
-    model.safetensors    the weights; their metadata repeat the architecture and hold the hash of the weights
+    config.json          the architecture and the preprocessing of images
+    model.safetensors    the weights; their metadata contain the architecture and the hash of the weights
 
-The weights are replaced atomically and carry the architecture they fit, so that a folder whose two files stem from
-different runs is noticed when it is loaded.
+Both files are replaced atomically and contain the architecture, so that files of two different runs in one folder are
+detected when the model is loaded.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
 FORMAT = "monai_compress model 1"
 MAX_SIZE = 8192
-"""Rows or columns that a model may ask slices to be brought to."""
+"""Largest number of rows or columns of the input of a model."""
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How images become the tensors that a model was trained on; the arguments of ``slice_transforms``.
+    """How images are converted to the input of a model; the arguments of ``slice_transforms``.
 
     Args:
         spatial_size: rows and columns of the tensor.
         window: lowest and highest HU, mapped to 0 and 1.
-        fit: ``"pad"`` or ``"crop"``, what happens to slices that are not of that shape.
+        fit: ``"pad"`` or ``"crop"``, for slices of another shape.
     """
 
     spatial_size: tuple[int, int] = (256, 256)
@@ -52,12 +52,12 @@ class Preprocessing:
 
 @dataclass(frozen=True)
 class Model:
-    """A trained network and what it needs to be used.
+    """A trained network with its preprocessing.
 
     Args:
         network: the network, in evaluation mode.
-        preprocessing: how its input is made.
-        training: what is known of its training, free form.
+        preprocessing: how images are converted to its input.
+        training: free-form information about its training.
         weights_hash: SHA-256 of the weights, see ``hash_weights``.
     """
 
@@ -68,7 +68,7 @@ class Model:
 
 
 def hash_weights(state: dict[str, Tensor]) -> str:
-    """SHA-256 over names, types, shapes and values, in the order of names: a model's identity.
+    """Return the SHA-256 of names, types, shapes and values in the order of names, which identifies a model.
 
     >>> hash_weights({"a": torch.zeros(2)}) == hash_weights({"a": torch.zeros(2)})
     True
@@ -87,14 +87,14 @@ def save_model(
     preprocessing: Preprocessing | None = None,
     training: dict[str, Any] | None = None,
 ) -> str:
-    """Write a model into ``folder``; an older one there is replaced only once the new one is whole.
+    """Write a model to ``folder``; an older one is replaced only when the new one is complete.
 
     Returns:
         The hash of the weights.
 
     Raises:
-        OutputError: the folder cannot be written; what it held is untouched.
-        ModelMismatch: the network is not one of this package's architectures.
+        OutputError: the folder cannot be written; its contents are unchanged.
+        ModelMismatch: the network is not one of the architectures of this package.
     """
     folder = Path(folder)
     config = network_config(network)
@@ -113,15 +113,15 @@ def save_model(
 
 
 def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Model:
-    """The model of a folder, in evaluation mode.
+    """Load the model of a folder, in evaluation mode.
 
     Args:
-        folder: a model's folder, a training run's folder that holds one, or a path of one of its two files.
-        device: where the network goes.
+        folder: the folder of a model or of a training run, or the path of one of the two files.
+        device: device of the network.
 
     Raises:
-        ModelNotFound: there is no model.
-        ModelMismatch: the files are damaged, of another version, or do not belong together.
+        ModelNotFound: the folder contains no model.
+        ModelMismatch: the files are damaged, have another version, or do not belong together.
     """
     folder = _find(Path(folder))
     config_path, weights_path = folder / CONFIG_NAME, folder / WEIGHTS_NAME
@@ -130,25 +130,27 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Model:
     except (OSError, ValueError) as error:
         raise ModelMismatch(f"{config_path} cannot be read ({error}); train the model again") from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise ModelMismatch(f"{config_path} is no configuration of this version: expected format {FORMAT!r}")
+        raise ModelMismatch(f"{config_path} is not a configuration of this version: expected format {FORMAT!r}")
     try:
         preprocessing = _preprocessing(document["preprocessing"])
         config = document["network"]
         training = dict(document["training"])
     except (KeyError, TypeError, ValueError) as error:
-        raise ModelMismatch(f"{config_path} lacks something or makes no sense: {error}") from error
+        raise ModelMismatch(f"{config_path} has missing or invalid entries: {error}") from error
     metadata, state = _read_weights(weights_path)
     if metadata.get("network") != json.dumps(config, sort_keys=True):
-        raise ModelMismatch(f"{weights_path} was saved for another architecture than {CONFIG_NAME} beside it names")
+        raise ModelMismatch(
+            f"{weights_path} was saved for another architecture than that of {CONFIG_NAME} in the same folder"
+        )
     if (weights_hash := hash_weights(state)) != metadata.get("weights_hash"):
-        raise ModelMismatch(f"{weights_path} is damaged: its weights do not have the hash that it states")
-    # on "meta" nothing is allocated: how large a network a configuration claims, the weights must show first
+        raise ModelMismatch(f"{weights_path} is damaged: its weights do not match the stored hash")
+    # device "meta" allocates nothing: a configuration may claim a huge network, the weights file shows its true size
     with torch.device("meta"):
         network = build_network(config)
     try:
         network.load_state_dict(state, assign=True)
     except RuntimeError as error:
-        raise ModelMismatch(f"{weights_path} does not fit its architecture: {error}") from error
+        raise ModelMismatch(f"{weights_path} does not match its architecture: {error}") from error
     return Model(network.eval().to(device), preprocessing, training, weights_hash)
 
 
@@ -160,7 +162,7 @@ def _find(path: Path) -> Path:
             return folder
     raise ModelNotFound(
         f"no model in {path}: a model is a folder with {CONFIG_NAME} and {WEIGHTS_NAME}; "
-        "'monai-compress train' makes one"
+        "'monai-compress train' creates one"
     )
 
 
@@ -184,4 +186,4 @@ def _read_weights(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
         with safe_open(path, framework="pt") as file:
             return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
-        raise ModelMismatch(f"{path} is damaged or no safetensors file ({error})") from error
+        raise ModelMismatch(f"{path} is damaged or not a safetensors file ({error})") from error

@@ -49,7 +49,7 @@ def test_every_loss_has_a_gradient_that_lowers_it(name, pair):
     assert float(after) < float(before)
 
 
-def test_autocast_does_not_reach_the_loss(pair):
+def test_losses_ignore_autocast(pair):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert ReconstructionLoss("bce")(pair[0].bfloat16(), pair[1]).dtype == torch.float32
 

@@ -23,7 +23,7 @@ def folder(tmp_path):
     return tmp_path / "model"
 
 
-def test_comes_back_with_the_same_output(tmp_path):
+def test_a_loaded_model_has_the_same_output(tmp_path):
     network = ConvAutoEncoder(2, 1, (4, 6), latent_channels=2, norm="batch").eval()
     weights_hash = save_model(tmp_path, network, Preprocessing((32, 48), (-160, 240), "crop"), {"epochs": 3})
     model = load_model(tmp_path)
@@ -52,14 +52,14 @@ def test_weights_of_another_architecture_are_refused(folder, tmp_path):
         load_model(folder)
 
 
-def test_foreign_weights_are_refused(folder):
+def test_weights_with_other_names_are_refused(folder):
     state = load_file(folder / "model.safetensors")
     save_file(state, folder / "model.safetensors")
     with pytest.raises(ModelMismatch):
         load_model(folder)
 
 
-def test_every_cut_and_a_flipped_bit_are_noticed(folder):
+def test_truncated_and_damaged_files_are_refused(folder):
     path = folder / "model.safetensors"
     whole = path.read_bytes()
     for cut in (0, 4, 8, 100, len(whole) // 2, len(whole) - 1):
@@ -88,7 +88,7 @@ def test_every_cut_and_a_flipped_bit_are_noticed(folder):
         lambda d: d | {"preprocessing": d["preprocessing"] | {"fit": "stretch"}},
     ],
 )
-def test_configurations_that_do_not_fit_are_refused(folder, change):
+def test_invalid_configurations_are_refused(folder, change):
     path = folder / "config.json"
     document = change(json.loads(path.read_text()))
     path.write_text(document if isinstance(document, str) else json.dumps(document))
@@ -96,7 +96,7 @@ def test_configurations_that_do_not_fit_are_refused(folder, change):
         load_model(folder)
 
 
-def test_a_save_that_fails_leaves_the_old_model(folder, monkeypatch):
+def test_a_failed_save_does_not_change_the_old_model(folder, monkeypatch):
     before = load_model(folder).weights_hash
 
     def full(path, data):
@@ -117,5 +117,5 @@ def test_a_network_larger_than_its_weights_is_not_built(folder):
     metadata["network"] = json.dumps(document["network"], sort_keys=True)
     save_file(load_file(folder / "model.safetensors"), folder / "model.safetensors", metadata=metadata)
     (folder / "config.json").write_text(json.dumps(document))
-    with pytest.raises(ModelMismatch, match="does not fit"):
+    with pytest.raises(ModelMismatch, match="does not match"):
         load_model(folder)

@@ -11,14 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 
 BODY_THRESHOLD_HU = -500.0
 MIN_BODY_PART = 0.25
-"""Area relative to the largest part: keeps both legs; removes tables, cables and the arms beside a chest."""
+"""Smallest area of a part relative to the largest: keeps both legs; removes tables, cables and arms beside a chest."""
 
 
 def body_mask(hu: ArrayLike) -> NDArray[np.bool_]:
-    """Return where the patient is, lungs included, table and air left out.
+    """Return the mask of the patient, with the lungs and without table and air.
 
-    Over -500 HU, opened (cuts the table off), only the largest part and parts of at least a quarter of its area kept,
-    closed, filled. The radii follow the size of the image (5 pixels at 512).
+    Steps: threshold at -500 HU, opening (separates the table), selection of the parts with at least a quarter of the
+    area of the largest, closing, filling of holes. The radii scale with the size of the image (5 pixels at 512).
 
     Args:
         hu: (rows, columns) in HU.
@@ -41,9 +41,9 @@ def body_mask(hu: ArrayLike) -> NDArray[np.bool_]:
 
     image = np.asarray(hu)
     if image.ndim != 2:
-        raise ValueError(f"hu has the shape {image.shape}; give one slice (rows, columns)")
+        raise ValueError(f"hu has shape {image.shape}; it must be one slice (rows, columns)")
     radius = max(1, round(min(image.shape) * 5 / 512))
-    # Outside the image counts as body, or a large patient would be eaten from the edge.
+    # pixels outside the image count as body, so that a patient larger than the image is not eroded at its edge
     core = ndimage.binary_erosion(image > BODY_THRESHOLD_HU, disk(radius), border_value=1)
     parts, count = ndimage.label(ndimage.binary_dilation(core, disk(radius)))
     if not count:
@@ -58,12 +58,12 @@ def body_mask(hu: ArrayLike) -> NDArray[np.bool_]:
 
 
 def hu_errors(pred_hu: ArrayLike, target_hu: ArrayLike, mask: ArrayLike | None = None) -> dict[str, float]:
-    """Return ``rmse_hu``, ``mae_hu``, ``max_hu`` and ``bias_hu`` (mean of prediction - target).
+    """Return ``rmse_hu``, ``mae_hu``, ``max_hu`` and ``bias_hu`` (mean of prediction minus target).
 
     Args:
-        pred_hu: array of any shape, any real dtype (computed in float64).
+        pred_hu: array of any shape and any real dtype (computed in float64).
         target_hu: the same shape.
-        mask: where to look, bool of the same shape; by default everywhere. NaN for each error if it is empty.
+        mask: pixels to compare, bool of the same shape; by default all. All errors are NaN if it is empty.
 
     Raises:
         ValueError: shapes differ, or a value is not finite.
@@ -73,14 +73,16 @@ def hu_errors(pred_hu: ArrayLike, target_hu: ArrayLike, mask: ArrayLike | None =
     """
     pred, target = np.asarray(pred_hu, dtype=np.float64), np.asarray(target_hu, dtype=np.float64)
     if pred.shape != target.shape:
-        raise ValueError(f"pred_hu is {pred.shape}, target_hu is {target.shape}; they must be of one shape")
+        raise ValueError(f"pred_hu is {pred.shape}, target_hu is {target.shape}; they must have the same shape")
     difference = pred - target
     if not np.isfinite(difference).all():
-        raise ValueError("pred_hu or target_hu holds NaN or infinite values")
+        raise ValueError("pred_hu or target_hu contains NaN or infinite values")
     if mask is not None:
         inside = np.asarray(mask, dtype=bool)
         if inside.shape != difference.shape:
-            raise ValueError(f"mask is {inside.shape}, the images are {difference.shape}; they must be of one shape")
+            raise ValueError(
+                f"mask is {inside.shape}, the images are {difference.shape}; they must have the same shape"
+            )
         difference = difference[inside]
     if not difference.size:
         return dict.fromkeys(("rmse_hu", "mae_hu", "max_hu", "bias_hu"), math.nan)
@@ -96,15 +98,17 @@ def hu_errors(pred_hu: ArrayLike, target_hu: ArrayLike, mask: ArrayLike | None =
 def slice_errors(
     pred_hu: ArrayLike, target_hu: ArrayLike, *, peak: float = 4095.0, unit: str = "HU"
 ) -> dict[str, float | str]:
-    """Return all columns of a row that are measured on the original grid.
+    """Return all metrics of a slice on the original grid.
 
-    ``psnr_hu_db``, ``rmse_hu``, ``mae_hu``, ``max_hu``, ``bias_hu``, the same four ``_body_hu`` inside the body mask of
-    the target, and ``unit``. For ``unit="gray"`` (pictures) they are in gray levels and those of the body are NaN.
+    These are ``psnr_hu_db``, ``rmse_hu``, ``mae_hu``, ``max_hu``, ``bias_hu``, the last four also inside the body mask
+    of the target as ``rmse_body_hu`` etc., and ``unit``. For ``unit="gray"`` (pictures) errors are in gray levels and
+    those of the body are NaN.
 
     Args:
         pred_hu: (rows, columns).
-        target_hu: (rows, columns), clipped to the window that was compressed, so that padding is not counted as error.
-        peak: of ``psnr_hu_db``: 4095 for the full window, else the width of the window (or the highest gray level).
+        target_hu: (rows, columns), clipped to the window of the network, so that padding is not counted as error.
+        peak: peak value of ``psnr_hu_db``: the width of the window, 4095 for the full window; for pictures the highest
+            gray level.
         unit: "HU" or "gray".
 
     >>> row = slice_errors(np.full((32, 32), 50.0), np.full((32, 32), 40.0))

@@ -29,7 +29,7 @@ def psnr(pred: torch.Tensor, target: torch.Tensor, data_range: float = 1.0) -> t
 
     Raises:
         ValueError: shapes differ, a value is not finite, or ``target`` spans more than ``data_range``.
-        TypeError: integers (differences of unsigned ones wrap silently).
+        TypeError: integer tensors (differences of unsigned integers overflow silently).
 
     >>> import torch
     >>> float(psnr(torch.full((1, 1, 8, 8), 0.1), torch.zeros(1, 1, 8, 8)).round(decimals=3))
@@ -43,8 +43,8 @@ def psnr(pred: torch.Tensor, target: torch.Tensor, data_range: float = 1.0) -> t
 def ssim(pred: torch.Tensor, target: torch.Tensor, data_range: float = 1.0) -> torch.Tensor:
     """Return the structural similarity of each image: 1 for identical ones.
 
-    Equals scikit-image with ``gaussian_weights=True, sigma=1.5, use_sample_covariance=False``.
-    Arguments and errors as in `psnr`. NaN for images smaller than 11 pixels on a side, where the window does not fit.
+    The values equal those of scikit-image with ``gaussian_weights=True, sigma=1.5, use_sample_covariance=False``.
+    Arguments and errors as in `psnr`. NaN for images of fewer than 11 pixels along an axis: the window does not fit.
 
     Source: Wang et al. 2004, "Image quality assessment: from error visibility to structural similarity".
 
@@ -61,7 +61,7 @@ def ssim(pred: torch.Tensor, target: torch.Tensor, data_range: float = 1.0) -> t
 def ms_ssim(pred: torch.Tensor, target: torch.Tensor, data_range: float = 1.0) -> torch.Tensor:
     """Return the multi-scale structural similarity (five scales) of each image: 1 for identical ones.
 
-    Arguments and errors as in `psnr`. NaN for images smaller than 176 pixels on a side: they hold no five scales.
+    Arguments and errors as in `psnr`. NaN for images of fewer than 176 pixels along an axis: five scales do not fit.
 
     Source: Wang, Simoncelli and Bovik 2003, "Multiscale structural similarity for image quality assessment".
 
@@ -86,15 +86,15 @@ def _per_image(
 
     pred, target = (_checked(name, value) for name, value in (("pred", pred), ("target", target)))
     if pred.shape != target.shape:
-        raise ValueError(f"pred is {tuple(pred.shape)}, target is {tuple(target.shape)}; they must be of one shape")
+        raise ValueError(f"pred is {tuple(pred.shape)}, target is {tuple(target.shape)}; they must have the same shape")
     if not data_range > 0:
         raise ValueError(f"data_range must be positive, not {data_range}")
     if not pred.shape[0]:
         return pred.new_empty(0)
-    # A range that is too small silently gives another number; float32 needs the tolerance.
+    # a wrong range would give a wrong value without an error; the tolerance is for float32 rounding
     span = float(target.max() - target.min())
     if span > data_range * (1 + 1e-5):
-        raise ValueError(f"target spans {span:g}, more than data_range={data_range:g}; give the range of the images")
+        raise ValueError(f"target spans {span:g}, more than data_range={data_range:g}; pass the range of the images")
     if min(pred.shape[2:]) < min_size:
         return pred.new_full((pred.shape[0],), math.nan)
     with torch.no_grad(), _full_precision(pred.device.type):
@@ -103,22 +103,22 @@ def _per_image(
 
 
 def _checked(name: str, value: torch.Tensor) -> torch.Tensor:
-    """Return ``value`` as a plain float32 tensor, without graph or metadata."""
+    """Check ``value`` and return it as a plain float32 tensor, without gradient and metadata."""
     import torch
 
     if not torch.is_floating_point(value):
-        raise TypeError(f"{name} is {value.dtype}; give floating point images")
+        raise TypeError(f"{name} is {value.dtype}; it must be floating point")
     if value.ndim not in (4, 5):
-        raise ValueError(f"{name} has the shape {tuple(value.shape)}; give (B, C, H, W) or (B, C, H, W, D)")
+        raise ValueError(f"{name} has shape {tuple(value.shape)}; it must be (B, C, H, W) or (B, C, H, W, D)")
     plain = value.detach().as_subclass(torch.Tensor).float()
     if not bool(torch.isfinite(plain).all()):
-        raise ValueError(f"{name} holds NaN or infinite values")
+        raise ValueError(f"{name} contains NaN or infinite values")
     return plain
 
 
 @contextmanager
 def _full_precision(device: str) -> Iterator[None]:
-    """Keep a caller's autocast and TF32 out: both change SSIM in the third digit."""
+    """Disable autocast and TF32, which both change the third digit of SSIM."""
     import torch
 
     cudnn = torch.backends.cudnn

@@ -12,7 +12,7 @@ import numpy as np
 
 Row = Mapping[str, Any]
 
-# Metric -> +1 where a high value is good, -1 where a low one is; 0: what counts is the distance from zero.
+# +1: high values are good; -1: low values are good; 0: values close to zero are good
 DIRECTION = {
     "psnr_db": 1,
     "ssim": 1,
@@ -31,23 +31,24 @@ METRICS = tuple(DIRECTION)
 
 
 def summarize(rows: Iterable[Row], *, extremes: int = 5) -> dict[str, Any]:
-    """Return the summary of an evaluation by slice and by patient; it goes through ``json`` as it is.
+    """Summarize an evaluation by slice and by patient; the result can be written as JSON.
 
-    How odd values count: NaN (not measurable, e.g. MS-SSIM of a small image) is left out and counted as ``missing``; an
-    infinite PSNR (identical images) is left out of mean, std, min, max and median and counted as ``identical``. A
-    statistic without any finite value is None. Means by patient count each patient once, however many slices there are.
-    ``std`` is that of a sample (None for a single value). Errors in HU and in gray levels are never mixed: with both in
-    the rows, the ``_hu`` metrics are those of the HU rows (``unit`` says which, ``left_out`` how many others).
+    Special values: NaN (not measurable, e.g. MS-SSIM of a small image) is excluded and counted as ``missing``; an
+    infinite PSNR (identical images) is excluded from mean, std, min, max and median and counted as ``identical``. A
+    statistic without finite values is None. In means over patients each patient has the same weight. ``std`` is the
+    sample standard deviation (None for a single value). Errors in HU and in gray levels are never mixed: if the rows
+    contain both, the ``_hu`` metrics are those of the HU rows; ``unit`` is their unit, ``left_out`` the number of other
+    rows.
 
     Args:
         rows: one mapping per slice with "image", "patient", optionally "series" and "unit", and any of `METRICS`.
-        extremes: how many slices to list as worst and as best.
+        extremes: number of slices to list as worst and as best.
 
     Returns:
         ``{"unit", "counts": {"slices", "patients", "series", "left_out"}, "slices": {metric: statistics},
         "patients": {metric: statistics}, "by_patient": [{"patient", "slices", metric: mean, ...}, ...],
         "worst": {metric: [{"image", "patient", "index", "value"}, ...]}, "best": the same}`` with statistics
-        ``{"mean", "std", "min", "max", "median", "count", "missing", "identical"}``. ``index`` is the row's place.
+        ``{"mean", "std", "min", "max", "median", "count", "missing", "identical"}``. ``index`` counts rows.
         In ``worst`` and ``best`` an infinite value is the string "inf".
 
     >>> summary = summarize([{"image": "a", "patient": "p1", "psnr_db": 30.0}, {"image": "b", "patient": "p1",
@@ -91,13 +92,13 @@ def summarize(rows: Iterable[Row], *, extremes: int = 5) -> dict[str, Any]:
 
 
 def choose_examples(rows: Sequence[Row], *, count: int = 1, metric: str = "psnr_db") -> list[tuple[str, int]]:
-    """Return which slices to show: ``(label, index into rows)``, the worst first, then the median, then the best.
+    """Choose slices to show: ``(label, index into rows)``, the worst first, then the median, then the best.
 
-    No slice is taken twice; identical slices (infinite PSNR) count as best, unmeasurable ones are passed over.
+    No slice is chosen twice; identical slices (infinite PSNR) rank as best, slices without a value are not chosen.
 
     Args:
         rows: as for `summarize`.
-        count: how many of each kind.
+        count: number of slices per label.
         metric: one of `METRICS`.
 
     >>> choose_examples([{"image": str(k), "patient": "p", "psnr_db": value} for k, value in enumerate((31, 25, 40))])
@@ -105,20 +106,20 @@ def choose_examples(rows: Sequence[Row], *, count: int = 1, metric: str = "psnr_
     """
     order = [entry["index"] for entry in _ranked([dict(row) for row in rows], metric, DIRECTION[metric], None)]
     middle = max(0, (len(order) - count) // 2)
-    wanted = [("worst", order[:count]), ("median", order[middle : middle + count]), ("best", order[::-1][:count])]
-    taken: set[int] = set()
+    candidates = [("worst", order[:count]), ("median", order[middle : middle + count]), ("best", order[::-1][:count])]
+    used: set[int] = set()
     chosen = []
-    for label, indices in sorted(wanted, key=lambda item: item[0] == "median"):  # the extremes choose first
+    for label, indices in sorted(candidates, key=lambda item: item[0] == "median"):  # the extremes are chosen first
         for index in indices:
-            if index not in taken:
-                taken.add(index)
+            if index not in used:
+                used.add(index)
                 chosen.append((label, index))
     places = {"worst": 0, "median": 1, "best": 2}
     return sorted(chosen, key=lambda item: places[item[0]])
 
 
 def _value(row: Row, metric: str, unit: str | None) -> float:
-    """Return the row's value, NaN where it has none or has it in another unit."""
+    """Return the value of a row; NaN if it has none or has another unit."""
     if unit and "_hu" in metric and str(row.get("unit", "HU")) != unit:
         return math.nan
     value = row.get(metric)
@@ -126,7 +127,7 @@ def _value(row: Row, metric: str, unit: str | None) -> float:
 
 
 def _ranked(table: list[dict[str, Any]], metric: str, direction: int, unit: str | None) -> list[dict[str, Any]]:
-    """Return the measurable slices, the worst first; ties in the order of the rows."""
+    """Return the slices that have a value, the worst first; equal values in the order of the rows."""
     values = [(index, _value(row, metric, unit)) for index, row in enumerate(table)]
     key = (lambda item: direction * item[1]) if direction else (lambda item: -abs(item[1]))
     return [
@@ -136,7 +137,7 @@ def _ranked(table: list[dict[str, Any]], metric: str, direction: int, unit: str 
 
 
 def _mean(values: Sequence[float]) -> float:
-    """Return the mean of the finite values; ``inf`` if only infinite ones are left, NaN if none is."""
+    """Return the mean of the finite values; ``inf`` if there are only infinite ones, NaN without values."""
     finite = [value for value in values if math.isfinite(value)]
     if finite:
         return math.fsum(finite) / len(finite)

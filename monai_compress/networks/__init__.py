@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Networks: an image of [0, 1] to latents and back.
+"""Networks: autoencoders for images in [0, 1].
 
-Where to go next: ``base.py`` holds what every autoencoder here promises, ``autoencoder.py`` the convolutional one
-(and the preset ``classic``), ``block_transform.py`` the one that starts from a block cosine transform (preset
-``compact``), ``presets.py`` builds them by name.
+Where to go next: ``base.py`` defines the interface of all autoencoders, ``autoencoder.py`` the convolutional one
+(preset ``classic``), ``block_transform.py`` the one that is initialized with a block cosine transform (preset
+``compact``); ``presets.py`` builds them by name.
 """
 
 from __future__ import annotations

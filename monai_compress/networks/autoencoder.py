@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The convolutional autoencoder: convolutions and max-pooling down, convolutions and upsampling back."""
+"""The convolutional autoencoder: convolutions with max-pooling, then convolutions with upsampling."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ class ConvAutoEncoder(AutoEncoder):
     Args:
         spatial_dims: 2 for slices, 3 for volumes.
         in_channels: channels of the image, 1 for CT.
-        channels: width of each level; every level halves the size.
-        latent_channels: channels of the latents, made by a 1x1 convolution without activation; ``None`` takes the
-            last level as it is, rectified and pooled.
+        channels: number of channels of each level; each level halves the spatial size.
+        latent_channels: channels of the latents, the output of a 1x1 convolution without activation; ``None``: the
+            latents are the output of the last level, after activation and pooling.
         kernel_size: an odd number.
-        act: an activation by its MONAI name.
-        norm: ``None`` or ``"batch"``. Instance, group and layer norms divide out the level of each image, and with it
+        act: name of an activation in MONAI.
+        norm: ``None`` or ``"batch"``. Instance, group and layer norms remove the mean of each image, and with it
             absolute Hounsfield units, so they are refused.
 
     Raises:
-        ValueError: an even kernel, no level, or a norm that loses the level.
+        ValueError: an even kernel size, no level, or a norm that removes the mean of an image.
 
     Source:
         Hinton & Salakhutdinov, "Reducing the dimensionality of data with neural networks", Science 313, 2006;
@@ -60,11 +60,11 @@ class ConvAutoEncoder(AutoEncoder):
         norm: str | None = None,
     ) -> None:
         if not channels:
-            raise ValueError("channels needs one width for each level, got none")
+            raise ValueError("channels must contain one number for each level, got none")
         if kernel_size % 2 == 0:
             raise ValueError(f"kernel_size must be odd, got {kernel_size}")
         if norm not in NORMS:
-            raise ValueError(f"norm must be one of {NORMS}, got {norm!r}: other norms divide out absolute HU")
+            raise ValueError(f"norm must be one of {NORMS}, got {norm!r}: other norms remove absolute HU")
         super().__init__(spatial_dims, in_channels, latent_channels or channels[-1], 2 ** len(channels))
         self.config = {
             "spatial_dims": spatial_dims,
@@ -76,10 +76,10 @@ class ConvAutoEncoder(AutoEncoder):
             "norm": norm,
         }
         conv, pool = Conv[Conv.CONV, spatial_dims], Pool[Pool.MAX, spatial_dims]
-        same = kernel_size // 2
+        padding = kernel_size // 2
 
         def level(inside: int, outside: int) -> list[nn.Module]:
-            layers: list[nn.Module] = [conv(inside, outside, kernel_size, padding=same)]
+            layers: list[nn.Module] = [conv(inside, outside, kernel_size, padding=padding)]
             if norm:
                 layers.append(get_norm_layer(norm, spatial_dims, outside))
             return [*layers, get_act_layer(act)]
@@ -94,7 +94,7 @@ class ConvAutoEncoder(AutoEncoder):
         widths = tuple(reversed(channels))
         for inside, outside in zip((self.latent_channels, *widths[:-1]), widths, strict=True):
             up += [*level(inside, outside), nn.Upsample(scale_factor=2, mode="nearest")]
-        up.append(conv(channels[0], in_channels, kernel_size, padding=same))
+        up.append(conv(channels[0], in_channels, kernel_size, padding=padding))
 
         self.encoder, self.decoder = nn.Sequential(*down), nn.Sequential(*up)
 

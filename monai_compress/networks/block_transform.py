@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""An autoencoder that starts as a block cosine transform and learns what the transform lacks."""
+"""An autoencoder that is initialized with a block cosine transform and improved by learned branches."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .base import AutoEncoder, full_precision
 
 
 def cosine_basis(block: int, spatial_dims: int) -> Tensor:
-    """Orthonormal DCT-II basis images of a block, lowest frequency first.
+    """Return the orthonormal DCT-II basis images of a block, lowest frequency first.
 
     Args:
-        block: samples along each axis.
+        block: number of samples along each axis.
         spatial_dims: 2 or 3.
 
     Returns:
@@ -45,13 +45,13 @@ def cosine_basis(block: int, spatial_dims: int) -> Tensor:
 
 
 class ResidualBlock(nn.Module):
-    """``x + conv(act(conv(x)))``: two 3x3 convolutions that start near the identity."""
+    """``x + conv(act(conv(x)))``: two 3x3 convolutions, initialized close to the identity."""
 
     def __init__(self, spatial_dims: int, channels: int, act: str) -> None:
         super().__init__()
         conv = Conv[Conv.CONV, spatial_dims]
         last = conv(channels, channels, 3, padding=1)
-        # a small last layer: many blocks in a row start as the identity, so that no norm is needed
+        # small weights in the last layer: a sequence of blocks starts close to the identity, so no norm is needed
         nn.init.normal_(last.weight, std=1e-3)
         nn.init.zeros_(last.bias)
         self.body = nn.Sequential(conv(channels, channels, 3, padding=1), get_act_layer(act), last)
@@ -61,7 +61,7 @@ class ResidualBlock(nn.Module):
 
 
 def _branch(spatial_dims: int, inside: int, width: int, outside: int, depth: int, act: str) -> nn.Sequential:
-    """A stack of residual blocks whose last layer starts at zero: at first it adds nothing to the transform."""
+    """Build a branch of residual blocks whose last layer is zero: initially it adds nothing to the transform."""
     conv = Conv[Conv.CONV, spatial_dims]
     last = conv(width, outside, 1)
     nn.init.zeros_(last.weight)
@@ -71,7 +71,7 @@ def _branch(spatial_dims: int, inside: int, width: int, outside: int, depth: int
 
 
 class BlockTransformAutoEncoder(AutoEncoder):
-    """A cosine transform that keeps few coefficients, with learned branches on both sides.
+    """A block cosine transform with few coefficients, plus learned branches in encoder and decoder.
 
     ::
 
@@ -80,27 +80,27 @@ class BlockTransformAutoEncoder(AutoEncoder):
             c_hat = [z, zeros]  +  branch_d(z)                          (B, 64, H/8, W/8)
         x_hat = inverse cosine transform of c_hat
 
-    Both branches end in a layer that starts at zero, so the untrained network already is a good linear codec, and
-    training spends itself on what the transform lacks: coefficients predicted from their neighborhood, and latents
-    that carry what the decoder cannot predict. All convolutions run at 1/block of the resolution, where memory
-    traffic is small.
+    The last layer of both branches is initialized with zeros, so the untrained network is a truncated cosine transform.
+    Training then adds what this transform cannot do: the decoder predicts coefficients from their neighborhood, and
+    the latents represent what it cannot predict. All convolutions run at 1/block of the resolution, with little memory
+    traffic.
 
     Args:
         spatial_dims: 2 for slices, 3 for volumes.
-        in_channels: 1; more channels are refused.
-        latent_channels: coefficients kept for each block; ``block ** spatial_dims / latent_channels`` is the number of
-            input values for one latent value.
-        block: samples along each side of a block.
-        width: channels of the branches.
-        depth: residual blocks of each branch.
-        act: an activation by its MONAI name.
+        in_channels: must be 1.
+        latent_channels: number of coefficients per block; there are ``block ** spatial_dims / latent_channels`` input
+            values per latent value.
+        block: number of samples along each side of a block.
+        width: number of channels of the branches.
+        depth: number of residual blocks of each branch.
+        act: name of an activation in MONAI.
 
     Raises:
-        ValueError: more than one channel, or more latents than coefficients.
+        ValueError: more than one channel, or more latent channels than coefficients.
 
     Source:
-        residual branches from a zero start: Zhang, Dauphin & Ma, "Fixup initialization", ICLR 2019; one low
-        resolution throughout: Jia et al., "Towards practical real-time neural video compression", CVPR 2025.
+        zero-initialized residual branches: Zhang, Dauphin & Ma, "Fixup initialization", ICLR 2019; one low
+        resolution in all layers: Jia et al., "Towards practical real-time neural video compression", CVPR 2025.
     """
 
     def __init__(
@@ -116,9 +116,11 @@ class BlockTransformAutoEncoder(AutoEncoder):
     ) -> None:
         coefficients = block**spatial_dims
         if in_channels != 1:
-            raise ValueError(f"BlockTransformAutoEncoder takes one channel, got in_channels={in_channels}")
+            raise ValueError(f"BlockTransformAutoEncoder needs in_channels=1, got {in_channels}")
         if latent_channels > coefficients:
-            raise ValueError(f"a block has {coefficients} coefficients, got latent_channels={latent_channels}")
+            raise ValueError(
+                f"latent_channels must not exceed the {coefficients} coefficients of a block, got {latent_channels}"
+            )
         super().__init__(spatial_dims, in_channels, latent_channels, block)
         self.config = {
             "spatial_dims": spatial_dims,
@@ -140,7 +142,7 @@ class BlockTransformAutoEncoder(AutoEncoder):
         self.decoder_branch = _branch(spatial_dims, latent_channels, width, coefficients, depth, act)
 
     def analysis(self, x: Tensor) -> Tensor:
-        # the transform stays in float32 under autocast: bfloat16 would round a level of 40 HU to steps of 8
+        # no autocast: bfloat16 would round values near 40 HU to steps of 8 HU
         with torch.autocast(x.device.type, enabled=False):
             coefficients = self.to_blocks(full_precision(x))
         return coefficients[:, : self.latent_channels] + self.encoder_branch(coefficients)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Networks by name: presets for people, and the written constants that configurations store."""
+"""Networks by name: presets for users, and the architecture names that configurations store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .autoencoder import ConvAutoEncoder
 from .base import AutoEncoder
 from .block_transform import BlockTransformAutoEncoder
 
-# Written into config.json for ever; a file names an architecture from this table and never a class path.
+# These names are stored in config.json and never change; a file contains a name of this table, never a class path.
 ARCHITECTURES: dict[str, type[AutoEncoder]] = {
     "conv-autoencoder": ConvAutoEncoder,
     "block-transform-autoencoder": BlockTransformAutoEncoder,
@@ -21,30 +21,32 @@ PRESETS: dict[str, dict[str, Any]] = {
     "classic": {"architecture": "conv-autoencoder", "channels": [32, 64, 128]},
     "compact": {"architecture": "block-transform-autoencoder", "latent_channels": 8},
 }
-"""``classic``: the hobbyist's chest-CT autoencoder; on 256x256 its latents are 32x32x128, twice as many values as the
-image has. ``compact``: 32x32x8 latents, 8,192 values, one for every eight of the image."""
+"""``classic``: a common autoencoder for chest CT; for 256x256 images its latents are 32x32x128, twice as many values as
+the image. ``compact``: the latents are 32x32x8, one value for eight of the image."""
 
 
 def build_network(config: dict[str, Any] | str) -> AutoEncoder:
-    """A network with fresh weights, from a preset's name or a stored configuration.
+    """Build an untrained network from the name of a preset or a stored configuration.
 
     Args:
-        config: a key of ``PRESETS``, or a dictionary with ``architecture`` and the arguments of its class.
+        config: a key of ``PRESETS``, or a mapping with ``architecture`` and the arguments of its class.
 
     Raises:
-        ModelMismatch: an unknown name, or arguments that the architecture refuses.
+        ModelMismatch: an unknown name, or invalid arguments.
 
     >>> build_network("classic").latent_shape((256, 256))
     (128, 32, 32)
     """
     if isinstance(config, str):
         if config not in PRESETS:
-            raise ModelMismatch(f"no preset {config!r}; there are {', '.join(PRESETS)}")
+            raise ModelMismatch(f"unknown preset {config!r}; the presets are {', '.join(PRESETS)}")
         config = PRESETS[config]
     arguments = dict(config)
     architecture = arguments.pop("architecture", None)
     if architecture not in ARCHITECTURES:
-        raise ModelMismatch(f"unknown architecture {architecture!r}; this version knows {', '.join(ARCHITECTURES)}")
+        raise ModelMismatch(
+            f"unknown architecture {architecture!r}; the architectures of this version are {', '.join(ARCHITECTURES)}"
+        )
     try:
         return ARCHITECTURES[architecture](**arguments)
     except (TypeError, ValueError) as error:
@@ -52,14 +54,12 @@ def build_network(config: dict[str, Any] | str) -> AutoEncoder:
 
 
 def network_config(network: AutoEncoder) -> dict[str, Any]:
-    """The configuration that builds the same architecture again, JSON-able.
+    """Return the configuration from which `build_network` builds the same architecture; it can be stored as JSON.
 
     Raises:
-        ModelMismatch: the network's class is none of this package's.
+        ModelMismatch: the class of the network is not one of ``ARCHITECTURES``.
     """
-    for name, kind in ARCHITECTURES.items():
-        if type(network) is kind:
+    for name, architecture in ARCHITECTURES.items():
+        if type(network) is architecture:
             return {"architecture": name, **network.config}
-    raise ModelMismatch(
-        f"{type(network).__name__} is not one of {', '.join(ARCHITECTURES)}, so it cannot be saved by name"
-    )
+    raise ModelMismatch(f"{type(network).__name__} is not one of {', '.join(ARCHITECTURES)}, so it cannot be saved")

@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""A simulated CT scanner: patients with known truth, for the demo, tests and benchmarks.
+"""A simulated CT scanner: patients with known ground truth, for the demo, tests and benchmarks.
 
-No person's scan is in this package or went into it; everything that this room makes says that it is simulated.
+The package contains no scan of a person and was not derived from one; every file it writes states that it is simulated.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Filtered back-projection of many slices at once.
+"""Filtered back-projection (FBP) of many slices at once.
 
-The sums are those of ``skimage.transform.iradon(interpolation="linear")``, and a test compares the two. It is not used
-itself because it takes one slice at a time: about 0.2 s for 256x256. All slices share one geometry, so here each view's
-index of pixels is made once and gathers a row of 8 slices: about 0.02 s a slice.
+The result equals that of ``skimage.transform.iradon(interpolation="linear")``, as a test confirms. ``iradon`` processes
+one slice at a time, in about 0.2 s for 256x256. All slices share one geometry, so here the detector position of each
+pixel is computed once per view and used for 8 slices: about 0.02 s per slice.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from .projection import Geometry
 from .shapes import Float
 
 FINE = 8
-"""Nodes of the linear interpolation between two bins; the nearest one is taken."""
+"""Interpolation nodes between two bins; the nearest node is used."""
 
 
 def soft(frequency: Float) -> Float:
-    """Window of a smooth body kernel: Hann, zero from the Nyquist frequency of the image on.
+    """Return the window of a smooth body kernel: a Hann window, zero from the Nyquist frequency of the image.
 
     Args:
         frequency: cycles per pixel of the image.
@@ -35,7 +35,7 @@ def soft(frequency: Float) -> Float:
 
 
 def sharp(frequency: Float) -> Float:
-    """Window of an edge-enhancing lung kernel: lifted by up to a fifth, zero from 0.6 cycles per pixel on.
+    """Return the window of an edge-enhancing lung kernel: gain of up to 1.2, zero from 0.6 cycles per pixel.
 
     >>> sharp(np.array([0.0, 0.25, 0.5, 0.6])).round(2) + 0.0
     array([1.  , 1.19, 0.25, 0.  ])
@@ -51,9 +51,19 @@ KERNELS: dict[str, Callable[[Float], Float]] = {"soft": soft, "sharp": sharp}
 def fbp_filter(
     sinogram: NDArray[np.float32], pitch_mm: float, pixel_mm: float, window: Callable[[Float], Float]
 ) -> NDArray[np.float32]:
-    """The projections (..., bins) convolved with the ramp times ``window(cycles per pixel)``, in 1/mm.
+    """Filter projections with the ramp filter times ``window``.
 
-    The ramp is the transform of the band-limited kernel, sampled: it keeps the mean, which ``|f|`` itself does not.
+    The ramp is the discrete Fourier transform of the sampled band-limited kernel, which preserves the mean; ``|f|``
+    does not.
+
+    Args:
+        sinogram: (..., bins) line integrals, no unit.
+        pitch_mm: distance of the detector elements.
+        pixel_mm: pixel size of the image.
+        window: gain as a function of the frequency in cycles per pixel.
+
+    Returns:
+        float32 of the same shape, in 1/mm.
 
     Source: Kak & Slaney (1988), eq. 3-61 (chapter 3.3.3).
     """
@@ -73,9 +83,18 @@ def fbp_filter(
 def fbp_back_project(
     filtered: NDArray[np.float32], geometry: Geometry, x_mm: Float, y_mm: Float
 ) -> NDArray[np.float32]:
-    """Attenuation (slices, points) in 1/mm at the points (x, y), from filtered projections (slices, views, bins).
+    """Compute the attenuation at points (x, y) from filtered projections.
 
-    Points beyond the detector get what its last element saw.
+    Points outside the detector get the value of its last element.
+
+    Args:
+        filtered: (slices, views, bins), in 1/mm.
+        geometry: of the projections.
+        x_mm: (points,) coordinates.
+        y_mm: (points,) coordinates.
+
+    Returns:
+        float32 (slices, points), in 1/mm.
     """
     slices, views, bins = filtered.shape
     middle = (bins - 1) / 2 * FINE + 0.5
@@ -83,7 +102,7 @@ def fbp_back_project(
     x = (np.ravel(x_mm) - geometry.center_mm[0]) * scale
     y = (np.ravel(y_mm) - geometry.center_mm[1]) * scale
     total = np.zeros((len(x), slices), np.float32)
-    picked = np.empty_like(total)
+    gathered = np.empty_like(total)
     table = np.empty(((bins - 1) * FINE + 1, slices), np.float32)
     last = len(table) - 1
     for view, angle in enumerate(geometry.angles_rad):
@@ -94,6 +113,6 @@ def fbp_back_project(
         table[-1] = line[-1]
         place = x * np.cos(angle) - y * np.sin(angle) + middle
         np.clip(place, 0, last, out=place)
-        np.take(table, place.astype(np.intp), axis=0, out=picked, mode="clip")
-        total += picked
+        np.take(table, place.astype(np.intp), axis=0, out=gathered, mode="clip")
+        total += gathered
     return (total * np.float32(np.pi / views)).T

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""A simulated head: every measure is drawn per patient, none comes from a person's scan."""
+"""A simulated head: all measures are random per patient; none was taken from the scan of a person."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ SIDES = (-1, 1)
 
 
 def head_phantom(seed: int, *, nodules: int = 0, calcifications: int = 0, metal: bool = False) -> Phantom:
-    """A head that is the same for the same arguments on every machine, and another one for another seed.
+    """Return a simulated head; each seed gives another one, the same on every machine.
 
     Args:
         seed: patient number, 0 or more.
-        nodules: small masses and bleedings in the brain (45 to 75 HU).
-        calcifications: calcified spots in pineal gland, choroid plexus and basal ganglia.
-        metal: an aneurysm clip.
+        nodules: number of small masses and hemorrhages in the brain (45 to 75 HU).
+        calcifications: number of calcifications in pineal gland, choroid plexus and basal ganglia.
+        metal: add an aneurysm clip.
 
     >>> phantom = head_phantom(1)
     >>> phantom.name, len(phantom.section(80.0)) > 30
@@ -49,7 +49,7 @@ def head_phantom(seed: int, *, nodules: int = 0, calcifications: int = 0, metal:
 
 
 def _rest(half: Float) -> tuple[Ellipsoids | Column, ...]:
-    """A hollow carbon cradle with a pad."""
+    """Return the head rest: a hollow carbon cradle with a pad."""
     y = half[1] - 100
     painter = Painter(np.array([-100.0, 1000.0]))
     shapes = ((-350.0, 0, 118, 112), (-930.0, 0, 116.5, 110.5), (AIR, -5, 113, 106), (AIR, -105, 150, 114))
@@ -59,12 +59,12 @@ def _rest(half: Float) -> tuple[Ellipsoids | Column, ...]:
 
 
 def _skull(painter: Painter, rng: np.random.Generator, center: Float, half: Float) -> Float:
-    """Scalp and skull; returns the semi-axes of the brain."""
+    """Paint scalp and skull; return the semi-axes of the brain."""
     scalp = rng.uniform(4.5, 7.5)
     outer, diploe, inner = rng.uniform(1.6, 2.2), rng.uniform(1.5, 3.0), rng.uniform(1.5, 2.0)
     table = rng.uniform(1050, 1350)
 
-    # a dome above, nearly straight below
+    # dome-shaped above, nearly straight below
     t = (painter.z_mm - center[2]) / half[2]
     wide = np.where(t > 0, np.sqrt(np.clip(1 - t * t, 0, 1)), 1 - 0.09 * t * t)
     for hu, inset in ((25.0, 0.0), (-70.0, 1.8), (52.0, scalp)):
@@ -88,7 +88,7 @@ def _brain(painter: Painter, rng: np.random.Generator, center: Float, brain: Flo
         at = center + np.array([side * 0.42 * brain[0], 0.0, 4.0])
         painter.ellipsoid(at, brain * [0.44, 0.86, 0.8], WHITE)
     painter.ellipsoid(center + np.array([0, -4, 2]), brain * [0.5, 0.55, 0.3], WHITE)
-    # gray folds reach into the white matter, sulci into the folds
+    # gray matter folds into the white matter, sulci into the gray matter
     for hu, width, deep, count in ((GRAY, 4.2, 0.15, 110), (CSF + 8, 0.8, 0.09, 150)):
         folds = Painter(painter.z_mm)
         for _ in range(count):
@@ -103,7 +103,7 @@ def _brain(painter: Painter, rng: np.random.Generator, center: Float, brain: Flo
             axes = [deep * 75 * rng.uniform(0.7, 1.3), width * rng.uniform(0.7, 1.3), rng.uniform(9, 20)]
             place = center + brain * towards - normal * (axes[0] + 1.5)
             folds.ellipsoid(place, axes, hu, turn=frame)
-        painter.batch(folds.only())
+        painter.batch(folds.all_ellipsoids())
     # falx and the cleft between the hemispheres
     painter.ellipsoid(center + np.array([0, 0, 12]), [1.6, brain[1] * 0.97, brain[2] * 0.85], CSF + 6)
     painter.ellipsoid(center + np.array([0, 0, 14]), [0.8, brain[1] * 0.98, brain[2] * 0.85], 62.0)
@@ -127,7 +127,7 @@ def _brain(painter: Painter, rng: np.random.Generator, center: Float, brain: Flo
 
 
 def _base(painter: Painter, rng: np.random.Generator, half: Float) -> None:
-    """Hind-brain with its bony floor and the petrous bones with their cells."""
+    """Paint the hindbrain, the skull base and the petrous bones with their air cells."""
     painter.ellipsoid([0, 44, 14], [50, 36, 28.5], CSF + 6)
     painter.ellipsoid([0, 46, 14], [47, 33, 28], GRAY - 1)
     for side in SIDES:
@@ -148,7 +148,7 @@ def _base(painter: Painter, rng: np.random.Generator, half: Float) -> None:
             cells.ellipsoid(
                 np.array([side * 56, 27, 2]) + at * [10, 15, 16], rng.uniform(1.2, 3.2, 3), rng.uniform(-950, -500)
             )
-        painter.batch(cells.only())
+        painter.batch(cells.all_ellipsoids())
         painter.ellipsoid([side * 62, 10, 2], [14, 3.2, 3.2], AIR)  # ear canal
         painter.ellipsoid([side * 36, 13, 6], [3, 3, 3], 40.0)  # inner ear
         # ear
@@ -159,7 +159,7 @@ def _base(painter: Painter, rng: np.random.Generator, half: Float) -> None:
 
 
 def _face(painter: Painter, rng: np.random.Generator, half: Float) -> None:
-    """Orbits, nose and sinuses in the lower front."""
+    """Paint orbits, nose and sinuses."""
     front = -half[1]
     painter.ellipsoid([0, front + 3, -2], [12, 15, 26], 30.0)  # nose
     painter.ellipsoid([0, front + 3, -4], [7, 12, 22], AIR + 5)
@@ -203,7 +203,7 @@ def _face(painter: Painter, rng: np.random.Generator, half: Float) -> None:
             for side in SIDES:
                 at = [side * 6.0, front + 19 + 8.3 * row + rng.uniform(-0.8, 0.8), 4 + 7.4 * level]
                 cells.ellipsoid(at, rng.uniform(0.6, 1.05, 3) * [5.0, 3.9, 3.7], AIR + rng.uniform(10, 60))
-    painter.batch(cells.only())
+    painter.batch(cells.all_ellipsoids())
 
 
 def _findings(

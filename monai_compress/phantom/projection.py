@@ -1,10 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Exact line integrals of painted ellipses, and the same picture rasterized.
+"""Exact line integrals of painted ellipses, and their rasterization on a pixel grid.
 
-Painting is not additive, projections are. So a section is first expanded into a sum of *terms*: a coefficient times
-the indicator of an intersection of ellipses (inclusion and exclusion). Ellipses are convex, so a ray meets each term on
-one interval, and its length is exact. Most shapes lie wholly inside their surroundings and need one term only.
+Painting replaces values, projection adds them. A section is therefore first expanded into a sum of *terms*: a
+coefficient times the indicator function of an intersection of ellipses (inclusion-exclusion). Ellipses are convex, so a
+ray intersects each term in one interval, whose length is exact. Most shapes lie entirely inside one other shape and
+need one term only.
 """
 
 from __future__ import annotations
@@ -31,10 +32,10 @@ class Geometry:
     """Parallel rays: ``x cos(angle) - y sin(angle) = s``, the convention of ``skimage.transform.iradon``.
 
     Args:
-        views: number of angles, even over half a turn.
-        bins: detector elements.
-        pitch_mm: their distance.
-        center_mm: x and y of the center of rotation, which is seen at bin ``(bins - 1) / 2``.
+        views: number of angles, evenly spaced over 180 degrees.
+        bins: number of detector elements.
+        pitch_mm: distance of the detector elements.
+        center_mm: x and y of the center of rotation, which projects to bin ``(bins - 1) / 2``.
     """
 
     views: int
@@ -44,7 +45,7 @@ class Geometry:
 
     @property
     def angles_rad(self) -> Float:
-        """(views,) angles."""
+        """The angles, (views,) in radians."""
         return np.arange(self.views) * (np.pi / self.views)
 
 
@@ -52,18 +53,21 @@ Term = tuple[int, ...]
 
 
 def expand(section: Ellipses) -> dict[Term, float]:
-    """The painted section as a sum over intersections of ellipses: members -> HU above air.
+    """Expand a painted section into a sum over intersections of ellipses.
+
+    Returns:
+        HU above air by the indices of the intersecting ellipses.
 
     >>> from monai_compress.phantom.shapes import shape_matrix
-    >>> disc = shape_matrix([10, 2], [10, 2])
-    >>> section = Ellipses(np.zeros((2, 2)), disc, np.array([0.0, -1000.0]), np.ones(2, np.int8))
-    >>> expand(section)  # a hole in a disc of water
+    >>> disk = shape_matrix([10, 2], [10, 2])
+    >>> section = Ellipses(np.zeros((2, 2)), disk, np.array([0.0, -1000.0]), np.ones(2, np.int8))
+    >>> expand(section)  # a hole in a disk of water
     {(0,): 1000.0, (1,): -1000.0}
     """
     inside, covered, touching = _relations(section)
     terms: dict[Term, float] = {}
     by_first: list[list[Term]] = [[] for _ in range(len(section))]
-    # in sixteenths of a HU all sums are exact, so that what cancels leaves no term behind
+    # values are rounded to 1/16 HU, so that all sums are exact and terms that cancel are exactly zero
     for k, hu in enumerate((np.rint(section.hu * 16) / 16 + 1000.0).tolist()):
         own: float = hu
         added: dict[Term, float] = {}
@@ -73,7 +77,7 @@ def expand(section: Ellipses) -> dict[Term, float]:
                 coefficient = terms[key]
                 if coefficient == 0.0 or not earlier.issuperset(key):
                     continue
-                if not covered[k].isdisjoint(key):  # the term lies under k: painted over
+                if not covered[k].isdisjoint(key):  # ellipse k covers the term completely
                     terms[key] = 0.0
                     continue
                 rest = tuple(m for m in key if m not in inside[k])
@@ -91,9 +95,9 @@ def expand(section: Ellipses) -> dict[Term, float]:
 
 
 def _relations(section: Ellipses) -> tuple[list[set[int]], list[set[int]], list[set[int]]]:
-    """For each ellipse: those that contain it, those that it contains, and the earlier ones that it touches.
+    """Return for each ellipse those that contain it, those that it contains, and the earlier ones that it overlaps.
 
-    Judged by 24 points of each rim, so slivers thinner than about 1 % of an ellipse may be missed.
+    The test uses 24 points of each outline, so overlaps thinner than about 1 % of an ellipse may be missed.
     """
     n = len(section)
     xx, yy, xy = section.shape[:, 0, 0], section.shape[:, 1, 1], section.shape[:, 0, 1]
@@ -102,7 +106,7 @@ def _relations(section: Ellipses) -> tuple[list[set[int]], list[set[int]], list[
     near = (np.abs(section.center[:, None] - section.center[None]) <= reach[:, None] + reach[None]).all(-1)
     near &= ~np.eye(n, dtype=bool)
     i, j = np.nonzero(near)
-    # Cholesky factor of the 2x2 shape maps the unit circle to the rim
+    # Cholesky factor of the 2x2 shape maps the unit circle to the outline
     l11 = np.sqrt(xx)
     l21 = xy / l11
     l22 = np.sqrt(np.maximum(yy - l21 * l21, 0))
@@ -116,18 +120,23 @@ def _relations(section: Ellipses) -> tuple[list[set[int]], list[set[int]], list[
     inside: list[set[int]] = [set() for _ in range(n)]
     covered: list[set[int]] = [set() for _ in range(n)]
     for a, b in zip(i[contained].tolist(), j[contained].tolist(), strict=True):
-        if b not in covered[a]:  # of two equal ones the later one contains the other, and not the reverse
+        if b not in covered[a]:  # of two equal ellipses, only the later one counts as containing the other
             inside[a].add(b)
             covered[b].add(a)
     return inside, covered, [set(np.flatnonzero(row[:k]).tolist()) for k, row in enumerate(touch)]
 
 
 def project(section: Ellipses, geometry: Geometry, *, aperture: bool = True) -> Float:
-    """The line integrals of the attenuation, (views, bins) float64 without unit.
+    """Compute the line integrals of the attenuation of a section.
 
     Args:
-        aperture: let each detector element see a strip as wide as the pitch instead of a line: the profile of every
-            ellipse keeps its area and is widened to the second moment that it has after averaging over the strip.
+        section: ellipses in paint order.
+        geometry: angles and detector.
+        aperture: average over the width of a detector element instead of a line: the profile of each ellipse keeps its
+            area and is widened to the second moment of the averaged profile.
+
+    Returns:
+        float64 (views, bins), no unit.
 
     Source: Kak & Slaney, Principles of Computerized Tomographic Imaging (1988), eq. 3-3 ff.: the projection of an
     ellipse is ``2 a b sqrt(w^2 - s^2) / w^2`` with ``w^2 = n^T S n``.
@@ -185,7 +194,11 @@ def project(section: Ellipses, geometry: Geometry, *, aperture: bool = True) -> 
 def _windows(
     low: Float, high: Float, geometry: Geometry
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]:
-    """Groups terms by the width of their shadows; yields rows (r,), first bins (r, views) and s in mm (r, views, W)."""
+    """Group terms by the width of their projections.
+
+    Yields:
+        rows (r,), first bins (r, views) and detector positions s in mm (r, views, W).
+    """
     to_bin = 1.0 / geometry.pitch_mm
     middle = (geometry.bins - 1) / 2
     first = np.ceil(low * to_bin + middle).astype(np.int64)
@@ -207,7 +220,7 @@ def _windows(
 
 
 def _accumulate(sums: Float, first: NDArray[np.int64], values: NDArray[np.float32], geometry: Geometry) -> None:
-    """Adds (rows, views, W) values at their bins."""
+    """Add ``values`` (rows, views, W) to ``sums`` at their bins."""
     base = first + np.arange(geometry.views) * geometry.bins
     index = base[..., None] + np.arange(values.shape[-1])
     np.add.at(sums, index.ravel(), values.ravel().astype(np.float64))
@@ -216,10 +229,16 @@ def _accumulate(sums: Float, first: NDArray[np.int64], values: NDArray[np.float3
 def rasterize(
     section: Ellipses, x_mm: Float, y_mm: Float, ground: NDArray[np.float32] | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """The section on a grid: HU (rows, columns) with smooth rims, and the masks (5, rows, columns) of ``MASKS``.
+    """Paint a section on a pixel grid, with antialiased outlines.
 
     Args:
-        ground: (rows, columns) HU to paint on; air by default.
+        section: ellipses in paint order.
+        x_mm: (columns,) coordinates, evenly spaced.
+        y_mm: (rows,) coordinates.
+        ground: (rows, columns) in HU, the image to paint on; air by default.
+
+    Returns:
+        HU float32 (rows, columns), and the masks bool (5, rows, columns) in the order of ``MASKS``.
     """
     step = abs(float(x_mm[1] - x_mm[0]))
     hu = np.full((len(y_mm), len(x_mm)), -1000.0, np.float32) if ground is None else ground.copy()
@@ -235,11 +254,11 @@ def rasterize(
         det = xx * yy - xy * xy
         gx, gy = (yy * dx - xy * dy) / det, (xx * dy - xy * dx) / det
         q = np.sqrt(dx * gx + dy * gy)
-        # distance to the rim to first order: (q - 1) / |grad q|
+        # first-order distance to the outline: (q - 1) / |grad q|
         distance = (q - 1) * q / np.maximum(np.sqrt(gx * gx + gy * gy), 1e-9)
         cover = np.clip(0.5 - distance / step, 0, 1).astype(np.float32)
         area = np.pi * np.sqrt(det) / step**2
-        if area < 1:  # smaller than a pixel: the rim formula would count it as a whole one
+        if area < 1:  # smaller than a pixel: the distance formula would give it the area of a whole pixel
             cover *= np.float32(area / max(float(cover.sum()), area))
         hu[box] += cover * (np.float32(section.hu[k]) - hu[box])
         finding = label in (Label.NODULE, Label.CALCIFICATION, Label.METAL)

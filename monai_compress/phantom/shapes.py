@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""What a simulated patient is made of: ellipsoids and elliptic columns, painted one over the other.
+"""The shapes of a simulated patient: ellipsoids and elliptic columns, painted over one another.
 
 Coordinates are DICOM patient coordinates in mm: x to the patient's left, y to the back, z to the head. Every ellipse
-is held as a center and a shape matrix ``S``: the points ``c + M q`` with ``|q| <= 1`` and ``S = M M^T``. In that form
-the plane section of an ellipsoid and the shadow of an ellipse are one line each.
+is stored as a center and a shape matrix ``S``: the points ``c + M q`` with ``|q| <= 1`` and ``S = M M^T``. In this form
+the plane section of an ellipsoid and the projection of an ellipse are simple formulas.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ Float = NDArray[np.floating]
 
 
 class Label(IntEnum):
-    """What a shape is, for the truth masks."""
+    """The kind of a shape, for the masks of the ground truth."""
 
     OUTSIDE = 0
-    """Table, pad, head rest: no part of the patient."""
+    """Table, pad and head rest: not part of the patient."""
     TISSUE = 1
     LUNG = 2
     VESSEL = 3
-    """Painted into the lung and still counted as lung."""
+    """Lies in the lung and belongs to the lung mask."""
     NODULE = 4
     CALCIFICATION = 5
     METAL = 6
@@ -35,7 +35,7 @@ class Label(IntEnum):
 
 @dataclass(frozen=True)
 class Ellipses:
-    """One axial section, in paint order: a later ellipse replaces what lies under it.
+    """The ellipses of one axial section in paint order: a later ellipse covers earlier ones.
 
     Args:
         center: (n, 2) x and y in mm.
@@ -54,7 +54,7 @@ class Ellipses:
 
     @classmethod
     def join(cls, parts: Sequence[Ellipses]) -> Ellipses:
-        """All ellipses of ``parts``, in order."""
+        """Concatenate the ellipses of ``parts``, in order."""
         if not parts:
             return cls(np.zeros((0, 2)), np.zeros((0, 2, 2)), np.zeros(0), np.zeros(0, np.int8))
         return cls(
@@ -66,7 +66,9 @@ class Ellipses:
 
 
 def shape_matrix(a: ArrayLike, b: ArrayLike, angle_rad: ArrayLike = 0.0) -> Float:
-    """Shape matrices (..., 2, 2) of ellipses with semi-axes ``a`` and ``b``, turned from x towards y by ``angle_rad``.
+    """Return shape matrices (..., 2, 2) of ellipses with semi-axes ``a`` and ``b``, rotated by ``angle_rad``.
+
+    The angle is measured from x towards y.
 
     >>> shape_matrix(3, 2)
     array([[9., 0.],
@@ -85,8 +87,8 @@ class Ellipsoids:
     Args:
         center: (n, 3) in mm.
         shape: (n, 3, 3) symmetric shape matrices in mm^2.
-        hu: (n,).
-        label: (n,).
+        hu: (n,) Hounsfield units inside.
+        label: (n,) values of ``Label``.
     """
 
     center: Float
@@ -95,10 +97,10 @@ class Ellipsoids:
     label: NDArray[np.int8]
 
     def section(self, z_mm: float) -> Ellipses:
-        """The ellipses in which the plane ``z`` cuts them.
+        """Return the ellipses in which the plane at ``z_mm`` intersects the ellipsoids.
 
-        The section of ``(p - c)^T S^-1 (p - c) <= 1`` has the Schur complement of ``S_zz`` as its shape, shrunk by
-        ``1 - dz^2 / S_zz``, and its center runs along ``S_xz / S_zz``: the formula of a conditional Gaussian.
+        The shape of the section of ``(p - c)^T S^-1 (p - c) <= 1`` is the Schur complement of ``S_zz`` times
+        ``1 - dz^2 / S_zz``, and its center moves along ``S_xz / S_zz``, as for a conditional Gaussian.
         """
         dz = z_mm - self.center[:, 2]
         hit = np.flatnonzero(dz * dz < self.shape[:, 2, 2] * (1 - 1e-6))
@@ -112,10 +114,10 @@ class Ellipsoids:
 
 @dataclass(frozen=True)
 class Column:
-    """An ellipse that moves, turns and changes size and HU along z; straight lines between the knots.
+    """An ellipse whose position, angle, size and HU change along z, linearly interpolated between knots.
 
     Args:
-        z_mm: (m,) rising, evenly spaced.
+        z_mm: (m,) knots, increasing and evenly spaced.
         table: (m, 6) x, y, a, b in mm, angle in rad, HU. The column is absent where a or b is not positive.
         label: value of ``Label``.
     """
@@ -125,7 +127,7 @@ class Column:
     label: int
 
     def section(self, z_mm: float) -> Ellipses:
-        """The ellipse at ``z``, or none."""
+        """Return the ellipse at ``z_mm``, or none."""
         step = self.z_mm[1] - self.z_mm[0]
         place = (z_mm - self.z_mm[0]) / step
         if not 0 <= place <= len(self.z_mm) - 1:
@@ -145,14 +147,14 @@ class Phantom:
 
     Args:
         name: ``"chest"`` or ``"head"``.
-        seed: what it was drawn from.
-        parts: ellipsoids and columns in paint order; outside them is air.
-        support: table or head rest: the same at every height, under the patient and nowhere in it.
-        z_range_mm: the part that a scan covers, foot to head.
-        fov_mm: diameter of the field of view that a technologist would choose.
-        extent_mm: diameter of the circle around that center that holds everything, table included.
-        center_mm: x and y of its center.
-        contrast: whether the vessels hold contrast medium.
+        seed: patient number, the seed of all measures.
+        parts: ellipsoids and columns in paint order; everything else is air.
+        support: table or head rest, the same at every height; it lies below the patient and never overlaps.
+        z_range_mm: default range of a scan, foot to head.
+        fov_mm: default diameter of the field of view.
+        extent_mm: diameter of the circle around ``center_mm`` that contains everything, including the table.
+        center_mm: x and y of the center of the field of view.
+        contrast: whether the vessels contain contrast medium.
     """
 
     name: str
@@ -166,16 +168,16 @@ class Phantom:
     contrast: bool = False
 
     def section(self, z_mm: float) -> Ellipses:
-        """All ellipses of the patient at height ``z``, in paint order."""
+        """Return all ellipses of the patient at height ``z_mm``, in paint order."""
         return Ellipses.join([part.section(z_mm) for part in self.parts])
 
     def support_section(self) -> Ellipses:
-        """All ellipses of what the patient lies on, in paint order."""
+        """Return all ellipses of the patient support, in paint order."""
         return Ellipses.join([part.section(0.0) for part in self.support])
 
 
 class Painter:
-    """Collects shapes in paint order.
+    """A list of shapes in paint order.
 
     Args:
         z_mm: (m,) knots of the columns, evenly spaced.
@@ -194,7 +196,7 @@ class Painter:
         label: Label = Label.TISSUE,
         turn: Float | None = None,
     ) -> None:
-        """Paints one ellipsoid with semi-axes ``axes`` (3,) mm along the columns of ``turn`` (3, 3)."""
+        """Add an ellipsoid with semi-axes ``axes`` (3,) in mm along the columns of the rotation ``turn`` (3, 3)."""
         frame = np.eye(3) if turn is None else turn
         scaled = frame * np.asarray(axes, float)
         self._open.append((np.asarray(center, float), scaled @ scaled.T, hu, label))
@@ -209,20 +211,26 @@ class Painter:
         flat: float = 1.0,
         overlap: float = 0.66,
     ) -> None:
-        """Paints a tube through ``points`` (n, 3) as one long ellipsoid between each two neighbors.
+        """Add a tube through ``points`` (n, 3) as one elongated ellipsoid between each two neighbors.
 
         Args:
-            radius: (n - 1,) or one number, mm; measured along z when the tube runs level.
-            flat: the level width across the tube over ``radius``.
-            overlap: half-length of an ellipsoid over the distance of its two points; more than 0.5 makes a closed tube.
+            points: (n, 3) in mm.
+            radius: (n - 1,) or one number, in mm; vertical if the tube is horizontal.
+            hu: Hounsfield units inside.
+            label: kind of the shape.
+            flat: ratio of the horizontal width across the tube to ``radius``.
+            overlap: ratio of the half-length of an ellipsoid to the distance of its points; the tube has no gaps above
+                0.5.
         """
         points = np.asarray(points, float)
         steps = np.diff(points, axis=0)
         radii = np.broadcast_to(np.asarray(radius, float), len(steps))
-        for start, way, r in zip(points[:-1], steps, radii, strict=True):
-            length = float(np.sqrt(way @ way))
+        for start, step, r in zip(points[:-1], steps, radii, strict=True):
+            length = float(np.sqrt(step @ step))
             if length > 0:
-                self.ellipsoid(start + way / 2, [overlap * length + 0.3 * r, r * flat, r], hu, label, frame_along(way))
+                self.ellipsoid(
+                    start + step / 2, [overlap * length + 0.3 * r, r * flat, r], hu, label, frame_along(step)
+                )
 
     def column(
         self,
@@ -235,23 +243,23 @@ class Painter:
         angle: ArrayLike = 0.0,
         label: Label = Label.TISSUE,
     ) -> None:
-        """Paints a column; each argument is a number or one for each knot (m,)."""
+        """Add a column; each argument is one number, or one for each knot (m,)."""
         self._close()
         values = [np.broadcast_to(np.asarray(p, float), self.z_mm.shape) for p in (x, y, a, b, angle, hu)]
         self._parts.append(Column(self.z_mm, np.stack(values, -1).astype(float), int(label)))
 
     def batch(self, shapes: Ellipsoids) -> None:
-        """Paints many ellipsoids at once."""
+        """Add many ellipsoids at once."""
         self._close()
         self._parts.append(shapes)
 
     def parts(self) -> tuple[Ellipsoids | Column, ...]:
-        """Everything painted so far."""
+        """Return all shapes added so far."""
         self._close()
         return tuple(self._parts)
 
-    def only(self) -> Ellipsoids:
-        """The ellipsoids painted so far, where no column was; they go into another painter with ``batch``."""
+    def all_ellipsoids(self) -> Ellipsoids:
+        """Return the ellipsoids added so far, without columns, e.g. to add them to another painter with ``batch``."""
         self._close()
         return ellipsoids(
             item
@@ -267,13 +275,13 @@ class Painter:
 
 
 def ellipsoids(items: Iterable[tuple[Float, Float, float, int]]) -> Ellipsoids:
-    """Stacks (center, shape matrix, HU, label) tuples."""
+    """Stack tuples of (center, shape matrix, HU, label)."""
     center, shape, hu, label = zip(*items, strict=True)
     return Ellipsoids(np.stack(center), np.stack(shape), np.asarray(hu, float), np.asarray(label, np.int8))
 
 
 def frame_along(direction: Float) -> Float:
-    """Orthonormal frames (..., 3, 3): first column along ``direction`` (..., 3), second level, third completing it.
+    """Return orthonormal frames (..., 3, 3): first column along ``direction`` (..., 3), second column horizontal.
 
     >>> frame_along(np.array([2.0, 0.0, 0.0])).round(3) + 0.0
     array([[1., 0., 0.],
@@ -291,6 +299,6 @@ def frame_along(direction: Float) -> Float:
 
 
 def level_turn(angle_rad: float) -> Float:
-    """A frame (3, 3) turned about z, from x towards y."""
+    """Return a rotation matrix (3, 3) about z, from x towards y."""
     c, s = np.cos(angle_rad), np.sin(angle_rad)
     return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])

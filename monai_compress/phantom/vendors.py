@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""How the makers of scanners store Hounsfield units; habits seen in public data, no product's specification."""
+"""How scanner vendors store Hounsfield units: conventions observed in public data, not specifications of products."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Habits:
-    """One way to store HU: ``HU = slope * stored + intercept``.
+    """A convention to store HU: ``HU = slope * stored + intercept``.
 
     Args:
-        name: for the texts in the files.
-        signed: stored as two's complement.
-        bits: bits stored, of 16 allocated.
-        intercept: HU of a stored 0.
-        slope: HU per stored unit.
-        padding: stored value outside the circle of the field of view, or None where air stands there.
+        name: name of the vendor in the files.
+        signed: whether values are stored in two's complement.
+        bits: Bits Stored, of 16 Bits Allocated.
+        intercept: Rescale Intercept, in HU.
+        slope: Rescale Slope, in HU per stored unit.
+        padding: stored value outside the circular field of view, or None where air is stored there.
 
     Source: DICOM PS3.3 C.8.2.1 (rescale), C.7.5.1.1.2 (pixel padding).
     """
@@ -34,7 +34,7 @@ class Habits:
 
     @property
     def stored_range(self) -> tuple[int, int]:
-        """Lowest and highest stored value.
+        """The lowest and the highest stored value.
 
         >>> VENDORS["siemens"].stored_range, VENDORS["ge"].stored_range
         ((0, 4095), (-32768, 32767))
@@ -43,7 +43,7 @@ class Habits:
         return (-half, half - 1) if self.signed else (0, 2 * half - 1)
 
     def store(self, hu: NDArray[np.int16], inside: NDArray[np.bool_]) -> NDArray[np.uint16] | NDArray[np.int16]:
-        """HU (..., rows, columns) as stored values, int16 or uint16; what the range cannot hold is clipped."""
+        """Convert HU (..., rows, columns) to stored values, int16 or uint16, clipped to `stored_range`."""
         values = np.rint((hu.astype(np.float64) - self.intercept) / self.slope).clip(*self.stored_range)
         stored: NDArray[np.uint16] | NDArray[np.int16]
         stored = values.astype(np.int16) if self.signed else values.astype(np.uint16)
@@ -55,7 +55,7 @@ class Habits:
 VENDORS = {
     "ge": Habits("GE", signed=True, bits=16, intercept=-1024.0, padding=-2000),
     "siemens": Habits("Siemens", signed=False, bits=12, intercept=-1024.0),
-    # holds nothing below -1000 HU
+    # cannot store values below -1000 HU
     "philips": Habits("Philips", signed=False, bits=12, intercept=-1000.0),
     "canon": Habits("Canon", signed=True, bits=16, intercept=0.0),
 }

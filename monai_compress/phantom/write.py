@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Simulated scans as DICOM CT: one file per slice, or one enhanced multi-frame file.
+"""Write simulated scans as DICOM CT: one file per slice, or one enhanced multi-frame file.
 
-Every file says in patient name, manufacturer, series description and comments that it is simulated.
+Patient name, manufacturer, series description and comments of each file state that it is simulated.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SYNTAXES = {
     "j2k": uid.JPEG2000Lossless,
     "rle": uid.RLELossless,
 }
-"""Names of the transfer syntaxes; all are lossless."""
+"""Transfer syntaxes by name; all are lossless."""
 
 DATE, TIME = "20000101", "120000"
 _WINDOWS = {"chest": ([50.0, -600.0], [350.0, 1500.0]), "head": ([40.0, 500.0], [80.0, 2500.0])}
@@ -50,22 +50,23 @@ def write_series(
     multiframe: bool = False,
     patient: str | None = None,
 ) -> list[Path]:
-    """Writes a scan as a valid DICOM series; the same scan and arguments give the same UIDs and pixels.
+    """Write a scan as a valid DICOM series; the same scan and arguments give the same UIDs and pixels.
 
     Args:
-        folder: where the files go; made if missing. Each file appears whole or not at all.
-        syntax: a name in ``SYNTAXES``.
-        vendor: whose habits of storing HU to follow, a name in ``VENDORS``.
-        signed: other than the vendor's; unsigned drops a negative padding value.
-        intercept: other than the vendor's.
-        slope: other than the vendor's; HU then come back rounded to it.
-        gantry_tilt_deg: -30 to 30; negative where the top leans to the head. The planes are tilted, the pixels
-            are those of the upright scan: the files describe a patient who is sheared by that angle.
-        multiframe: one Enhanced CT file instead of one file per slice.
-        patient: four digits or more for ``SIMULATED^...``; by default the phantom's seed.
+        scan: the simulated scan.
+        folder: output folder, created if missing. Each file is written atomically.
+        syntax: transfer syntax, a name in ``SYNTAXES``.
+        vendor: vendor whose convention of storing HU is used, a name in ``VENDORS``.
+        signed: overrides the convention of the vendor; unsigned values have no padding value.
+        intercept: overrides the Rescale Intercept of the vendor.
+        slope: overrides the Rescale Slope of the vendor; HU are rounded to multiples of it.
+        gantry_tilt_deg: -30 to 30; negative where the top of the gantry leans towards the head. Only the planes are
+            tilted, the pixels are those of the upright scan: the files describe a patient sheared by that angle.
+        multiframe: write one Enhanced CT file instead of one file per slice.
+        patient: letters and digits of the patient name ``SIMULATED^...``; by default the seed of the phantom.
 
     Returns:
-        the files, foot to head.
+        paths of the files, from foot to head.
 
     Raises:
         ValueError: an argument is out of range.
@@ -74,17 +75,17 @@ def write_series(
     Source: DICOM PS3.3 A.3 (CT Image), A.38 (Enhanced CT), C.7.6.2 (image plane), C.8.2.1 (CT image), PS3.5 annex A.
     """
     if syntax not in SYNTAXES:
-        raise ValueError(f"syntax is one of {', '.join(SYNTAXES)}, not {syntax!r}")
+        raise ValueError(f"syntax must be one of {', '.join(SYNTAXES)}, not {syntax!r}")
     if vendor not in VENDORS:
-        raise ValueError(f"vendor is one of {', '.join(VENDORS)}, not {vendor!r}")
+        raise ValueError(f"vendor must be one of {', '.join(VENDORS)}, not {vendor!r}")
     if not -30 <= gantry_tilt_deg <= 30:
-        raise ValueError(f"a gantry tilts by -30 to 30 degrees, not {gantry_tilt_deg}")
+        raise ValueError(f"gantry_tilt_deg must be -30 to 30, not {gantry_tilt_deg}")
     if slope is not None and not 0 < slope < 1e3:
-        raise ValueError(f"slope must be positive, not {slope}")
+        raise ValueError(f"slope must be positive and less than 1000, not {slope}")
     habits = _habits(VENDORS[vendor], signed, intercept, slope)
     number = patient if patient is not None else f"{scan.phantom.seed:04d}"
     if not number.isalnum() or len(number) > 32:
-        raise ValueError("patient is a number or a short word of letters and digits")
+        raise ValueError("patient must be 1 to 32 letters and digits")
     folder = Path(folder)
     stored = habits.store(scan.hu, scan.inside)
     description = (vendor, habits, gantry_tilt_deg, multiframe)
@@ -112,17 +113,17 @@ def _habits(habits: Habits, signed: bool | None, intercept: float | None, slope:
 
 
 def _uid(*parts: object) -> uid.UID:
-    """A UID that depends on ``parts`` only, under pydicom's root."""
+    """Return a UID under the root of pydicom that depends on ``parts`` only."""
     return uid.generate_uid(entropy_srcs=["monai_compress simulated", *(str(part) for part in parts)])
 
 
 def _ds(value: float) -> str:
-    """A number as DICOM decimal string, 16 characters at most."""
+    """Format a number as a DICOM decimal string, at most 16 characters."""
     return format_number_as_ds(float(value))
 
 
 def _geometry(scan: Scan, tilt_deg: float) -> tuple[Float, list[str]]:
-    """Image Position (slices, 3) in mm and Image Orientation.
+    """Compute Image Position, (slices, 3) in mm, and Image Orientation.
 
     Source: DICOM PS3.3 C.7.6.2.1.1. A negative tilt leans the top of the gantry away from where the table enters, which
     is towards the head of a patient who lies head first (PS3.3 C.8.2.1, Gantry/Detector Tilt).
@@ -136,7 +137,7 @@ def _geometry(scan: Scan, tilt_deg: float) -> tuple[Float, list[str]]:
 
 
 def _common(scan: Scan, habits: Habits, number: str, description: str) -> Dataset:
-    """What every file of the series says: patient, study, series, frame of reference, equipment."""
+    """Return the attributes shared by all files: patient, study, series, frame of reference, equipment."""
     ds = Dataset()
     study = (number, scan.phantom.name, scan.phantom.seed)
     ds.SpecificCharacterSet = "ISO_IR 192"
@@ -172,7 +173,7 @@ def _common(scan: Scan, habits: Habits, number: str, description: str) -> Datase
 
 
 def _pixels(ds: Dataset, shape: tuple[int, ...], habits: Habits) -> None:
-    """The image pixel module. Source: DICOM PS3.3 C.7.6.3."""
+    """Add the image pixel module. Source: DICOM PS3.3 C.7.6.3."""
     ds.SamplesPerPixel = 1
     ds.PhotometricInterpretation = "MONOCHROME2"
     ds.Rows, ds.Columns = shape[-2:]
@@ -187,7 +188,7 @@ def _pixels(ds: Dataset, shape: tuple[int, ...], habits: Habits) -> None:
 def _slice(
     scan: Scan, common: Dataset, habits: Habits, position: Float, orientation: list[str], k: int, tilt_deg: float
 ) -> Dataset:
-    """One CT Image. Source: DICOM PS3.3 A.3."""
+    """Return the data set of one CT Image, without pixels. Source: DICOM PS3.3 A.3."""
     ds = Dataset()
     ds.update(common)
     ds.SOPClassUID = uid.CTImageStorage
@@ -216,7 +217,7 @@ def _slice(
 
 
 def _item(**values: object) -> Sequence:
-    """A sequence of one item with the given attributes."""
+    """Return a sequence of one item with the given attributes."""
     ds = Dataset()
     for name, value in values.items():
         setattr(ds, name, value)
@@ -226,7 +227,7 @@ def _item(**values: object) -> Sequence:
 def _enhanced(
     scan: Scan, common: Dataset, habits: Habits, positions: Float, orientation: list[str], tilt_deg: float
 ) -> Dataset:
-    """One Enhanced CT Image of all slices. Whether the phantom holds contrast medium is not said.
+    """Return the data set of one Enhanced CT Image of all slices, without pixels and without contrast information.
 
     Source: DICOM PS3.3 A.38 (Enhanced CT), C.7.6.16 and C.8.15.3 (functional groups), C.7.6.17 (dimensions).
     """
@@ -292,7 +293,7 @@ def _enhanced(
             DataCollectionDiameter=scan.phantom.extent_mm,
         ),
         CTTableDynamicsSequence=_item(TableFeedPerRotation=scan.spacing_mm[2]),
-        # the rays are parallel: these two distances are nominal
+        # the simulated rays are parallel: these two distances are nominal
         CTGeometrySequence=_item(DistanceSourceToDetector=1000.0, DistanceSourceToDataCollectionCenter=500.0),
         CTReconstructionSequence=_item(
             ReconstructionAlgorithm="FILTER_BACK_PROJ",
@@ -337,7 +338,7 @@ def _enhanced(
 def _write(
     ds: Dataset, stored: NDArray[np.uint16] | NDArray[np.int16], habits: Habits, syntax: uid.UID, path: Path
 ) -> Path:
-    """Puts the pixels in, compresses them and writes the file: whole or not at all."""
+    """Add the pixels, compress them if the transfer syntax does, and write the file atomically."""
     ds.file_meta = FileMetaDataset()
     ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID
     ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID

@@ -25,7 +25,7 @@ def test_hu_errors_by_hand_and_sign_of_the_bias() -> None:
 
 
 def test_hu_errors_refuses_nonsense() -> None:
-    with pytest.raises(ValueError, match="one shape"):
+    with pytest.raises(ValueError, match="same shape"):
         hu_errors(np.zeros((2, 2)), np.zeros((2, 3)))
     with pytest.raises(ValueError, match="mask"):
         hu_errors(np.zeros((2, 2)), np.zeros((2, 2)), mask=np.ones((2, 3), dtype=bool))

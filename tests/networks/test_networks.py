@@ -17,7 +17,7 @@ KINDS = [
 
 @pytest.mark.parametrize("make", KINDS)
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (7, 5), (16, 16), (3, 5, 9)])
-def test_any_size_comes_back_as_it_was(make, size):
+def test_output_has_the_size_of_the_input(make, size):
     network = make(len(size)).eval()
     x = torch.rand(2, 1, *size)
     z = network.encode(x)
@@ -29,7 +29,7 @@ def test_any_size_comes_back_as_it_was(make, size):
     assert x_hat.max() <= 1
 
 
-def test_classic_is_the_hobbyists_network():
+def test_classic():
     network = build_network("classic")
     assert network.latent_shape((256, 256)) == (128, 32, 32)
     assert network.latent_ratio((256, 256)) == 0.5  # twice as many latent values as the image has
@@ -40,13 +40,13 @@ def test_classic_is_the_hobbyists_network():
     assert all(c.kernel_size == (3, 3) for c in convolutions)
 
 
-def test_compact_holds_one_value_for_eight():
+def test_compact_has_one_latent_value_for_eight_input_values():
     network = build_network("compact")
     assert network.latent_shape((256, 256)) == (8, 32, 32)
     assert network.latent_ratio((256, 256)) == 8
 
 
-def test_untrained_block_transform_is_a_cosine_codec():
+def test_untrained_block_transform_is_a_cosine_transform():
     whole = BlockTransformAutoEncoder(2, latent_channels=64, width=4, depth=1).eval()
     x = torch.rand(1, 1, 40, 24)
     assert torch.allclose(whole(x), x, atol=1e-5)  # all coefficients kept: nothing is lost
@@ -56,7 +56,7 @@ def test_untrained_block_transform_is_a_cosine_codec():
 
 
 @pytest.mark.parametrize("make", KINDS)
-def test_every_weight_learns(make):
+def test_every_weight_has_a_gradient(make):
     network = make(2)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
     for _ in range(2):  # layers behind a zero start get their first gradient in the second step
@@ -108,7 +108,7 @@ def test_unknown_configurations_are_refused(config):
         build_network(config)
 
 
-def test_a_foreign_network_has_no_config():
+def test_a_network_of_another_class_has_no_config():
     class Mine(ConvAutoEncoder):
         pass
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Simulated patients: plausible, each one another, smooth along z."""
+"""Simulated patients: plausible, different for each seed, smooth along z."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def part(phantom, share):
 
 
 @pytest.mark.parametrize("make", MAKERS)
-def test_same_seed_same_patient_other_seed_other_patient(make):
+def test_the_seed_determines_the_patient(make):
     z = part(make(4), 0.5)
     a, b, c = (picture(make(seed), z)[0] for seed in (4, 4, 5))
     np.testing.assert_array_equal(a, b)
@@ -35,7 +35,7 @@ def test_same_seed_same_patient_other_seed_other_patient(make):
 
 
 @pytest.mark.parametrize("make", MAKERS)
-def test_findings_do_not_move_the_anatomy(make):
+def test_findings_do_not_change_the_anatomy(make):
     plain, found = make(6), make(6, nodules=2, calcifications=3, metal=True)
     different = 0.0
     for share in np.linspace(0.05, 0.95, 10):
@@ -105,7 +105,7 @@ def test_ribs_move_along_z():
     assert (bone & moved).sum() < 0.8 * bone.sum()
 
 
-def test_finding_counts_are_painted_where_promised():
+def test_number_and_place_of_findings():
     phantom = chest_phantom(8, nodules=3, calcifications=3, metal=True)
     seen = dict.fromkeys(MASKS, 0)
     for z in np.arange(*phantom.z_range_mm, 2.0):

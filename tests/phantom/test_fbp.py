@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Filtered back-projection against scikit-image's."""
+"""Filtered back-projection compared with scikit-image."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_agrees_with_scikit_image(sinogram, name):
     assert abs((found - reference)[inside].mean()) < 1e-4
 
 
-def test_slices_do_not_touch_each_other(sinogram):
+def test_slices_are_independent(sinogram):
     lines, _ = sinogram
     one = fbp_filter(lines.T[None].astype(np.float32), 1.0, 1.0, KERNELS["soft"])
     x, y = grid()
@@ -52,7 +52,7 @@ def test_slices_do_not_touch_each_other(sinogram):
 
 
 @pytest.mark.parametrize("name", KERNELS)
-def test_kernels_keep_the_mean_and_stop_above_the_pixels(name):
+def test_kernels_preserve_the_mean_and_end_above_the_nyquist_frequency(name):
     assert KERNELS[name](np.array([0.0]))[0] == pytest.approx(1.0)
     assert (KERNELS[name](np.linspace(0.6, 1, 9)) < 1e-9).all()
 

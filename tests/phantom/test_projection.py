@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Line integrals and rasters agree with the painted picture, point by point."""
+"""Line integrals and rasterized images agree with the painted ellipses at every point."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def random_section(seed, count=30):
 
 
 def indicators(section, points):
-    """Which points (n, 2) lie in which ellipses: bool (ellipses, n)."""
+    """Return which points (n, 2) lie in which ellipses, bool (ellipses, n)."""
     offset = points[None] - section.center[:, None]
     return np.einsum("kni,kij,knj->kn", offset, np.linalg.inv(section.shape), offset) <= 1
 
@@ -46,7 +46,7 @@ def summed(section, points):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_expansion_is_the_painted_picture(seed):
+def test_expansion_equals_the_painted_image(seed):
     section = random_section(seed)
     points = np.random.default_rng(9).uniform(-80, 80, (4000, 2))
     wrong = np.abs(summed(section, points) - painted(section, points)) > 0.1
@@ -56,14 +56,14 @@ def test_expansion_is_the_painted_picture(seed):
 @pytest.mark.parametrize(
     ("make", "seed", "z"), [(chest_phantom, 1, 60), (chest_phantom, 2, 140), (head_phantom, 1, 20)]
 )
-def test_expansion_of_anatomy_is_the_painted_picture(make, seed, z):
+def test_expansion_of_anatomy_equals_the_painted_image(make, seed, z):
     section = make(seed).section(float(z))
     points = np.random.default_rng(9).uniform(-150, 150, (20000, 2))
     wrong = np.abs(summed(section, points) - painted(section, points)) > 0.1
     assert wrong.mean() < 0.002
 
 
-def test_projection_of_one_ellipse_is_the_textbook_formula():
+def test_projection_of_one_ellipse_equals_the_formula():
     geometry = Geometry(views=30, bins=161, pitch_mm=0.5, center_mm=(1.0, -2.0))
     x, y, a, b, alpha = 7.0, 4.0, 20.0, 8.0, 0.4
     found = project(section_of((x, y, a, b, alpha, 0.0)), geometry, aperture=False)
@@ -79,7 +79,7 @@ def test_projection_of_one_ellipse_is_the_textbook_formula():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_projection_of_painted_ellipses_is_the_numeric_line_integral(seed):
+def test_projection_equals_the_numeric_line_integral(seed):
     section = random_section(seed, 12)
     geometry = Geometry(views=6, bins=41, pitch_mm=4.0)
     found = project(section, geometry, aperture=False)
@@ -92,7 +92,7 @@ def test_projection_of_painted_ellipses_is_the_numeric_line_integral(seed):
             assert found[k, j] == pytest.approx(expected, abs=0.003)
 
 
-def test_aperture_keeps_what_a_small_vessel_weighs():
+def test_aperture_preserves_the_sum_of_a_small_vessel():
     section = section_of((0.3, 0.1, 0.4, 0.3, 0.0, 0.0))
     geometry = Geometry(views=20, bins=41, pitch_mm=1.0)
     found = project(section, geometry).sum(1)
@@ -102,7 +102,7 @@ def test_aperture_keeps_what_a_small_vessel_weighs():
     assert found.std() < 0.5 * project(section, geometry, aperture=False).sum(1).std()
 
 
-def test_empty_section_projects_to_nothing():
+def test_projection_of_an_empty_section_is_zero():
     assert not project(Ellipses.join([]), Geometry(4, 10, 1.0)).any()
 
 
@@ -118,7 +118,7 @@ def test_raster_shows_hu_area_and_order():
     assert masks[MASKS.index("body")].sum() == pytest.approx(np.pi * 20 * 12, rel=0.02)
 
 
-def test_raster_keeps_what_a_tiny_vessel_weighs():
+def test_rasterizing_preserves_the_sum_of_a_tiny_vessel():
     axis = np.arange(-15.5, 16)
     hu, _ = rasterize(section_of((0.2, 0.4, 0.3, 0.25, 0, 0.0)), axis, axis)
     assert (hu + 1000).sum() == pytest.approx(1000 * np.pi * 0.3 * 0.25, rel=0.05)

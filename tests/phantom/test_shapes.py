@@ -28,7 +28,7 @@ def test_section_of_a_turned_ellipsoid_holds_the_points_of_the_ellipsoid():
     np.testing.assert_array_equal(in_solid, in_section)
 
 
-def test_ellipsoid_is_absent_beyond_its_ends():
+def test_no_section_beyond_the_ends_of_an_ellipsoid():
     painter = Painter(np.arange(2.0))
     painter.ellipsoid([0, 0, 0], [1, 1, 5], 0.0)
     (part,) = painter.parts()
@@ -36,7 +36,7 @@ def test_ellipsoid_is_absent_beyond_its_ends():
     assert len(part.section(5.1)) == 0
 
 
-def test_column_runs_straight_between_its_knots():
+def test_column_is_linear_between_its_knots():
     painter = Painter(np.array([0.0, 10.0, 20.0]))
     painter.column(
         hu=[0.0, 100.0, 100.0], x=[0.0, 4.0, 4.0], a=[5.0, 7.0, 0.0], b=3.0, angle=np.pi / 2, label=Label.LUNG
@@ -51,7 +51,7 @@ def test_column_runs_straight_between_its_knots():
     assert len(part.section(-1.0)) == len(part.section(21.0)) == 0
 
 
-def test_paint_order_is_kept_across_kinds():
+def test_paint_order_of_ellipsoids_and_columns():
     painter = Painter(np.array([-10.0, 10.0]))
     painter.ellipsoid([0, 0, 0], [1, 1, 1], 1.0)
     painter.column(2.0, a=1.0, b=1.0)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Simulated series are valid DICOM and give back the HU that went in."""
+"""Simulated series are valid DICOM and contain the simulated HU."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def hu_of(ds):
 
 @pytest.mark.parametrize("syntax", SYNTAXES)
 @pytest.mark.parametrize("vendor", VENDORS)
-def test_hu_come_back(chest, tmp_path, syntax, vendor):
+def test_hu_are_restored(chest, tmp_path, syntax, vendor):
     paths = write_series(chest, tmp_path, syntax=syntax, vendor=vendor)
     assert [p.name for p in paths] == ["slice_0001.dcm", "slice_0002.dcm", "slice_0003.dcm"]
     lowest = max(-1024.0, VENDORS[vendor].intercept if not VENDORS[vendor].signed else -1024.0)
@@ -72,7 +72,7 @@ def test_multiframe(chest, tmp_path, syntax, vendor):
         np.testing.assert_array_equal(read_image(f"{path}#{k}").hu(), chest.hu[k])
 
 
-def test_vendor_habits(chest, tmp_path):
+def test_vendor_conventions(chest, tmp_path):
     first = {name: pydicom.dcmread(write_series(chest, tmp_path / name, vendor=name)[0]) for name in VENDORS}
     ge, siemens, philips = (first[name] for name in ("ge", "siemens", "philips"))
     assert (ge.PixelRepresentation, ge.BitsStored, ge.PixelPaddingValue) == (1, 16, -2000)
@@ -146,7 +146,7 @@ def test_identity_is_simulated_and_the_same_each_time(chest, tmp_path):
     assert (tmp_path / "a" / "slice_0002.dcm").read_bytes() == (tmp_path / "b" / "slice_0002.dcm").read_bytes()
 
 
-def test_uids_tell_series_patients_and_forms_apart(chest, tmp_path):
+def test_uids_differ_between_series_patients_and_formats(chest, tmp_path):
     other = simulate_scan(chest_phantom(3), slices=3, size=48, kernel="sharp")
     head = simulate_scan(head_phantom(3), slices=1, size=48)
     written = [
@@ -166,7 +166,7 @@ def test_uids_tell_series_patients_and_forms_apart(chest, tmp_path):
     assert len(set(study)) == 3
 
 
-def test_files_are_whole_or_absent(chest, tmp_path):
+def test_files_are_written_atomically(chest, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
     with pytest.raises(OutputError):

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""A simulated chest: every measure is drawn per patient, none comes from a person's scan."""
+"""A simulated chest: all measures are random per patient; none was taken from the scan of a person."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ["chest_phantom"]
 def chest_phantom(
     seed: int, *, nodules: int = 0, calcifications: int = 0, metal: bool = False, contrast: bool | None = None
 ) -> Phantom:
-    """A chest that is the same for the same arguments on every machine, and another one for another seed.
+    """Return a simulated chest; each seed gives another one, the same on every machine.
 
     Args:
         seed: patient number, 0 or more.
-        nodules: lung nodules of 4 to 30 mm to hide in the lungs.
-        calcifications: calcified spots in coronaries, aortic wall and lung.
-        metal: a pacemaker with its lead.
-        contrast: blood at 150 to 250 HU instead of 45; by default one patient in three.
+        nodules: number of lung nodules of 4 to 30 mm.
+        calcifications: number of calcifications in coronary arteries, aortic wall and lung.
+        metal: add a pacemaker with its lead.
+        contrast: blood at 150 to 250 HU (contrast medium) instead of about 45; by default in one patient of three.
 
     >>> phantom = chest_phantom(3)
     >>> phantom.name, phantom.z_range_mm[0], len(phantom.section(150.0)) > 100

@@ -11,7 +11,7 @@ from .build import AIR, FAT, MUSCLE, SIDES, Build, step
 
 
 def table(build: Build) -> tuple[Ellipsoids | Column, ...]:
-    """A carbon shell filled with foam, hollowed for the patient, and a pad."""
+    """Return the patient table: a concave carbon shell filled with foam, and a pad."""
     back = build.half_depth + 4
     painter = Painter(np.array([-100.0, 1000.0]))
     for hu, y, a, b in (
@@ -26,7 +26,7 @@ def table(build: Build) -> tuple[Ellipsoids | Column, ...]:
 
 
 def _outline(painter: Painter, build: Build, hu: float, inset: float) -> None:
-    """The trunk less ``inset`` mm: two ellipses side by side, with a shallow groove at sternum and spine."""
+    """Paint the trunk, smaller by ``inset`` mm: two ellipses side by side, with a groove at sternum and spine."""
     z = painter.z_mm
     for side in SIDES:
         painter.column(
@@ -38,7 +38,7 @@ def _outline(painter: Painter, build: Build, hu: float, inset: float) -> None:
 
 
 def paint_body(painter: Painter, rng: np.random.Generator, build: Build) -> None:
-    """Skin, fat, chest wall and the large muscles."""
+    """Paint skin, fat, chest wall and the large muscles."""
     height, z = build.height, painter.z_mm
     _outline(painter, build, 20.0, 0.0)
     if build.female:
@@ -54,7 +54,7 @@ def paint_body(painter: Painter, rng: np.random.Generator, build: Build) -> None
                 place = center + np.array([rng.normal() * spread, -along * 34 * size, rng.normal() * spread])
                 painter.ellipsoid(place, rng.uniform(2, 8, 3) * [1, 1.6, 1], rng.uniform(-40, 30))
     _outline(painter, build, FAT, 2.2)
-    for side in SIDES:  # fat is no even mass: a few strands
+    for side in SIDES:  # strands, because fat is not uniform
         for _ in range(8):
             angle = rng.uniform(-0.9, 0.9)
             layer = build.fat * rng.uniform(0.3, 0.8)
@@ -66,12 +66,12 @@ def paint_body(painter: Painter, rng: np.random.Generator, build: Build) -> None
     margin = 0.62 * build.wall
 
     tight = 1 - build.fill(z)
-    room_x = np.minimum(build.lateral(z) + margin + 14 * tight, build.body_width(z) - build.fat - 4)
-    room_y = np.minimum(build.deep(z) + margin + 10 * tight, build.body_depth(z) - build.fat - 2)
+    wall_x = np.minimum(build.lateral(z) + margin + 14 * tight, build.body_width(z) - build.fat - 4)
+    wall_y = np.minimum(build.deep(z) + margin + 10 * tight, build.body_depth(z) - build.fat - 2)
     thick = rng.uniform(9, 14)
 
     def grown(start: float) -> Float:
-        """0 below a height (in lung heights), 1 from a quarter above it on, round at the lower end."""
+        """Return 0 below height ``start`` (in lung heights), 1 from ``start + 0.25`` on, with a rounded lower end."""
         return np.sqrt(np.clip((z / height - start) / 0.25, 0, 1))
 
     for side in SIDES:
@@ -114,7 +114,7 @@ def paint_body(painter: Painter, rng: np.random.Generator, build: Build) -> None
             b=17 * grown(0.78),
             angle=-side * 0.2,
         )
-    painter.column(MUSCLE, y=2.0, a=room_x, b=room_y)
+    painter.column(MUSCLE, y=2.0, a=wall_x, b=wall_y)
     for side in SIDES:
         painter.column(  # erector spinae
             MUSCLE + 3,

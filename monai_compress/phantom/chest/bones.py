@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Spine, ribs, breastbone, shoulder blades and collar bones of a simulated chest."""
+"""Spine, ribs, sternum, scapulae and clavicles of a simulated chest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .build import CORTEX, MARROW, SIDES, Build, step
 
 
 def paint_spine(painter: Painter, rng: np.random.Generator, build: Build) -> None:
-    """Vertebrae and discs with the canal and its contents, the arches, and the muscles beside them."""
+    """Paint vertebrae, disks, the spinal canal with its contents, the arches, and the muscles beside them."""
     y, knots = 0.6 * build.cage_depth + 13, painter.z_mm
     pitch, phase = rng.uniform(21, 25), rng.uniform(0, 20)
     disc = np.clip((0.5 + 0.5 * np.cos(2 * np.pi * (knots - phase) / pitch)) ** 8 * 1.6, 0, 1)
@@ -46,10 +46,10 @@ def paint_spine(painter: Painter, rng: np.random.Generator, build: Build) -> Non
 
 
 def paint_ribs(painter: Painter, rng: np.random.Generator, build: Build) -> None:
-    """Twelve pairs of slanting hoops: each leaves the spine, rises a little and falls towards the front."""
+    """Paint twelve pairs of ribs: each leaves the spine, rises slightly and descends towards the front."""
     gap = build.height * rng.uniform(0.081, 0.088)
     drop = rng.uniform(0.27, 0.36) * build.height
-    bones, marrow = Painter(painter.z_mm), Painter(painter.z_mm)  # all marrow goes over all bone
+    bones, marrow = Painter(painter.z_mm), Painter(painter.z_mm)  # all marrow is painted after all cortical bone
     for rib in range(12):
         head = build.height + 2 - rib * gap
         reach = min(1.0, 0.45 + 0.25 * rib) if rib < 3 else 1.0
@@ -67,12 +67,12 @@ def paint_ribs(painter: Painter, rng: np.random.Generator, build: Build) -> None
                 rise = np.linspace(0, 1, 5)[:, None]
                 sternum = np.array([side * 14.0, -(build.cage_depth + 3), max(path[-1, 2], 0.3 * build.height) + 12])
                 bones.chain(path[-1] + (sternum - path[-1]) * rise, 6.0, 110.0, flat=0.7)
-    painter.batch(bones.only())
-    painter.batch(marrow.only())
+    painter.batch(bones.all_ellipsoids())
+    painter.batch(marrow.all_ellipsoids())
 
 
 def paint_shoulders(painter: Painter, rng: np.random.Generator, build: Build) -> None:
-    """Sternum, shoulder blades, collar bones."""
+    """Paint sternum, scapulae and clavicles."""
     height, depth, z = build.height, build.cage_depth, painter.z_mm
     ends = np.sqrt(np.clip((z - 0.36 * height) / 12, 0, 1) * np.clip((0.82 * height - z) / 8, 0, 1))
     wide = 15 + 8 * step((z - 0.68 * height) / 20)

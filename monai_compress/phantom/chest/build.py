@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The measures of one simulated chest, and where its large parts lie."""
+"""The measures of one simulated chest and the positions of its large parts."""
 
 from __future__ import annotations
 
@@ -16,68 +16,68 @@ SIDES = (-1, 1)  # patient's right, patient's left
 
 
 def step(t: Float) -> Float:
-    """0 below 0, 1 above 1, smooth between."""
+    """Return 0 below 0, 1 above 1 and a smooth transition between."""
     t = np.clip(t, 0, 1)
     return t * t * (3 - 2 * t)
 
 
 @dataclass(frozen=True)
 class Heart:
-    """Where the heart lies: its long axis runs from the right and back to the left and front."""
+    """The position of the heart; its long axis runs from the right and back to the left and front."""
 
     center: Float
     axes: Float
     turn: Float
 
     def at(self, place: tuple[float, float, float]) -> Float:
-        """A point given in semi-axes of the heart."""
+        """Return the point at ``place``, given in semi-axes of the heart."""
         return self.center + self.turn @ (np.array(place) * self.axes)
 
 
 @dataclass(frozen=True)
 class Build:
-    """The measures of one patient, mm and HU."""
+    """The measures of one patient in mm and HU."""
 
     half_width: float
     half_depth: float
     fat: float
     wall: float
     height: float
-    """Lung base (z = 0) to apex."""
+    """From the base (z = 0) to the apex of the lung."""
     dome: tuple[float, float]
-    """Top of the right and the left half of the diaphragm."""
+    """Height of the right and of the left dome of the diaphragm."""
     female: bool
     blood: float
     lung: float
     bone: float
-    """Density of the bones over that of a young adult."""
+    """Bone density relative to that of a young adult."""
 
     def body_width(self, z: Float) -> Float:
-        """Half-width of the skin: shoulders above, waist below."""
+        """Return the half-width of the body: shoulders above, waist below."""
         t = np.asarray(z) / self.height
         return self.half_width * (1 + 0.16 * step((t - 0.72) / 0.3) - 0.03 * step((0.1 - t) / 0.4))
 
     def body_depth(self, z: Float) -> Float:
-        """Half-depth of the skin."""
+        """Return the half-depth of the body."""
         t = np.asarray(z) / self.height
         return self.half_depth * (1 - 0.09 * step((t - 0.75) / 0.3))
 
     def fill(self, z: Float) -> Float:
-        """How far the rib cage is open: 1 below, 0 above the apex."""
+        """Return the relative width of the rib cage: 1 at the base, 0 above the apex."""
         t = np.clip((np.asarray(z) / self.height - 0.3) / 0.72, 0, 1)
         return np.sqrt(np.maximum(1 - t**2.6, 0.0))
 
     def lateral(self, z: Float) -> Float:
-        """Half-width of the inside of the rib cage."""
+        """Return the inner half-width of the rib cage."""
         return 32 + (self.cage_width - 32) * self.fill(z)
 
     def deep(self, z: Float) -> Float:
-        """Half-depth of the inside of the rib cage."""
+        """Return the inner half-depth of the rib cage."""
         return 0.4 * self.cage_depth + 0.6 * self.cage_depth * self.fill(z) ** 0.8
 
     @property
     def heart(self) -> Heart:
-        """Where the heart lies."""
+        """The position of the heart."""
         scale = self.half_width / 172
         return Heart(
             np.array([20.0 * scale, -0.28 * self.cage_depth, 0.37 * self.height]),
@@ -87,12 +87,12 @@ class Build:
 
     @property
     def cage_width(self) -> float:
-        """Greatest half-width of the inside of the rib cage."""
+        """The largest inner half-width of the rib cage."""
         return self.half_width - self.fat - self.wall - 4
 
     @property
     def cage_depth(self) -> float:
-        """Greatest half-depth of the inside of the rib cage."""
+        """The largest inner half-depth of the rib cage."""
         return self.half_depth - self.fat - 0.75 * self.wall - 2
 
 
@@ -108,7 +108,7 @@ class Outline:
 
 
 def lung(build: Build, side: int, z: Float) -> tuple[Outline, Outline]:
-    """The two ellipses whose union is one lung, at the heights ``z`` (n,)."""
+    """Return the two ellipses whose union is one lung, at the heights ``z`` (n,)."""
     width, depth, fill = build.cage_width, build.cage_depth, build.fill(z)
 
     def ellipse(x: float, y: float, a: float, b: float, angle: float) -> Outline:
@@ -124,7 +124,7 @@ def lung(build: Build, side: int, z: Float) -> tuple[Outline, Outline]:
 
 
 def dome(build: Build, side: int) -> tuple[Float, Float]:
-    """Center and semi-axes (3,) of the ellipsoid whose top is one half of the diaphragm."""
+    """Return center and semi-axes (3,) of the ellipsoid whose top is one dome of the diaphragm."""
     tall = 95.0
     top = build.dome[0] if side < 0 else build.dome[1]
     center = np.array([side * 0.47 * build.cage_width, -0.02 * build.cage_depth, top - tall])
@@ -132,8 +132,8 @@ def dome(build: Build, side: int) -> tuple[Float, Float]:
 
 
 def in_lung(build: Build, side: int, points: Float, inset: float) -> NDArray[np.bool_]:
-    """Which of ``points`` (n, 3) lie in the lung, ``inset`` mm from its border and off heart and diaphragm."""
-    found = np.zeros(len(points), bool)
+    """Return which ``points`` (n, 3) lie in the lung, at least ``inset`` mm from its border, heart and diaphragm."""
+    inside = np.zeros(len(points), bool)
     for shape in lung(build, side, points[:, 2]):
         dx, dy = points[:, 0] - shape.x, points[:, 1] - shape.y
         c, s = np.cos(shape.angle), np.sin(shape.angle)
@@ -141,12 +141,12 @@ def in_lung(build: Build, side: int, points: Float, inset: float) -> NDArray[np.
             (dx * c + dy * s) / np.maximum(shape.a - inset, 0.1),
             (dy * c - dx * s) / np.maximum(shape.b - inset, 0.1),
         )
-        found |= u * u + v * v < 1
+        inside |= u * u + v * v < 1
     center, axes = dome(build, side)
-    found &= (((points - center) / (axes + inset)) ** 2).sum(1) > 1
+    inside &= (((points - center) / (axes + inset)) ** 2).sum(1) > 1
     heart = build.heart
     offset = points - heart.center
-    # not a matrix product: BLAS may add in another order on another machine
+    # no matrix product: the order of summation in BLAS depends on the machine
     local = np.stack([(offset * heart.turn[:, k]).sum(1) for k in range(3)], -1)
-    found &= ((local / (heart.axes + 4 + inset)) ** 2).sum(1) > 1
-    return found & (np.abs(points[:, 0]) > 30 + inset)
+    inside &= ((local / (heart.axes + 4 + inset)) ** 2).sum(1) > 1
+    return inside & (np.abs(points[:, 0]) > 30 + inset)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Lungs, heart, vessels, airways and upper abdomen of a simulated chest, and what may be found in them."""
+"""Lungs, heart, vessels, airways and upper abdomen of a simulated chest, and pathological findings."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .build import AIR, SIDES, Build, dome, in_lung, lung, step
 
 
 def paint_lungs(painter: Painter, build: Build) -> None:
-    """Both lungs, still empty."""
+    """Paint both lungs without vessels."""
     for side in SIDES:
         for shape in lung(build, side, painter.z_mm):
             painter.column(build.lung, x=shape.x, y=shape.y, a=shape.a, b=shape.b, angle=shape.angle, label=Label.LUNG)
 
 
 def paint_abdomen(painter: Painter, rng: np.random.Generator, build: Build) -> None:
-    """Liver, stomach and spleen under the domes of the diaphragm, which bulge into the lungs from below."""
+    """Paint liver, stomach and spleen below the domes of the diaphragm."""
     width, depth = build.cage_width, build.cage_depth
     liver = np.rint(rng.uniform(52, 68) + 0.25 * (build.blood - 45))
     (right, axes), (left, _) = dome(build, -1), dome(build, 1)
@@ -45,7 +45,7 @@ def paint_abdomen(painter: Painter, rng: np.random.Generator, build: Build) -> N
 
 
 def paint_mediastinum(painter: Painter, rng: np.random.Generator, build: Build) -> None:
-    """Heart, great vessels, lymph nodes and airways in their fat."""
+    """Paint heart, great vessels, lymph nodes and airways with the surrounding fat."""
     height, depth, blood, z = build.height, build.cage_depth, build.blood, painter.z_mm
     painter.column(  # fat around the great vessels, sternum to spine
         -75.0,
@@ -99,7 +99,7 @@ def paint_mediastinum(painter: Painter, rng: np.random.Generator, build: Build) 
 
 
 def _airways(painter: Painter, rng: np.random.Generator, build: Build) -> None:
-    """Trachea, main bronchi and esophagus."""
+    """Paint trachea, main bronchi and esophagus."""
     height, y, z = build.height, 0.12 * build.cage_depth, painter.z_mm
     carina = 0.6 * height
     lean = rng.uniform(-4, 4)
@@ -114,19 +114,19 @@ def _airways(painter: Painter, rng: np.random.Generator, build: Build) -> None:
 
 
 def _tube(painter: Painter, z_range: tuple[float, float], center: Float, radius: float, hu: float) -> None:
-    """An upright round vessel."""
+    """Paint a vertical round vessel."""
     r = np.where((painter.z_mm >= z_range[0]) & (painter.z_mm <= z_range[1]), radius, 0.0)
     painter.column(hu, x=float(center[0]), y=float(center[1]), a=r, b=r)
 
 
 def paint_vessels(painter: Painter, rng: np.random.Generator, build: Build) -> Float:
-    """Arteries, veins and the first airways of both lungs; returns points (n, 3) in the lungs."""
-    kept = []
+    """Paint arteries, veins and the larger airways of both lungs; return points (n, 3) in the lungs."""
+    points = []
     for side in SIDES:
         raw = rng.uniform(size=(8000, 3)) * [build.cage_width, 2 * build.cage_depth, build.height]
         raw = raw * [side, 1, 1] - np.array([0, build.cage_depth, 0])
         tips = raw[in_lung(build, side, raw, 4.0)][:1150]
-        kept.append(tips[:150])
+        points.append(tips[:150])
         half = len(tips) // 2
         hilum = np.array([side * 38.0, 6.0, 0.52 * build.height])
         arteries = grow(rng, hilum, tips[:half], 0.72)
@@ -136,7 +136,7 @@ def paint_vessels(painter: Painter, rng: np.random.Generator, build: Build) -> F
             painter.batch(tubes(tree, hu))
         painter.batch(tubes(airways, -150.0, wall_mm=0.7))
         painter.batch(tubes(airways, AIR + 30))
-    return np.concatenate(kept)
+    return np.concatenate(points)
 
 
 def paint_findings(
@@ -148,7 +148,7 @@ def paint_findings(
     calcifications: int,
     metal: bool,
 ) -> None:
-    """What is hidden in this chest; ``tips`` (n, 3) are points in the lungs."""
+    """Paint nodules, calcifications and metal; ``tips`` (n, 3) are points in the lungs."""
     places = tips[rng.permutation(len(tips))[: nodules + calcifications]]
     for k in range(nodules):
         axes = rng.uniform(2, 12) * rng.uniform(0.8, 1.25, 3)
