@@ -27,7 +27,7 @@ def stream_options(settings: ArchiveSettings, one: Prepared) -> dict[str, Any]:
     return {
         "max_error": settings.max_error,
         "rescale": (pixels.slope, pixels.intercept),
-        "padding": pixels.padding,
+        "padding_value": pixels.padding,
         "bits_stored": pixels.bits_stored,
     }
 

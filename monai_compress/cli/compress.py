@@ -96,7 +96,7 @@ def write_stream(console: Console, image: StoredImage, output: Path, **options: 
     from ..files import write_atomic
     from ..streams import StreamWriter
 
-    options |= {"padding": image.padding_value, "bits_stored": image.bits_stored, "metadata": image.metadata()}
+    options |= {"padding_value": image.padding_value, "bits_stored": image.bits_stored, "metadata": image.metadata()}
     options["rescale"] = image.common_rescale or list(image.rescale)
     formatting.tell_of_compiling(console)
     with console.progress("compressing") as update:
