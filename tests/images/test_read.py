@@ -265,7 +265,7 @@ def test_npy(tmp_path, dtype, order):
     [
         (np.zeros((3, 3)), "rint"),
         (np.zeros((3, 3), np.int64), "int16, uint16 or int32"),
-        (np.zeros((3, 3), bool), "no image"),
+        (np.zeros((3, 3), bool), "not an image"),
         (np.zeros(3, np.int16), "shape"),
         (np.zeros((1, 2, 3, 4), np.int16), "shape"),
         (np.zeros((0, 3), np.int16), "shape"),
