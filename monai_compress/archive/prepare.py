@@ -14,7 +14,7 @@ from typing import BinaryIO
 from ..codecs.promise import stored_bound
 from ..dicom.derived import refused_derivation
 from ..dicom.parse import parse
-from ..dicom.read import padding_range
+from ..dicom.rescale import padding_range_of
 from ..dicom.transcode import explicit_copy
 from ..errors import DicomError, InputError
 from ..sources import open_exact, quiet, state
@@ -288,7 +288,7 @@ def _near(one: Prepared, max_error: float, exact: str | None) -> Prepared:
     if why is None:
         with one.opener() as file, quiet():
             header, _ = parse(file, one.file.locator, pixels=False)
-        padding = padding_range(header)
+        padding = padding_range_of(header)
         why = "padding range" if padding and padding[0] != padding[1] else refused_derivation(header)
     bound = 0 if why else stored_bound(max_error, [one.pixels.slope])
     if not bound:

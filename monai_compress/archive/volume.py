@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 
 from ..dicom import DicomImage, tags
-from ..dicom.check import rescale
-from ..dicom.geometry import frame_affine, normal, orientation, pixel_spacing_mm, position_mm
-from ..dicom.read import padding_range
+from ..dicom.geometry import frame_affine, pixel_spacing_mm
+from ..dicom.rescale import padding_range_of, rescale_of
+from ..dicom.stacking import SlicePlane, order_by_position, plane_of, stack_affine
 from ..errors import CorruptStream
-from ..images.dicom_series import place_slices
 from ..images.nifti import read_volume
 from ..sources import quiet
 
@@ -71,7 +70,7 @@ def volume_of(archive: SeriesArchive, stack: int) -> Volume:
     headers = _Headers(archive)
     stacks: dict[Hashable, list[int]] = {}
     for number in range(len(archive)):
-        if (kind := headers.kind(number)) is not None:
+        if (kind := headers.stack_key(number)) is not None:
             stacks.setdefault(kind, []).append(number)
     found = sorted(stacks.values(), key=lambda numbers: -len(numbers))
     if not 0 <= stack < len(found):
@@ -90,7 +89,7 @@ def volume_of(archive: SeriesArchive, stack: int) -> Volume:
         image = _image(headers[number], archive[number], archive.frame_of(number)[1])
         hu[place] = image.hu()
         affines.append(image.affine)
-    return Volume(hu, place_slices(affines)[0], tuple(chosen))
+    return Volume(hu, stack_affine(affines)[0], tuple(chosen))
 
 
 class _Headers:
@@ -99,7 +98,7 @@ class _Headers:
     def __init__(self, archive: SeriesArchive) -> None:
         self._archive = archive
         self._last: tuple[str, Dataset] = ("", Dataset())
-        self._along: dict[int, float] = {}
+        self._planes: dict[int, SlicePlane] = {}
 
     def __getitem__(self, number: int) -> Dataset:
         path = self._archive.frame_of(number)[0].path
@@ -107,19 +106,16 @@ class _Headers:
             self._last = path, self._archive.dataset(number)
         return self._last[1]
 
-    def kind(self, number: int) -> Hashable:
-        """Images of one kind stack: rows, columns and orientation, as coarse as rounding asks for; None: colour."""
+    def stack_key(self, number: int) -> Hashable:
+        """Return a key that is equal for images that may form one stack; None for color images."""
         entry, frame = self._archive.frame_of(number)
         if entry.kind != "dicom":
             return entry.path
         header = self[number]
         if (tags.number(header, "SamplesPerPixel") or 1) != 1:
             return None
-        axes, position = orientation(header, frame), position_mm(header, frame)
-        if axes is not None and position is not None:
-            self._along[number] = round(float(normal(axes) @ position), 3)
-        turned = None if axes is None else tuple(round(value, 2) + 0.0 for value in axes.ravel())
-        return tags.number(header, "Rows"), tags.number(header, "Columns"), turned
+        plane = self._planes[number] = plane_of(header, frame)
+        return plane.stack_key
 
     def in_place(self, numbers: list[int]) -> list[int]:
         """Images of one kind from foot to head, or as they are where a file tells no place, or is all of them.
@@ -127,18 +123,19 @@ class _Headers:
         Slices of one series may lie in several streams, and some in none.
         """
         files = {self._archive.frame_of(number)[0].path for number in numbers}
-        if len(files) == 1 or any(number not in self._along for number in numbers):
+        if len(files) == 1 or any(number not in self._planes for number in numbers):
             return numbers
-        return sorted(numbers, key=self._along.__getitem__)
+        order = order_by_position([self._planes[number] for number in numbers], shared_normal=False)
+        return numbers if order is None else [numbers[place] for place in order]
 
 
 def _image(header: Dataset, stored: NDArray[np.generic], frame: int) -> DicomImage:
-    slope, intercept = rescale(header, frame) or (1.0, 0.0)
+    slope, intercept = rescale_of(header, frame) or (1.0, 0.0)
     return DicomImage(
         stored=stored[None],
         slope=np.array([slope]),
         intercept=np.array([intercept]),
-        padding_range=padding_range(header),
+        padding_range=padding_range_of(header),
         pixel_spacing_mm=pixel_spacing_mm(header, frame),
         affine=frame_affine(header, frame),
         header=header,

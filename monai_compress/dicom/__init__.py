@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-from .read import PADDING_HU, DicomImage, check_ct, read_header, read_image
+from .check import check_ct
+from .read import DicomImage, read_header, read_image
+from .rescale import PADDING_HU
 from .series import Series, find_series
 
 __all__ = ["PADDING_HU", "DicomImage", "Series", "check_ct", "find_series", "read_header", "read_image"]

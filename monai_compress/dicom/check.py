@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import re
-
 from pydicom import Dataset
 from pydicom.uid import UID
 
@@ -13,6 +11,7 @@ from ..errors import NotCT
 from ..sources import quiet
 from . import tags
 from .geometry import normal, orientation, pixel_spacing_mm
+from .rescale import rescale_of
 
 _CT_CLASSES = frozenset(
     {
@@ -72,7 +71,7 @@ def _objection(header: Dataset) -> tuple[str, str] | None:
         return "no modality", "the header does not say that this is CT"
     if modality is not None and modality != "CT":
         # a code string; whatever else a broken header holds there goes into no table
-        code = _code(modality)
+        code = tags.code_for_report(modality)
         return f"modality {code}", f"this image is {code}, not CT"
     if tags.number(header, "Rows") is None or tags.number(header, "Columns") is None:
         return "no image", "the header describes no image"
@@ -97,7 +96,7 @@ def _objection(header: Dataset) -> tuple[str, str] | None:
 def _rescale_objection(header: Dataset) -> tuple[str, str] | None:
     if tags.items(header, "ModalityLUTSequence"):
         return "modality LUT", "its values are mapped by a table instead of slope and intercept"
-    found = rescale(header)
+    found = rescale_of(header)
     if found is None:
         return "missing rescale", "there is no rescale slope and intercept, so its Hounsfield units are unknown"
     if found[0] == 0:
@@ -105,13 +104,8 @@ def _rescale_objection(header: Dataset) -> tuple[str, str] | None:
     for group in tags.frame_groups(header, 0, "PixelValueTransformationSequence"):
         unit = tags.text(group, "RescaleType")
         if unit not in _RESCALE_TYPES:
-            return f"rescale type {_code(unit or '')}", "its values are not Hounsfield units"
+            return f"rescale type {tags.code_for_report(unit or '')}", "its values are not Hounsfield units"
     return None
-
-
-def _code(text: str) -> str:
-    """A header's code as it may be shown: free text in its place must not carry a name into a report."""
-    return re.sub(r"[^A-Z0-9_ ]", "", text.upper())[:16]
 
 
 def _frame_type(header: Dataset) -> tuple[str, ...]:
@@ -124,20 +118,3 @@ def _frame_type(header: Dataset) -> tuple[str, ...]:
 
 def _is_grey(header: Dataset) -> bool:
     return (tags.text(header, "PhotometricInterpretation") or "MONOCHROME2").startswith("MONOCHROME")
-
-
-def rescale(header: Dataset, frame: int = 0) -> tuple[float, float] | None:
-    """Return slope and intercept of a frame; None unless the header has both.
-
-    Source: DICOM PS3.3 C.11.1.1.2, C.7.6.16.2.9.
-
-    >>> ds = Dataset()
-    >>> ds.RescaleSlope, ds.RescaleIntercept = "001.000000E+00", "-01.024000E+03"
-    >>> rescale(ds)
-    (1.0, -1024.0)
-    """
-    for group in tags.frame_groups(header, frame, "PixelValueTransformationSequence"):
-        slope, intercept = tags.number(group, "RescaleSlope"), tags.number(group, "RescaleIntercept")
-        if slope is not None and intercept is not None:
-            return slope, intercept
-    return None

@@ -23,9 +23,8 @@ from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 from ..errors import DicomError
 from ..sources import quiet
 from . import syntaxes, tags
-from .check import rescale
 from .parse import parse
-from .read import padding_range
+from .rescale import padding_range_of, rescale_of
 from .write import PIXEL_DATA, UNCOMPRESSED, around_pixels, has_overlay_in_pixels
 
 METHOD = "MONAI_COMPRESS"
@@ -64,7 +63,7 @@ def refused_derivation(header: Dataset) -> str | None:
 def _refusal(header: Dataset) -> str | None:
     number = tags.number
     bits_stored, high_bit = number(header, "BitsStored"), number(header, "HighBit")
-    slope = rescale(header)
+    slope = rescale_of(header)
     refusals = {
         "not CT Image Storage": tags.text(header, "SOPClassUID") != CTImageStorage,
         "no SOP Instance UID": tags.text(header, "SOPInstanceUID") is None,
@@ -174,7 +173,7 @@ def _behind_pixels(stream: BinaryIO, header: Dataset, where: str) -> Dataset:
 def _tell_pixels(header: Dataset, pixels: NDArray[np.integer[Any]]) -> None:
     """Make what the header says about the values true again."""
     values = pixels
-    padding = padding_range(header)
+    padding = padding_range_of(header)
     if padding is not None and not _counts_padding(header, padding):
         measured = pixels[(pixels < padding[0]) | (pixels > padding[1])]
         values = measured if measured.size else pixels

@@ -10,6 +10,22 @@ from pydicom import Dataset
 
 from . import tags
 
+_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+def lps_to_ras(affine: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return an affine to LPS millimeters (DICOM) as an affine to RAS millimeters (NIfTI, MONAI), both (4, 4).
+
+    >>> lps_to_ras(np.eye(4)).diagonal().tolist()
+    [-1.0, -1.0, 1.0, 1.0]
+    """
+    return _LPS_TO_RAS @ affine
+
+
+def ras_to_lps(affine: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return an affine to RAS millimeters (NIfTI, MONAI) as an affine to LPS millimeters (DICOM), both (4, 4)."""
+    return _LPS_TO_RAS @ affine  # its own inverse
+
 
 def position_mm(header: Dataset, frame: int = 0) -> NDArray[np.float64] | None:
     """Return the centre of the first pixel of a frame, (3,) float64 LPS mm; None if unknown."""

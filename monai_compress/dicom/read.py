@@ -15,15 +15,10 @@ from pydicom import Dataset
 from ..errors import DicomError, InputError, NoPixels, NotDicom
 from ..sources import open_binary, quiet, split, state
 from . import tags
-from .check import check_ct, rescale
 from .decode import decode
 from .geometry import frame_affine, pixel_spacing_mm
 from .parse import parse
-
-__all__ = ["MAX_PIXELS", "PADDING_HU", "DicomImage", "check_ct", "padding_range", "read_header", "read_image"]
-
-PADDING_HU = -1024.0
-"""What a padded pixel becomes in Hounsfield units: the floor of the full CT window, and about the HU of air."""
+from .rescale import padding_range_of, rescale_of, rescale_to_hu
 
 MAX_PIXELS = 2**28
 
@@ -64,15 +59,7 @@ class DicomImage:
         raw = self.stored[index]
         if raw.ndim != 2:
             raise ValueError("a colour image has no Hounsfield units")
-        # float32 holds every 16-bit value times a slope to 1e-3 HU; wider integers don't fit its 24 bits
-        precision = np.float32 if raw.dtype.itemsize <= 2 else np.float64
-        with np.errstate(all="ignore"):  # float pixels may hold NaN, and a broken slope may overflow
-            scaled = raw.astype(precision) * precision(self.slope[index]) + precision(self.intercept[index])
-            hu = scaled.astype(np.float32, copy=False)
-        if self.padding_range is not None:
-            first, last = self.padding_range
-            hu[(raw >= first) & (raw <= last)] = PADDING_HU
-        return hu
+        return rescale_to_hu(raw, self.slope[index], self.intercept[index], self.padding_range)
 
 
 def read_header(source: str | os.PathLike[str]) -> Dataset:
@@ -146,12 +133,12 @@ def _read_image(where: str, frame: int | None, max_pixels: int) -> DicomImage:
         stored = decode(header, where, frame=frame, max_pixels=max_pixels, stream=pixels)
     _drop_pixels(header)
     first = frame or 0
-    scale = [rescale(header, first + index) or (1.0, 0.0) for index in range(len(stored))]
+    scale = [rescale_of(header, first + index) or (1.0, 0.0) for index in range(len(stored))]
     return DicomImage(
         stored=stored,
         slope=np.array([slope for slope, _ in scale]),
         intercept=np.array([intercept for _, intercept in scale]),
-        padding_range=padding_range(header),
+        padding_range=padding_range_of(header),
         pixel_spacing_mm=pixel_spacing_mm(header, first),
         affine=frame_affine(header, first),
         header=header,
@@ -173,38 +160,6 @@ def _drop_pixels(header: Dataset) -> bool:
     """Take the image out of a data set; False if there was none."""
     found = [header.pop(keyword, None) for keyword in tags.PIXELS]
     return any(element is not None for element in found)
-
-
-def padding_range(header: Dataset) -> tuple[int, int] | None:
-    """Return the first and last stored value that mean "not measured"; None if the header names none.
-
-    Writers often give the value the sign of another type: 63536 for the -2000 of signed pixels. It is read as
-    the one that the pixels can hold.
-
-    Source: DICOM PS3.3 C.7.5.1.1.2.
-
-    >>> ds = Dataset()
-    >>> ds.PixelRepresentation, ds.BitsStored = 1, 16
-    >>> ds.add_new("PixelPaddingValue", "US", 63536)
-    >>> padding_range(ds)
-    (-2000, -2000)
-    """
-    value = tags.number(header, "PixelPaddingValue")
-    if value is None:
-        return None
-    limit = tags.number(header, "PixelPaddingRangeLimit")
-    is_signed = tags.number(header, "PixelRepresentation") == 1
-    bits = min(int(tags.number(header, "BitsStored") or 16), 64)  # a hostile header asks for 2**1e9
-    ends = [_with_sign(int(end), is_signed, bits) for end in (value, value if limit is None else limit)]
-    return min(ends), max(ends)
-
-
-def _with_sign(value: int, is_signed: bool, bits: int) -> int:
-    if not is_signed:
-        return value + 2**16 if value < 0 else value
-    if value >= 2**15:
-        value -= 2**16
-    return value - 2**bits if value >= 2 ** (bits - 1) else value
 
 
 def _as_not_dicom(error: InputError) -> NotDicom:

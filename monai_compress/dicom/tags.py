@@ -85,6 +85,26 @@ def number(header: Dataset, keyword: str) -> float | None:
     return found[0] if found else None
 
 
+def code_for_report(code: str, *, punctuation: str = "_ ", uppercase: bool = True) -> str:
+    """Return a code of a header in a form that a report may show.
+
+    A header may hold free text in its place, and no person's name may reach a report: at most 16 characters are left,
+    ASCII letters and digits and the given punctuation.
+
+    >>> code_for_report("Br40f/3 (special)", punctuation=" _-/", uppercase=False)
+    'Br40f/3 special'
+    """
+    letters = code.upper() if uppercase else code
+    return "".join(letter for letter in letters if (letter.isascii() and letter.isalnum()) or letter in punctuation)[
+        :16
+    ]
+
+
+def rows_columns(header: Dataset) -> tuple[int, int]:
+    """Return the stated numbers of rows and columns of an image; 0 where the header states none."""
+    return int(number(header, "Rows") or 0), int(number(header, "Columns") or 0)
+
+
 def items(header: Dataset, keyword: str) -> list[Dataset]:
     """Return the items of a sequence; empty if there is none."""
     found = value(header, keyword)

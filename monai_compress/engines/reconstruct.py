@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median_low
 from typing import Any
 
 import nibabel as nib
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..data import Item
+from ..dicom.stacking import split_into_even_stacks
 from ..errors import DatasetError, InputError, OutputError, Skipped
 from ..files import atomic_path, output_error, write_atomic
 from ..images.nifti import read_volume, slice_count
@@ -29,10 +29,6 @@ from . import Reconstruction, reconstruct_slice
 
 INDEX_NAME = "index.json"
 INDEX_FORMAT = "monai_compress reconstructions 1"
-
-_SAME_PLACE_MM = 0.01
-# of a voxel; positions rounded to 0.1 mm, which are common, stay below it down to slices 0.5 mm apart
-_TOLERANCE = 0.1
 
 Affine = NDArray[np.float64]
 
@@ -246,14 +242,17 @@ def _write_slices(
         written.append(Written(path, items[0].image, len(items)))
         return skipped, ()
 
-    runs, notes = _even_runs([affines[k] for k in loaded], hu.shape[1:])
-    for number, (members, affine) in enumerate(runs, start=1):
-        chosen = [loaded[k] for k in members]
-        # a view where the run is the whole series, as it mostly is
+    grids = split_into_even_stacks([affines[k] for k in loaded], (hu.shape[1], hu.shape[2]))
+    notes = grids.notes
+    if len(grids.stacks) > 1:
+        notes += (f"written as {len(grids.stacks)} files, each with evenly spaced slices at their true positions",)
+    for number, grid in enumerate(grids.stacks, start=1):
+        chosen = [loaded[k] for k in grid.members]
+        # a view where the stack is the whole series, as it usually is
         stack = hu if chosen == list(range(len(hu))) else hu[chosen]
-        image = nib.Nifti1Image(stack.transpose(1, 2, 0), affine)
+        image = nib.Nifti1Image(stack.transpose(1, 2, 0), grid.affine)
         image.header.set_xyzt_units("mm")
-        path = folder / (f"{name}.nii.gz" if len(runs) == 1 else f"{name}-{number}.nii.gz")
+        path = folder / (f"{name}.nii.gz" if len(grids.stacks) == 1 else f"{name}-{number}.nii.gz")
         _save(image, path)
         written.append(Written(path, items[chosen[0]].image, len(chosen)))
     return skipped, notes
@@ -286,101 +285,3 @@ def _on_own_grid(items: Sequence[Item], hu: NDArray[np.int16]) -> nib.Nifti1Imag
     # the integers are HU; without this nibabel would stretch them over the whole range of int16
     header.set_slope_inter(1, 0)
     return type(image)(np.asarray(image.dataobj).astype(np.int16), image.affine, header)
-
-
-def _even_runs(
-    affines: Sequence[Affine], shape: tuple[int, int]
-) -> tuple[list[tuple[list[int], Affine]], tuple[str, ...]]:
-    """Sort slices into runs that each make a regular grid.
-
-    Args:
-        affines: of each slice, from (row, column, slice) to mm.
-        shape: rows and columns of all slices.
-
-    Returns:
-        the members of each run and the affine of its grid, which has no slice more than a tenth of a voxel off; notes.
-    """
-    groups: list[list[int]] = []
-    for k, affine in enumerate(affines):
-        same = (group for group in groups if _same_pixels(affines[group[0]], affine, shape))
-        if (group := next(same, None)) is None:
-            groups.append([k])
-        else:
-            group.append(k)
-    runs: list[tuple[list[int], Affine]] = []
-    notes = ["orientation or pixel spacing differ between slices"] if len(groups) > 1 else []
-    for group in groups:
-        across = affines[group[0]][:3, 2] / np.linalg.norm(affines[group[0]][:3, 2])
-        place = {k: float(across @ affines[k][:3, 3]) for k in group}
-        group.sort(key=place.__getitem__)
-        if len(group) > 1 and place[group[-1]] - place[group[0]] < _SAME_PLACE_MM:
-            step = float(np.linalg.norm(affines[group[0]][:3, 2]))
-            notes.append(
-                f"{len(group)} slices do not say where each of them lies; they are stacked in the order found, "
-                f"{step:g} mm apart (the stated thickness, or 1 mm), so lengths across the slices mean nothing"
-            )
-            runs.append((group, affines[group[0]]))
-            continue
-        layers: list[list[int]] = []
-        for k in group:
-            free = (layer for layer in layers if place[k] - place[layer[-1]] >= _SAME_PLACE_MM)
-            if (layer := next(free, None)) is None:
-                layers.append([k])
-            else:
-                layer.append(k)
-        if len(layers) > 1:
-            notes.append("several slices lie at the same place")
-        for layer in layers:
-            parts = _split_at_gaps(layer, np.array([affines[k][:3, 3] for k in layer]))
-            if len(parts) > 1:
-                notes.append("the distances between slices differ, as where one is missing")
-            runs += [(part, _grid(part, affines)) for part in parts]
-    if len(runs) > 1:
-        notes.append(f"written as {len(runs)} files, each of evenly spaced slices in their true place")
-    return sorted(runs, key=lambda run: run[0]), tuple(dict.fromkeys(notes))
-
-
-def _same_pixels(a: Affine, b: Affine, shape: tuple[int, int]) -> bool:
-    """Whether two slices have the same pixel grid but for where it begins, and the same slice normal."""
-    off_mm = np.linalg.norm((a - b)[:3, :2], axis=0) @ (np.array(shape) - 1)
-    return bool(off_mm <= _TOLERANCE * np.linalg.norm(a[:3, :2], axis=0).min())
-
-
-def _split_at_gaps(members: list[int], origins: Affine) -> list[list[int]]:
-    """Cut slices that are in order into the longest runs of even steps, from the front."""
-    lengths = np.linalg.norm(np.diff(origins, axis=0), axis=1)
-    usual = median_low(lengths.tolist()) if len(lengths) else 0.0
-    parts, start = [], 0
-    while start < len(members):
-        stop = start + 1
-        # two slices alone are always even: they belong together if their distance is the usual or comes again
-        if stop < len(members) and (
-            abs(lengths[start] - usual) <= _TOLERANCE * usual
-            or (start + 2 < len(members) and _is_even(origins[start : start + 3]))
-        ):
-            stop += 1
-            while stop < len(members) and _is_even(origins[start : stop + 1]):
-                stop += 1
-        parts.append(members[start:stop])
-        start = stop
-    return parts
-
-
-def _fit(origins: Affine) -> tuple[Affine, Affine]:
-    """Begin and step of the even spacing nearest to (n, 3) points by least squares."""
-    index = np.arange(len(origins)) - (len(origins) - 1) / 2
-    step = index @ origins / (index @ index)
-    return origins.mean(axis=0) + index[0] * step, step
-
-
-def _is_even(origins: Affine) -> bool:
-    begin, step = _fit(origins)
-    off_mm = np.linalg.norm(origins - begin - np.arange(len(origins))[:, None] * step, axis=1)
-    return bool(off_mm.max() <= _TOLERANCE * np.linalg.norm(step))
-
-
-def _grid(members: Sequence[int], affines: Sequence[Affine]) -> Affine:
-    affine = affines[members[0]].copy()
-    if len(members) > 1:
-        affine[:3, 3], affine[:3, 2] = _fit(np.array([affines[k][:3, 3] for k in members]))
-    return affine

@@ -5,14 +5,13 @@
 from __future__ import annotations
 
 from .read import read_stored
-from .stored import DTYPES, StoredImage, affine_in_ras, narrowest_type
+from .stored import DTYPES, StoredImage, narrowest_type
 from .write import WRITTEN_SUFFIXES, write_stored
 
 __all__ = [
     "DTYPES",
     "WRITTEN_SUFFIXES",
     "StoredImage",
-    "affine_in_ras",
     "narrowest_type",
     "read_stored",
     "write_stored",

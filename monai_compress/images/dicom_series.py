@@ -10,19 +10,16 @@ from pathlib import PurePath
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydicom import Dataset
 
 from .. import sources
 from ..dicom import Series, find_series, read_header, read_image, tags
-from ..dicom.check import rescale
 from ..dicom.geometry import frame_affine
-from ..dicom.read import padding_range
+from ..dicom.rescale import padding_range_of, rescale_of
+from ..dicom.stacking import stack_affine
 from ..errors import DicomError, InputError, NoPixels, Skipped
 from ..progress import ProgressCallback
-from .stored import Affine, Integers, StoredImage
-
-_TOLERANCE = 0.1  # of the step from slice to slice: below it, positions count as even
+from .stored import Integers, StoredImage
 
 
 def read_series(
@@ -86,7 +83,7 @@ def _stacked(series: Series, notes: tuple[str, ...] = ()) -> StoredImage:
     found = [*notes, *series.notes]
     if len(paddings) > 1:
         found.append("the padding value differs between slices; none is treated as padding")
-    affine, positions = place_slices([head.affine for head in heads])
+    affine, positions = stack_affine([head.affine for head in heads])
     if positions is not None:
         found.append("the slices do not lie on one even grid")
     bits = [head.bits_stored for head in heads if head.bits_stored is not None]
@@ -116,16 +113,16 @@ class _Head:
     def __init__(self, locator: str, header: Dataset) -> None:
         frame = sources.split(locator)[1] or 0
         self.where = locator
-        self.shape = _size(header)
+        self.shape = tags.rows_columns(header)
         allocated = max(int(tags.number(header, "BitsAllocated") or 16), 8)
         kind = "i" if tags.number(header, "PixelRepresentation") == 1 else "u"
         self.dtype = np.dtype(f"{kind}{allocated // 8}") if allocated in (8, 16, 32) else None
         bits = int(tags.number(header, "BitsStored") or allocated)
         is_low = (tags.number(header, "HighBit") or bits - 1) == bits - 1
         self.bits_stored = bits if bits < allocated and is_low else None
-        self.rescale = rescale(header, frame) or (1.0, 0.0)
+        self.rescale = rescale_of(header, frame) or (1.0, 0.0)
         self.affine = frame_affine(header, frame)
-        span = padding_range(header)
+        span = padding_range_of(header)
         self.padding_value = None if span is None else span[0]
 
 
@@ -150,32 +147,6 @@ def _read(locator: str, shape: tuple[int, int], dtype: np.dtype[Any]) -> Integer
     return stored[0].astype(dtype, copy=False)
 
 
-def place_slices(affines: Sequence[Affine | None]) -> tuple[Affine | None, NDArray[np.float64] | None]:
-    """The affine of all slices together and, where it cannot tell where each lies, their positions.
-
-    Without an even step, the affine has the usual one: it is right in the plane and for the first slice.
-    """
-    known = [affine for affine in affines if affine is not None]
-    if len(known) < len(affines):
-        return None, None
-    if len(known) == 1:
-        return known[0], None
-    plane = known[0][:3, :2]
-    if any(not np.allclose(affine[:3, :2], plane, rtol=0, atol=1e-3 * np.abs(plane).max()) for affine in known):
-        return None, np.array([affine[:3, 3] for affine in known])
-    affine = known[0].copy()
-    origins = np.array([each[:3, 3] for each in known])
-    step = (origins[-1] - origins[0]) / (len(origins) - 1)
-    off_mm = np.linalg.norm(origins - origins[0] - np.arange(len(origins))[:, None] * step, axis=1)
-    if np.linalg.norm(step) > 0 and off_mm.max() <= _TOLERANCE * np.linalg.norm(step):
-        affine[:3, 2] = step
-        return affine, None
-    usual = np.median(np.diff(origins, axis=0), axis=0)
-    if np.linalg.norm(usual) > 0:
-        affine[:3, 2] = usual
-    return affine, origins
-
-
 def _other_series(skipped: Sequence[Skipped]) -> list[Series]:
     """Series of grey images that are no axial CT, in the order of their instance numbers.
 
@@ -189,7 +160,7 @@ def _other_series(skipped: Sequence[Skipped]) -> list[Series]:
             header = read_header(entry.locator)
         except InputError:
             continue
-        if 0 in _size(header) or (tags.number(header, "SamplesPerPixel") or 1) != 1:
+        if 0 in tags.rows_columns(header) or (tags.number(header, "SamplesPerPixel") or 1) != 1:
             continue
         file, named = sources.split(entry.locator)
         uid = tags.text(header, "SeriesInstanceUID") or str(PurePath(file).parent)
@@ -197,7 +168,7 @@ def _other_series(skipped: Sequence[Skipped]) -> list[Series]:
         is_multi = frames > 1 and named is None
         number = tags.number(header, "InstanceNumber") or 0.0
         names = [f"{file}#{frame}" for frame in range(frames)] if is_multi else [entry.locator]
-        groups[uid, _size(header)] += [(number, name) for name in names]
+        groups[uid, tags.rows_columns(header)] += [(number, name) for name in names]
     return [
         # a stable sort: files are in the order of their names, frames in their own
         Series(uid, "", "", tuple(name for _, name in sorted(members, key=lambda member: member[0])), None)
@@ -205,26 +176,21 @@ def _other_series(skipped: Sequence[Skipped]) -> list[Series]:
     ]
 
 
-def _size(header: Dataset) -> tuple[int, int]:
-    return int(tags.number(header, "Rows") or 0), int(tags.number(header, "Columns") or 0)
-
-
 def _spoken(series: Series) -> str:
     """What tells series apart, and no person: number and size of slices, spacing, modality, kernel."""
     header = read_header(series.slices[0])
     count = len(series.slices)
-    words = [f"{count} slice{'' if count == 1 else 's'} of {' x '.join(map(str, _size(header)))}"]
+    words = [f"{count} slice{'' if count == 1 else 's'} of {' x '.join(map(str, tags.rows_columns(header)))}"]
     if series.spacing_mm is not None:
         words.append(f"{series.spacing_mm[2]:.3g} mm apart")
     modality, kernel = tags.text(header, "Modality"), tags.text(header, "ConvolutionKernel")
-    words += [_code(modality)] if modality not in (None, "CT") else []
+    words += [_code(modality)] if modality and modality != "CT" else []
     words += [f"kernel {_code(kernel)}"] if kernel else []
     return ", ".join(words)
 
 
-def _code(text: str | None) -> str:
-    """A header's code as it may be shown: free text in its place must not carry a name."""
-    return "".join(letter for letter in (text or "") if letter.isalnum() or letter in " _-/")[:16]
+def _code(text: str) -> str:
+    return tags.code_for_report(text, punctuation=" _-/", uppercase=False)
 
 
 def _left_out(skipped: Sequence[Skipped]) -> tuple[str, ...]:

@@ -1,36 +1,41 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""NIfTI volumes to axial slices as a radiologist looks at them, and back to the file's own grid."""
+"""NIfTI volumes as axial slices in display order, in HU or as stored integers, and back to the axes of the file."""
 
 from __future__ import annotations
 
-import gzip
-import io
-import math
+import base64
+import binascii
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
-from typing import Any, BinaryIO, Literal, cast
+from typing import Any, Literal
 
 import nibabel as nib
 import numpy as np
-from nibabel import affines, orientations
+from nibabel import affines
 from numpy.typing import NDArray
 
-from ..dicom.read import PADDING_HU
-from ..errors import InputError, NiftiError
-from ..sources import open_binary, quiet, split, state
+from ..dicom.rescale import PADDING_HU, rescale_to_hu
+from ..errors import CorruptStream, NiftiError
+from ..sources import split, state
+from .nifti_file import (
+    MAX_VOXELS,
+    Turn,
+    clear_free_text,
+    display_affine_lps,
+    display_turn,
+    from_display,
+    nifti_errors,
+    read_header,
+    read_voxels,
+    to_display,
+)
+from .stored import DTYPES, Integers, StoredImage, narrowest_type
 
-MAX_VOXELS = 2**30
-
-_DISPLAY = orientations.axcodes2ornt(("L", "P", "S"))
-_RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
-_HEADERS = {b"n+1\0": nib.Nifti1Header, b"n+2\0": nib.Nifti2Header}
-# deflate packs 1032 bytes into one at best
-_DEFLATE_RATIO = 1032
+_NO_TURN = np.array(((0, 1), (1, 1), (2, 1)), dtype=np.float64)
+_HEADER_KINDS = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +44,8 @@ class NiftiVolume:
 
     Args:
         hu: (slices, rows, columns) float32 in HU. Slice 0 is at the feet, row 0 in front, column 0 at the patient's
-            right; of an oblique volume the nearest axes are taken, and nothing is resampled.
-        affine: (4, 4) float64 from (row, column, slice) indices of ``hu`` to LPS millimetres.
+            right. An oblique volume is shown in its nearest axes; nothing is resampled.
+        affine: (4, 4) float64 from (row, column, slice) indices of ``hu`` to LPS millimeters.
         spacing_mm: from row to row, column to column and slice to slice.
     """
 
@@ -49,11 +54,12 @@ class NiftiVolume:
     spacing_mm: tuple[float, float, float]
     _header: nib.Nifti1Header = field(repr=False)
     _affine: NDArray[np.float64] = field(repr=False)
+    _turn: Turn = field(repr=False)
 
     def restore(self, hu: NDArray[np.floating[Any]]) -> nib.Nifti1Image:
         """Return values on the file's own grid, axes and affine, as a float32 NIfTI image without the file's free text.
 
-        Of a single slice that was read, the image holds this slice only.
+        If a single slice was read, the image holds only this slice.
 
         Args:
             hu: (slices, rows, columns), the shape of ``self.hu``.
@@ -63,27 +69,24 @@ class NiftiVolume:
         """
         if hu.shape != self.hu.shape:
             raise ValueError(f"restore() takes the shape {self.hu.shape} that was read, not {hu.shape}")
-        back = orientations.ornt_transform(_DISPLAY, orientations.io_orientation(self._affine))
-        values = orientations.apply_orientation(np.asarray(hu, dtype=np.float32).transpose(2, 1, 0), back)
+        values = from_display(np.asarray(hu, dtype=np.float32), self._turn)
         header = self._header.copy()
         header.set_data_dtype(np.float32)
-        for free_text in ("descrip", "aux_file", "intent_name", "db_name"):
-            if free_text in header.keys():  # noqa: SIM118 - "in" asks a NIfTI header for something else
-                header[free_text] = b""  # converters put names and dates of patients there
+        clear_free_text(header)
         kind = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
         return kind(values, self._affine, header)
 
 
 def slice_count(source: str | os.PathLike[str]) -> int:
-    """Return how many axial slices a NIfTI file has, from its header.
+    """Return the number of axial slices of a NIfTI file, from its header.
 
     Raises:
         NiftiError: as ``read_volume``, except for its voxels.
     """
     where, _ = split(source)
-    with _named_errors(where), open_binary(where) as stream:
-        _, shape, affine = _header(_unpacked(stream), where)
-        return shape[_axial_axis(affine, where)[0]]
+    with nifti_errors(where):
+        _, shape, affine = read_header(where)
+        return shape[_axial_axis(_required_turn(affine, where))[0]]
 
 
 def read_volume(
@@ -97,142 +100,153 @@ def read_volume(
 
     Args:
         source: a path or locator; its ``#K`` is the slice if ``slice`` is None.
-        slice: this axial slice only, from 0 at the feet; None for all.
-        nan: what to do with voxels that are no finite number: refuse the file, or make them ``PADDING_HU``.
+        slice: read this axial slice only, from 0 at the feet; None for all.
+        nan: what to do with voxels that are not finite: refuse the file, or set them to ``PADDING_HU``.
         max_voxels: refuse volumes with more voxels than this.
 
     Raises:
-        NiftiError: not NIfTI, cut off, corrupt, too large, colour or complex, more than one volume, no such slice,
-            voxels that are no finite number, or an affine that gives no orientation.
+        NiftiError: not NIfTI, cut off, corrupt, too large, color or complex, more than one volume, no such slice,
+            voxels that are not finite, or an affine that gives no orientation.
     """
     where, named = split(source)
     index = named if slice is None else slice
-    with _named_errors(where):
-        header, raw, affine = _open(where, max_voxels)
-        axis, is_upward = _axial_axis(affine, where)
-        count = raw.shape[axis]
+    with nifti_errors(where):
+        header, voxels, affine = read_voxels(where, max_voxels)
+        turn = _required_turn(affine, where)
+        axis, is_upward = _axial_axis(turn)
+        count = voxels.shape[axis]
         if index is not None:
             if not 0 <= index < count:
-                raise NiftiError(f"there is no slice {index}, only {count}", reason="no such slice", where=where)
+                raise NiftiError(f"the file has no slice {index}, only {count}", reason="no such slice", where=where)
             start = [0, 0, 0]
             start[axis] = index if is_upward else count - 1 - index
-            raw = np.take(raw, [start[axis]], axis=axis)
+            voxels = np.take(voxels, [start[axis]], axis=axis)
             affine = affine @ affines.from_matvec(np.eye(3), start)
-        hu = _scaled(raw, header)
+        slope, intercept = header.get_slope_inter()
+        # a scale of 1 without an offset is not applied; every other one in float64, whatever the type of the voxels
+        factors = (1.0, 0.0) if slope is None else (slope, intercept)
+        hu = rescale_to_hu(voxels, *factors, precision=np.float64)
         bad = ~np.isfinite(hu)
         if bad.any():
             if nan != "padding":
-                message = f"{int(bad.sum())} voxels are no finite number; nan='padding' makes them {PADDING_HU:g} HU"
+                message = f"{int(bad.sum())} voxels are not finite; nan='padding' sets them to {PADDING_HU:g} HU"
                 raise NiftiError(message, reason="not a number", where=where)
             hu[bad] = PADDING_HU
-    turn = orientations.ornt_transform(orientations.io_orientation(affine), _DISPLAY)
-    display = orientations.apply_orientation(hu, turn).transpose(2, 1, 0)
-    lps = (_RAS_TO_LPS @ affine @ orientations.inv_ornt_aff(turn, hu.shape))[:, [1, 0, 2, 3]]
+    lps = display_affine_lps(affine, turn, hu.shape)
     spacing = affines.voxel_sizes(lps)
     return NiftiVolume(
-        hu=np.ascontiguousarray(display),
+        hu=np.ascontiguousarray(to_display(hu, turn)),
         affine=lps,
         spacing_mm=(float(spacing[0]), float(spacing[1]), float(spacing[2])),
         _header=header,
         _affine=affine,
+        _turn=turn,
     )
 
 
-def _open(where: str, max_voxels: int) -> tuple[nib.Nifti1Header, NDArray[Any], NDArray[np.float64]]:
-    """Header, stored voxels on three axes of the file, affine to RAS mm."""
-    with open_binary(where) as stream:
-        header, shape, affine = _header(_unpacked(stream), where)
-        if math.prod(shape) > max_voxels:
-            message = f"the volume claims {math.prod(shape)} voxels, more than max_voxels={max_voxels}"
-            raise NiftiError(message, reason="volume too large", where=where)
-        dtype, offset = header.get_data_dtype(), int(header.get_data_offset())
-        end = offset + math.prod(shape) * dtype.itemsize
-        size = stream.seek(0, io.SEEK_END)
-        is_packed = _is_packed(stream)
-        if end > size * (_DEFLATE_RATIO if is_packed else 1):
-            raise _cut_off(where)
-        if not is_packed and Path(where).is_file():
-            return header, np.memmap(where, dtype, "r", offset, shape, order="F"), affine
-    data = _all_bytes(where, end, state(where))
-    return header, np.frombuffer(data, dtype, math.prod(shape), offset).reshape(shape, order="F"), affine
+def read_stored_nifti(path: str) -> StoredImage:
+    """Return the stored voxels of a .nii or .nii.gz file as axial slices in the order of ``read_volume``.
+
+    Voxels stored as floats are accepted where all of them are whole numbers, which is common; they become the
+    narrowest integers that hold them. Where the affine gives no orientation, the axes stay in the order of the file.
+
+    Raises:
+        NiftiError: as ``read_volume``; voxels that are not whole numbers.
+    """
+    with nifti_errors(path):
+        header, voxels, affine = read_voxels(path)
+        slope, intercept = header.get_slope_inter()
+        found = display_turn(affine)
+        turn = _NO_TURN if found is None else found
+        display = to_display(voxels, turn)
+        dtype = voxels.dtype.newbyteorder("=")
+        notes = []
+        if dtype not in DTYPES:
+            dtype = _whole_type(display, path)
+            notes.append(f"its voxels are whole numbers stored as {voxels.dtype.name}; they are compressed as {dtype}")
+        lps = None
+        if np.isfinite(affine).all() and np.linalg.det(affine[:3, :3]) != 0:
+            lps = display_affine_lps(affine, turn, voxels.shape)
+    return StoredImage(
+        shape=display.shape,
+        dtype=dtype,
+        read_slice=lambda index: np.ascontiguousarray(display[index]).astype(dtype),
+        rescale=((1.0, 0.0) if slope is None else (float(slope), float(intercept)),) * len(display),
+        source="nifti",
+        affine=lps,
+        layout={"nifti_header": _packed_header(header), "nifti_axes": turn.astype(int).tolist()},
+        notes=tuple(notes),
+        source_bytes=state(path)[1],
+    )
 
 
-@lru_cache(maxsize=2)
-def _all_bytes(where: str, end: int, file_state: tuple[int, int]) -> bytearray:
-    """Keep the last volumes unpacked, since a .gz file must be unpacked from its start for any slice."""
-    data = bytearray()
-    with open_binary(where) as stream:
-        unpacked = _unpacked(stream)
-        # beyond the voxels to the very end, where gzip keeps its checksum
-        while piece := unpacked.read(2**20):
-            data += piece[: max(end - len(data), 0)]
-    if len(data) < end:
-        raise _cut_off(where)
-    return data
+def restored_header(layout: Mapping[str, Any]) -> nib.Nifti1Header:
+    """Return the header of the file that a stream was made from, little-endian, without its free text.
+
+    Args:
+        layout: ``StoredImage.layout`` of the stream.
+
+    Raises:
+        CorruptStream: the stream holds no such header.
+    """
+    try:
+        packed = base64.b64decode(layout["nifti_header"], validate=True)
+        block = zlib.decompressobj().decompress(packed, 541)
+        return _HEADER_KINDS[len(block)](block, "<")
+    except (KeyError, TypeError, ValueError, binascii.Error, zlib.error, nib.spatialimages.HeaderDataError) as error:
+        raise _invalid("nifti_header") from error
 
 
-def _header(stream: BinaryIO, where: str) -> tuple[nib.Nifti1Header, tuple[int, int, int], NDArray[np.float64]]:
-    """Header, shape on three axes and affine to RAS mm, once they are known to make one volume of numbers."""
-    block = stream.read(540)
-    kind = _HEADERS.get(block[344:348]) or _HEADERS.get(block[4:8])
-    if kind is None:
-        is_pair = b"ni1\0" in block[344:348] or b"ni2\0" in block[4:8]
-        message = "a .hdr / .img pair; save it as one .nii file" if is_pair else "this is not a NIfTI file"
-        raise NiftiError(message, reason="NIfTI pair" if is_pair else "not NIfTI", where=where)
-    header = kind(block[: kind.template_dtype.itemsize])
-    dtype, shape = header.get_data_dtype(), tuple(int(size) for size in header.get_data_shape())
-    if dtype.names or dtype.kind not in "iuf":
-        raise NiftiError("colour or complex voxels are no Hounsfield units", reason="colour or complex", where=where)
-    if math.prod(shape[3:]) != 1:
-        message = f"{math.prod(shape[3:])} volumes in one file; save each as a file of its own"
-        raise NiftiError(message, reason="several volumes", where=where)
-    shape = (*shape, 1, 1)[:3] if len(shape) < 3 else shape[:3]
-    if min(shape) < 1:
-        raise NiftiError(f"an axis without voxels: {shape}", reason="empty volume", where=where)
-    return header, (shape[0], shape[1], shape[2]), np.asarray(header.get_best_affine(), dtype=np.float64)
+def restored_voxels(slices: Integers, layout: Mapping[str, Any]) -> Integers:
+    """Return (slices, rows, columns) in display order as voxels on the axes of the file.
+
+    Args:
+        slices: integers of any type.
+        layout: ``StoredImage.layout`` of the stream.
+
+    Raises:
+        CorruptStream: the stream holds no valid order of axes.
+    """
+    turn = np.array(layout.get("nifti_axes"))
+    if turn.shape != (3, 2) or sorted(turn[:, 0].tolist()) != [0, 1, 2] or set(turn[:, 1].tolist()) - {-1, 1}:
+        raise _invalid("nifti_axes")
+    return from_display(slices, turn)
 
 
-def _axial_axis(affine: NDArray[np.float64], where: str) -> tuple[int, bool]:
-    """The axis of the file that is nearest to feet-head, and whether it runs towards the head."""
-    turn = orientations.io_orientation(affine) if np.isfinite(affine).all() else np.full((3, 2), np.nan)
-    if not np.isfinite(turn).all():
+def _required_turn(affine: NDArray[np.float64], where: str) -> Turn:
+    turn = display_turn(affine)
+    if turn is None:
         raise NiftiError("its affine gives no orientation", reason="no orientation", where=where)
+    return turn
+
+
+def _axial_axis(turn: Turn) -> tuple[int, bool]:
+    """Return the axis of the file that becomes the slice axis, and whether it runs towards the head."""
     axis = int(np.flatnonzero(turn[:, 0] == 2)[0])
     return axis, bool(turn[axis, 1] > 0)
 
 
-def _scaled(raw: NDArray[Any], header: nib.Nifti1Header) -> NDArray[np.float32]:
-    slope, intercept = header.get_slope_inter()
-    if slope is None or (slope, intercept) == (1, 0):
-        return raw.astype(np.float32)
-    return (raw.astype(np.float64) * slope + intercept).astype(np.float32)
+def _packed_header(header: nib.Nifti1Header) -> str:
+    header = header.as_byteswapped("<")
+    clear_free_text(header)
+    return base64.b64encode(zlib.compress(header.binaryblock, 9)).decode("ascii")
 
 
-def _is_packed(stream: BinaryIO) -> bool:
-    stream.seek(0)
-    magic = stream.read(2)
-    stream.seek(0)
-    return magic == b"\x1f\x8b"
+def _whole_type(voxels: NDArray[Any], path: str) -> np.dtype[Any]:
+    low, high = np.inf, -np.inf
+    for image in voxels:
+        if not np.isfinite(image).all():
+            raise NiftiError("some voxels are not finite; set them to air first", reason="not a number", where=path)
+        if image.dtype.kind == "f" and (image != np.rint(image)).any():
+            raise NiftiError(
+                f"its voxels are fractions stored as {image.dtype.name}; save it with whole HU, as int16", where=path
+            )
+        low, high = min(low, image.min()), max(high, image.max())
+    dtype = narrowest_type(low, high)
+    if dtype is None:
+        raise NiftiError(f"its voxels range from {low:g} to {high:g}, more than 32-bit integers hold", where=path)
+    return dtype
 
 
-def _unpacked(stream: BinaryIO) -> BinaryIO:
-    return cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if _is_packed(stream) else stream
-
-
-def _cut_off(where: str) -> NiftiError:
-    return NiftiError("the file ends before its voxels do", reason="cut off", where=where)
-
-
-@contextmanager
-def _named_errors(where: str) -> Iterator[None]:
-    with quiet():
-        try:
-            yield
-        except NiftiError:
-            raise
-        except InputError as error:
-            raise NiftiError(error.detail, reason=error.reason, where=where) from error
-        except EOFError as error:
-            raise _cut_off(where) from error
-        except Exception as error:
-            raise NiftiError(f"cannot be read ({type(error).__name__}): corrupt", where=where) from error
+def _invalid(name: str) -> CorruptStream:
+    return CorruptStream(f"the stream's metadata hold no valid {name}; '-o OUT.npy' still extracts its integers")

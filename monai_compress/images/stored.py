@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..dicom import PADDING_HU
+from ..dicom.rescale import rescale_to_hu
 from ..errors import CorruptStream
 
 Rescale = tuple[float, float]
@@ -20,8 +20,6 @@ Affine = NDArray[np.float64]
 
 DTYPES = tuple(np.dtype(name) for name in ("int8", "uint8", "int16", "uint16", "int32", "uint32"))
 """Types of integers that a stream can hold."""
-
-_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,12 +90,8 @@ class StoredImage:
             raw: its integers, where they are at hand.
         """
         raw = self.read_slice(index) if raw is None else raw
-        # float32 holds every 16-bit value times a slope to 1e-3 HU; wider integers don't fit its 24 bits
-        slope, intercept = np.array(self.rescale[index], np.float32 if self.dtype.itemsize <= 2 else np.float64)
-        hu = (raw.astype(slope.dtype) * slope + intercept).astype(np.float32, copy=False)
-        if self.padding_value is not None:
-            hu[raw == self.padding_value] = PADDING_HU
-        return hu
+        value = self.padding_value
+        return rescale_to_hu(raw, *self.rescale[index], None if value is None else (value, value))
 
     def metadata(self) -> dict[str, Any]:
         """What a stream must carry to give back place and layout; `stored_from_stream` reads it."""
@@ -119,15 +113,6 @@ def narrowest_type(lowest: float, highest: float) -> np.dtype[Any] | None:
         if np.iinfo(dtype).min <= lowest and highest <= np.iinfo(dtype).max:
             return dtype
     return None
-
-
-def affine_in_ras(affine_lps: Affine) -> Affine:
-    """An affine to LPS millimetres as one to RAS, MONAI's and NIfTI's way, and back.
-
-    >>> affine_in_ras(np.eye(4)).diagonal().tolist()
-    [-1.0, -1.0, 1.0, 1.0]
-    """
-    return _LPS_TO_RAS @ affine_lps
 
 
 def affine_lps_of(metadata: Mapping[str, Any]) -> Affine | None:

@@ -16,10 +16,12 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
+from ..dicom.geometry import lps_to_ras
+from ..dicom.rescale import rescale_values
 from ..files import atomic_path
 from ..progress import ProgressCallback
-from .nifti_stored import restored_header, restored_voxels
-from .stored import Affine, Integers, StoredImage, affine_in_ras
+from .nifti import restored_header, restored_voxels
+from .stored import Affine, Integers, StoredImage
 
 WRITTEN_SUFFIXES = (".npy", ".nii.gz", ".nii")
 
@@ -114,7 +116,7 @@ def _new_header(image: StoredImage) -> nib.Nifti1Header:
     header.set_data_shape(shape)
     header.set_xyzt_units("mm")
     if image.affine is not None:
-        affine: Affine = affine_in_ras(image.affine)[:, [1, 0, 2, 3]]
+        affine: Affine = lps_to_ras(image.affine)[:, [1, 0, 2, 3]]
         header.set_qform(affine, _SCANNER)
         # a gantry tilt shears the volume, which the quaternions of qform cannot hold; sform can, and is read first
         if not np.allclose(header.get_qform(), affine, rtol=0, atol=1e-3):
@@ -129,7 +131,7 @@ def _as_hu(image: StoredImage, planes: Iterable[Integers]) -> NDArray[Any]:
     is_whole = True
     for k, plane in enumerate(planes):
         slope, intercept = image.rescale[k]
-        exact = plane.astype(np.float64) * slope + intercept
+        exact = rescale_values(plane, slope, intercept, precision=np.float64)
         is_whole = is_whole and bool((exact == np.rint(exact)).all() and np.abs(exact).max() < _EXACT_IN_FLOAT32)
         hu[k] = exact
     if not is_whole:

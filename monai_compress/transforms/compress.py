@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from ..api import compress
 from ..archive import SeriesArchive
+from ..dicom.geometry import lps_to_ras, ras_to_lps
 from ..errors import InputError
-from ..images import DTYPES, affine_in_ras, narrowest_type
+from ..images import DTYPES, narrowest_type
 from ..sources import FileKind, kind_of
 from ..streams import StreamReader, stored_from_stream
 
@@ -88,7 +89,7 @@ class Compress(Transform):
             if affine is not None:
                 affine = affine[:, [*(k for k in range(3) if k != axis), axis, 3]]
         if affine is not None:
-            metadata["affine_lps"] = affine_in_ras(affine)[:3].tolist()
+            metadata["affine_lps"] = ras_to_lps(affine)[:3].tolist()
         return compress(stored, metadata=metadata, **self.options)
 
     def _axis(self, affine: NDArray[np.float64] | None) -> int:
@@ -223,7 +224,7 @@ def _load(stream: Any, is_rescaled: bool, **options: Any) -> LoadedStream:
     with StreamReader(stream, **options) as reader:
         image = stored_from_stream(reader)
         planes = [image.hu(k, plane) if is_rescaled else plane for k, plane in enumerate(image)]
-    affine = None if image.affine is None else affine_in_ras(image.affine)
+    affine = None if image.affine is None else lps_to_ras(image.affine)
     if len(image.shape) == 2:
         return LoadedStream(planes[0], affine)
     found = image.layout.get(_AXIS)
@@ -238,7 +239,7 @@ def _load_archive(path: str | os.PathLike[str], **options: Any) -> LoadedStream:
         if not len(archive):
             raise InputError("this archive holds no images", where=os.fspath(path))
         volume = archive.volume()
-    affine = None if volume.affine is None else affine_in_ras(volume.affine)
+    affine = None if volume.affine is None else lps_to_ras(volume.affine)
     return LoadedStream(np.moveaxis(volume.hu, 0, -1), affine)
 
 
@@ -274,4 +275,4 @@ def _affine_ras(image: torch.Tensor | NDArray[Any]) -> NDArray[np.float64] | Non
     affine = to_affine_nd(3, image.affine.detach().cpu().numpy().astype(np.float64))
     if not np.isfinite(affine).all() or np.linalg.det(affine[:3, :3]) == 0:
         return None
-    return affine_in_ras(affine) if image.meta.get("space") == SpaceKeys.LPS else affine
+    return lps_to_ras(affine) if image.meta.get("space") == SpaceKeys.LPS else affine

@@ -16,11 +16,10 @@ from monai.data import ImageReader, MetaTensor
 from monai.transforms import MapTransform, Transform
 
 from .. import sources
-from ..dicom import read
+from ..dicom import check_ct, read_image
+from ..dicom.geometry import lps_to_ras
 from ..errors import DicomError, NiftiError, NotCT, UndecodablePixels
 from ..images import nifti, picture
-
-_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 SliceFormat: TypeAlias = Literal["dicom", "nifti", "picture"]
 """The formats of slices, each with a reader of its own."""
@@ -90,7 +89,7 @@ class CTReader(ImageReader):
 
     def get_data(self, img: LoadedSlice) -> tuple[np.ndarray, dict[str, Any]]:
         """Return the array (rows, columns) and its metadata."""
-        affine = np.eye(4) if img.affine is None else _LPS_TO_RAS @ img.affine
+        affine = np.eye(4) if img.affine is None else lps_to_ras(img.affine)
         meta = {
             "affine": affine,
             "original_affine": affine.copy(),
@@ -116,9 +115,9 @@ def load_slice(locator: str | os.PathLike[str]) -> LoadedSlice:
         return LoadedSlice(image, "gray", maximum, None)
     if kind == "nifti":
         return _nifti_slice(file, index)
-    frame = read.read_image(file, frame=index)
+    frame = read_image(file, frame=index)
     try:
-        read.check_ct(frame.header)
+        check_ct(frame.header)
     except NotCT as error:
         raise NotCT(error.detail, reason=error.reason, where=os.fspath(locator)) from error
     if len(frame.stored) != 1:

@@ -23,7 +23,7 @@ from pydicom.uid import (
 )
 
 from monai_compress.dicom import PADDING_HU, read_header, read_image
-from monai_compress.dicom.read import padding_range
+from monai_compress.dicom.rescale import padding_range_of
 from monai_compress.errors import DicomError, NoPixels, NotDicom, UndecodablePixels
 from monai_compress.phantom import chest_phantom, simulate_scan, write_series
 
@@ -105,7 +105,7 @@ def test_padding_range(ct, noise, signed, bits, value, limit, expected):
     ds.add_new("PixelPaddingValue", "SS" if value < 0 else "US", value)
     if limit is not None:
         ds.add_new("PixelPaddingRangeLimit", "SS" if limit < 0 else "US", limit)
-    assert padding_range(ds) == expected
+    assert padding_range_of(ds) == expected
 
 
 def test_padding_that_does_not_parse_is_no_padding(ct, save, noise):

@@ -152,7 +152,7 @@ def test_slices_without_places_are_stacked_and_that_is_told(identity, write_ct, 
     image = nib.load(result.written[0].path)
     assert np.allclose(nib.affines.voxel_sizes(image.affine), sides)
     assert np.array_equal(np.asarray(image.dataobj), np.stack([noise(k) for k in range(3)], axis=-1))
-    assert "do not say where" in result.notes[0]
+    assert "do not state their positions" in result.notes[0]
 
 
 def test_a_slice_that_does_not_load_leaves_a_gap(identity, write_ct, tmp_path):

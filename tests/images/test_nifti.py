@@ -13,7 +13,7 @@ from nibabel import orientations
 
 from monai_compress.dicom import PADDING_HU
 from monai_compress.errors import NiftiError
-from monai_compress.images import nifti
+from monai_compress.images import nifti_file
 from monai_compress.images.nifti import read_volume, slice_count
 
 RAS = np.array([[0.7, 0, 0, -30], [0, 0.8, 0, -40], [0, 0, 2.5, 10], [0, 0, 0, 1.0]])
@@ -154,8 +154,8 @@ def test_not_a_number(save, volume):
 
 def test_colour_and_complex(save, volume):
     colour = np.zeros((4, 5, 6), dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")])
-    assert _reason(save(colour)) == "colour or complex"
-    assert _reason(save(volume.astype(np.complex64))) == "colour or complex"
+    assert _reason(save(colour)) == "color or complex"
+    assert _reason(save(volume.astype(np.complex64))) == "color or complex"
 
 
 @pytest.mark.parametrize("name", ["ct.nii", "ct.nii.gz"])
@@ -227,10 +227,10 @@ def test_in_a_zip(save, volume, tmp_path):
 
 def test_gz_is_unpacked_once_for_all_slices(save, volume, tmp_path):
     path = save(volume, name="ct.nii.gz")
-    nifti._all_bytes.cache_clear()
+    nifti_file.decompressed_bytes.cache_clear()
     for index in range(6):
         read_volume(f"{path}#{index}")
-    assert nifti._all_bytes.cache_info().misses == 1
+    assert nifti_file.decompressed_bytes.cache_info().misses == 1
     save(volume + 1, name="ct.nii.gz")
     (tmp_path / "ct.nii.gz").touch()
     assert np.array_equal(read_volume(path, 0).hu[0], (volume[::-1, ::-1, 0] + 1).T)

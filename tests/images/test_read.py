@@ -219,9 +219,7 @@ def test_nifti_of_whole_floats(tmp_path, offset, dtype, stored):
     np.testing.assert_array_equal(sorted(image.slices.ravel()), np.arange(24) + offset)
 
 
-@pytest.mark.parametrize(
-    ("value", "words"), [(0.5, "fractions"), (np.nan, "no finite number"), (1e12, "more than 32-bit")]
-)
+@pytest.mark.parametrize(("value", "words"), [(0.5, "fractions"), (np.nan, "not finite"), (1e12, "more than 32-bit")])
 def test_nifti_that_is_no_integers(tmp_path, value, words):
     nib.save(nib.Nifti1Image(np.full((2, 3, 4), value), np.eye(4)), tmp_path / "v.nii")
     with pytest.raises(NiftiError, match=words):
@@ -267,11 +265,11 @@ def test_npy(tmp_path, dtype, order):
     [
         (np.zeros((3, 3)), "rint"),
         (np.zeros((3, 3), np.int64), "int16, uint16 or int32"),
-        (np.zeros((3, 3), bool), "no image"),
+        (np.zeros((3, 3), bool), "not an image"),
         (np.zeros(3, np.int16), "shape"),
         (np.zeros((1, 2, 3, 4), np.int16), "shape"),
         (np.zeros((0, 3), np.int16), "shape"),
-        (np.array([{}], dtype=object), "no .npy file"),
+        (np.array([{}], dtype=object), "not a .npy file"),
     ],
 )
 def test_npy_that_is_no_image(tmp_path, value, words):

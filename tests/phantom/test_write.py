@@ -9,7 +9,7 @@ import pydicom
 import pytest
 from pydicom import uid
 
-from monai_compress.dicom.read import check_ct, read_header, read_image
+from monai_compress.dicom import check_ct, read_header, read_image
 from monai_compress.dicom.series import find_series
 from monai_compress.errors import OutputError
 from monai_compress.phantom import SYNTAXES, VENDORS, chest_phantom, head_phantom, simulate_scan, write_series

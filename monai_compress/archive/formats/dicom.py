@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import io
-import math
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Literal
 
@@ -14,10 +13,9 @@ from pydicom.filereader import read_dataset
 from pydicom.uid import CTImageStorage, RLELossless, UncompressedTransferSyntaxes
 
 from ...dicom import tags
-from ...dicom.check import rescale
-from ...dicom.geometry import normal, orientation, position_mm
 from ...dicom.parse import INFLATED_LIMIT_BYTES, parse
-from ...dicom.read import padding_range
+from ...dicom.rescale import padding_range_of, rescale_of
+from ...dicom.stacking import file_sort_key, plane_of
 from ...dicom.syntaxes import DEFLATED, of_header
 from ...errors import InputError, NotDicom
 from ..recompress.deflate import Inflated
@@ -92,7 +90,7 @@ def cut_dicom(stream: BinaryIO, size: int, head: bytes, where: str) -> Cut:
     except InputError:
         return Cut("dicom", None, layout.DAMAGED)
     series = tags.text(header, "SeriesInstanceUID") or ""
-    found = Cut("dicom", None, layout.NO_IMAGE, series=series, order=_order(header), syntax=syntax)
+    found = Cut("dicom", None, layout.NO_IMAGE, series=series, order=file_sort_key(plane_of(header)), syntax=syntax)
     if element is None:
         return found
     frames = max(int(tags.number(header, "NumberOfFrames") or 1), 1)
@@ -181,7 +179,7 @@ def _pixels(header: Dataset, element: _Element, syntax: str, frames: int) -> Pix
         return layout.ODD_WORDS
     else:
         name = f"{kind}1x"
-    slope, intercept = (rescale(header) if frames == 1 else None) or (1.0, 0.0)
+    slope, intercept = (rescale_of(header) if frames == 1 else None) or (1.0, 0.0)
     stored = int(tags.number(header, "BitsStored") or 0)
     pixels = Pixels(
         offset=element.offset,
@@ -199,7 +197,7 @@ def _pixels(header: Dataset, element: _Element, syntax: str, frames: int) -> Pix
 
 def _padding(header: Dataset, bits: int, is_signed: bool) -> int | None:
     """The stored value of padding, if the pixels can hold it."""
-    found = padding_range(header)
+    found = padding_range_of(header)
     lowest = -(2 ** (bits - 1)) if is_signed else 0
     return found[0] if found and lowest <= found[0] < lowest + 2**bits else None
 
@@ -211,21 +209,9 @@ def _family(syntax: str) -> str:
     return next((name for numbers, name in _FAMILIES if number in map(str, numbers)), "other")
 
 
-def _order(header: Dataset) -> tuple[float, ...]:
-    """Direction cosines of an axial slice first, then mm along the normal, then the instance number."""
-    instance = tags.number(header, "InstanceNumber") or 0.0
-    axes, position = orientation(header), position_mm(header)
-    if axes is None:
-        return (*(0.0,) * 6, tags.number(header, "SliceLocation") or 0.0, instance)
-    along = 0.0 if position is None else float(normal(axes) @ position)
-    # + 0.0 takes the sign from -0.0; odd positions may overflow
-    along = round(along, 3) + 0.0 if math.isfinite(along) else 0.0
-    return (*(round(float(cosine), 2) + 0.0 for cosine in axes.ravel()), along, instance)
-
-
 def _is_ct(header: Dataset) -> bool:
     """Whether the stored values of a slice mean Hounsfield units; unlike `check_ct`, whatever way it lies."""
-    found = rescale(header)
+    found = rescale_of(header)
     return (
         tags.text(header, "SOPClassUID") == CTImageStorage
         and tags.text(header, "Modality") == "CT"
