@@ -1,10 +1,21 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The command line: verbs with the names of the API.
+"""The command line: one command for each task, with the names of the Python functions.
 
-Each verb lives in a file of its name and imports what it needs when it runs, so that ``--help`` answers at once.
+Each command is in a module of its own name and imports heavy packages only when it runs, so that ``--help`` is fast.
 
-Exit codes: 0 done; 1 an error, told in one sentence; 2 wrong usage; 130 interrupted by Ctrl-C.
+Exit codes:
+
+==== =================================================================================================================
+code meaning
+==== =================================================================================================================
+0    The command finished, and nothing failed.
+1    Something failed: an error, described in one sentence, or some of several files; the others were still processed.
+2    Wrong usage: an unknown option, a value out of its range, or an output that would overwrite the input.
+130  Interrupted by Ctrl-C.
+==== =================================================================================================================
+
+With ``--json`` an error is also printed to standard output, as ``{"error": NAME, "message": SENTENCE}``.
 """
 
 from __future__ import annotations
@@ -39,13 +50,20 @@ Examples:
   monai-compress evaluate run
   monai-compress reconstruct run scan.nii.gz -o out
   monai-compress info CT_FOLDER
+
+\b
+Exit codes:
+  0    finished, and nothing failed
+  1    an error, or some of several files failed
+  2    wrong usage
+  130  interrupted by Ctrl-C
 """
 
 
 @click.group(cls=ErrorGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def main() -> None:
-    """Compress CT scans with networks that learned CT, and see what they keep."""
+    """Compress CT scans with networks trained on CT, and check what is preserved."""
 
 
 for command in (

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""What a command tells: progress and remarks on standard error, its result on standard output."""
+"""Output of the commands: progress and messages on standard error, the result on standard output."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ import click
 from ..errors import CompressionError
 
 INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
 
 DEBUG = "MONAI_COMPRESS_DEBUG"
-"""Environment variable: show the traceback of an unexpected error."""
+"""Environment variable: if set, an unexpected error shows its traceback."""
 
 
 class ErrorGroup(click.Group):
-    """A group that ends on every error with one sentence instead of a traceback, and with ``--json`` with an object."""
+    """A command group that reports every error in one sentence, without a traceback; with ``--json`` also as JSON."""
 
     def main(
         self,
@@ -34,7 +35,7 @@ class ErrorGroup(click.Group):
         standalone_mode: bool = True,
         **extra: Any,
     ) -> Any:
-        """Run the command line; see ``click.Group.main``."""
+        """Run the command line and exit; see ``click.Group.main``."""
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         arguments = list(sys.argv[1:] if args is None else args)
@@ -43,31 +44,35 @@ class ErrorGroup(click.Group):
             sys.exit(code if isinstance(code, int) else 0)
         except click.ClickException as error:
             error.show()
-            _end("UsageError", error.format_message(), error.exit_code, arguments, told=True)
-        except click.Abort as error:  # what click makes of Ctrl-C
-            _end("Interrupted", str(error.__cause__ or "") or "stopped by Ctrl-C", INTERRUPTED, arguments)
+            _exit_with_error("UsageError", error.format_message(), error.exit_code, arguments, is_shown=True)
+        except click.Abort as error:  # click turns Ctrl-C into this
+            message = str(error.__cause__ or "") or "stopped by Ctrl-C"
+            _exit_with_error("Interrupted", message, INTERRUPTED, arguments)
         except (CompressionError, MemoryError) as error:
-            _end(type(error).__name__, str(error) or "not enough memory", 1, arguments)
+            _exit_with_error(type(error).__name__, str(error) or "not enough memory", 1, arguments)
         except Exception as error:
             if os.environ.get(DEBUG):
                 raise
-            message = f"unexpected {type(error).__name__}: {error} (this is a fault of the program: please report it; "
-            _end("UnexpectedError", f"{message}{DEBUG}=1 shows where it happened)", 1, arguments)
+            message = (
+                f"unexpected {type(error).__name__}: {error}. This is a bug in monai_compress, please report it; "
+                f"{DEBUG}=1 shows the traceback"
+            )
+            _exit_with_error("UnexpectedError", message, 1, arguments)
 
 
-def _end(name: str, message: str, code: int, arguments: list[str], told: bool = False) -> NoReturn:
+def _exit_with_error(name: str, message: str, code: int, arguments: list[str], is_shown: bool = False) -> NoReturn:
     if "--json" in arguments:
         click.echo(json.dumps({"error": name, "message": message}))
-    if not told:
+    if not is_shown:
         click.secho(f"{name}: {message}", fg="red", err=True)
     sys.exit(code)
 
 
 class Console:
-    """Speaks to the person at the terminal; with ``as_json`` to a program.
+    """Prints for a person at a terminal, or JSON for a program.
 
     Args:
-        as_json: the result is one JSON object on standard output, and nothing else is written there.
+        as_json: print the result as one JSON object on standard output, and nothing else there.
     """
 
     def __init__(self, as_json: bool = False) -> None:
@@ -75,30 +80,30 @@ class Console:
 
         self.as_json = as_json
         self.err = RichConsole(stderr=True, highlight=False)
-        # a long run's own words are those here; what libraries remark is for developers
+        # warnings of libraries are meant for developers, and would hide the messages of the command
         warnings.filterwarnings("ignore", category=FutureWarning)
         logging.getLogger("monai").setLevel(logging.ERROR)
 
-    def say(self, text: str) -> None:
-        """One line for the person."""
+    def message(self, text: str) -> None:
+        """Print one line on standard error."""
         self.err.print(text, markup=False, soft_wrap=True)
 
     def warn(self, text: str) -> None:
-        """One line for the person, to be noticed."""
+        """Print one line on standard error that stands out."""
         self.err.print(f"note: {text}", style="yellow", markup=False, soft_wrap=True)
 
     @contextmanager
     def progress(self, text: str, *, in_bytes: bool = False) -> Iterator[Callable[..., None]]:
-        """A progress bar with time left; yields ``update(done, total, remark="")``.
+        """Show a progress bar with the time left; yield ``update(done, total, remark="")``.
 
-        Where standard error is no terminal, a line at every quarter takes its place.
+        If standard error is not a terminal, a line is printed at every quarter instead.
 
         Args:
-            text: what is going on.
-            in_bytes: what is counted are bytes.
+            text: name of the work.
+            in_bytes: ``done`` and ``total`` count bytes.
         """
         if not self.err.is_terminal:
-            yield self._lines(text, in_bytes)
+            yield self._line_progress(text, in_bytes)
             return
         from rich.progress import (
             BarColumn,
@@ -125,7 +130,7 @@ class Console:
 
     @contextmanager
     def stages(self) -> Iterator[Callable[[str, int, int], None]]:
-        """Progress of work in stages; yields ``update(stage, done, total)``, one bar for each stage."""
+        """Show the progress of several stages, one bar each; yield ``update(stage, done, total)``."""
         with ExitStack() as open_bars:
             bars: dict[str, Callable[..., None]] = {}
 
@@ -137,23 +142,23 @@ class Console:
 
             yield update
 
-    def _lines(self, text: str, in_bytes: bool) -> Callable[..., None]:
+    def _line_progress(self, text: str, in_bytes: bool) -> Callable[..., None]:
         from rich.filesize import decimal
 
-        told = -1
+        last_quarter = -1
 
         def update(done: int, total: int, remark: str = "") -> None:
-            nonlocal told
+            nonlocal last_quarter
             quarter = 4 * done // max(total, 1)
-            if quarter > told:
-                told = quarter
+            if quarter > last_quarter:
+                last_quarter = quarter
                 count = f"{decimal(done)} of {decimal(total)}" if in_bytes else f"{done} of {total}"
-                self.say(f"{text}: {count} {remark}".rstrip())
+                self.message(f"{text}: {count} {remark}".rstrip())
 
         return update
 
-    def table(self, title: str, columns: list[str], rows: list[list[str]]) -> None:
-        """A table on standard output; nothing with ``as_json``."""
+    def print_table(self, title: str, columns: list[str], rows: list[list[str]]) -> None:
+        """Print a table on standard output; with ``as_json`` print nothing."""
         if self.as_json:
             return
         from rich.console import Console as RichConsole
@@ -162,11 +167,11 @@ class Console:
 
         table = Table(title=title, title_justify="left")
         for column in columns:
-            table.add_column(column, overflow="fold")  # a path that is cut short names nothing
+            table.add_column(column, overflow="fold")  # a shortened path would name no file
         for row in rows:
             table.add_row(*(escape(cell) for cell in row))
         RichConsole(highlight=False).print(table)
 
-    def result(self, result: dict[str, Any], text: str = "") -> None:
-        """The end: ``text`` for a person, or ``result`` as JSON for a program."""
+    def print_result(self, result: dict[str, Any], text: str = "") -> None:
+        """Print ``text``, or with ``as_json`` the ``result``, on standard output."""
         click.echo(json.dumps(result) if self.as_json else text)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""``monai-compress evaluate``: a trained model measured on held-out or on new scans."""
+"""``monai-compress evaluate``: measure a trained model on held-out or new scans."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from pathlib import Path
 import click
 
 from .console import Console
-from .options import check_fresh, device_option, json_option, overwrite_option, patients_option
+from .options import device_option, json_option, overwrite_option, patients_option, redact_option
+from .outputs import check_no_results
 
 EPILOG = """\b
 Examples:
-  monai-compress evaluate run                     the run's own held-out patients again
-  monai-compress evaluate run OTHER_CT -o other   every slice of another folder
-  monai-compress evaluate run MOVED_CT --held-out the run's own held-out patients, whose scans were moved
+  monai-compress evaluate run                      the held-out patients of the run
+  monai-compress evaluate run OTHER_CT -o other    all slices in another folder
+  monai-compress evaluate run MOVED_CT --held-out  the held-out patients of the run, whose scans were moved
 """
 
 
@@ -23,13 +24,13 @@ Examples:
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data", type=click.Path(path_type=Path), required=False)
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Folder of the report; by default MODEL/evaluation."
+    "-o", "--output", type=click.Path(path_type=Path), help="Folder for the report; by default MODEL/evaluation."
 )
 @click.option(
-    "--held-out", is_flag=True, help="DATA is where the run's scans lie now: take its held-out patients only."
+    "--held-out", is_flag=True, help="DATA is the new folder of the scans of the run: use its held-out patients only."
 )
 @patients_option
-@click.option("--redact-paths", is_flag=True, help="Leave file names out of the report.")
+@redact_option
 @device_option
 @overwrite_option
 @json_option
@@ -44,17 +45,19 @@ def evaluate(
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Measure MODEL (a run or a model folder) and write a report.
+    """Measure the image quality of MODEL, a training run or a model folder, and write a report.
 
-    Without DATA: on the held-out patients of the run. With DATA: on every slice found there; none of them may have been
-    trained on, which the command cannot know.
+    Without DATA: on the held-out patients of the run. With DATA: on all slices in it. The command cannot check whether
+    the model was trained on them; if it was, the figures are too good.
     """
     from .training import run_evaluation
 
     if patients_csv and (data is None or held_out):
-        raise click.UsageError("--patients goes with other DATA; the held-out patients of a run are known already")
+        raise click.UsageError(
+            "--patients is only for DATA without --held-out; the patients of a run are recorded in it"
+        )
     if held_out and data is None:
-        raise click.UsageError("--held-out goes with DATA, the folder that the run's scans were moved to")
+        raise click.UsageError("--held-out needs DATA, the folder to which the scans of the run were moved")
     output = output or model / "evaluation"
-    check_fresh(output, overwrite, "--overwrite replaces it, -o takes another folder")
+    check_no_results(output, overwrite, "--overwrite replaces them, -o takes another folder")
     run_evaluation(Console(as_json), model, data, output, patients_csv, device, redact_paths, held_out)

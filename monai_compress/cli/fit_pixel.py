@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""``monai-compress fit-pixel``: the network of the pixel codec, fitted to one's own scanners."""
+"""``monai-compress fit-pixel``: fit the network of the pixel codec to your own scans."""
 
 from __future__ import annotations
 
@@ -16,22 +16,25 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import DatasetError, InputError
-from . import formatting
+from .compilation import announce_compilation
 from .console import Console
-from .options import json_option, patients_option
+from .formatting import size_text
+from .options import json_option, patients_option, replace_option
+from .outputs import check_output_file
 
 if TYPE_CHECKING:
     from ..codecs.pixel.model import ContextModel
     from ..data import Item
     from ..images.stored import Integers
 
-RUN = 16
-"""Slices that follow each other and are learnt from together, so that the network sees previous slices."""
+RUN_SLICES = 16
+"""Consecutive slices that are used together, so that the network sees previous slices."""
 
-HELD_OUT_SLICES = 64
-"""At most so many slices of held-out patients are compressed to measure a model."""
+MAX_HELD_OUT_SLICES = 64
+"""Most slices of held-out patients that are compressed to measure a model."""
 
 FRACTIONS = (0.9, 0.1)
+"""Shares of the patients to fit to and held out."""
 
 EPILOG = """\b
 Examples:
@@ -44,27 +47,34 @@ Examples:
 @click.command("fit-pixel", epilog=EPILOG)
 @click.argument("data", metavar="DIR", type=click.Path(path_type=Path))
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), required=True, help="File for the model, .safetensors."
+    "-o", "--output", type=click.Path(path_type=Path), required=True, help="The model file to write, OUT.safetensors."
 )
-@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), default=3.0, show_default=True)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    default=3.0,
+    show_default=True,
+    help="Duration of the fit.",
+)
 @click.option(
     "--effort",
     type=click.Choice(["fast", "default"]),
     default="default",
     show_default=True,
-    help="Which network: the small, quick one or the usual one.",
+    help="Fit the network of compress --effort fast, which is smaller, or of --effort default.",
 )
 @click.option(
     "--max-error",
     type=click.IntRange(0, 65535),
     default=0,
     show_default=True,
-    help="Fit for near-lossless with this bound in stored units (HU, mostly); 0: for lossless.",
+    help="Largest error to fit for, in stored units (usually HU). 0: lossless.",
 )
 @click.option(
     "--validation",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Text file with a file name (below DIR) a line, whose patients are held out; by default a tenth, by --seed.",
+    help="Text file with one file name below DIR per line; the patients of these files are held out. By default a "
+    "tenth of the patients, chosen by --seed.",
 )
 @patients_option
 @click.option(
@@ -72,11 +82,11 @@ Examples:
     type=click.IntRange(1),
     default=640,
     show_default=True,
-    help="Learn from at most so many slices, evenly from all patients; half a megabyte of memory each.",
+    help="Use at most this many slices, evenly from all patients; each takes half a megabyte of memory.",
 )
-@click.option("--from-scratch", is_flag=True, help="Begin with a network that has learnt nothing, not the shipped one.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-@formatting.replace_option
+@click.option("--from-scratch", is_flag=True, help="Start from an untrained network instead of the shipped one.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all random choices.")
+@replace_option
 @json_option
 def fit_pixel(
     data: Path,
@@ -92,34 +102,34 @@ def fit_pixel(
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Fit the network of the pixel codec to the CT in DIR (DICOM, NIfTI), and tell what that brings.
+    """Fit the network of the pixel codec to the CT scans in DIR (DICOM, NIfTI), and measure what that gains.
 
-    Patients are held out, and what is told is measured on them: bits per pixel of real slice groups, beside those of
-    the model that ships. The file goes to 'compress --model', which writes it into every stream.
+    The gain is measured on held-out patients: bits per pixel of compressed slice groups, compared with the shipped
+    model. Use the file with 'compress --model' or 'pack --model', which embed it in their output.
     """
     from ..codecs.pixel.fit import HIDDEN, fit_context_model
     from ..codecs.pixel.weights import load_context_model
     from ..data import find_slices
     from ..files import write_atomic
 
-    formatting.check_output(output, data, overwrite)
+    check_output_file(output, data, overwrite)
     console = Console(as_json)
     with console.stages() as progress:
         inventory = find_slices(data, patients_csv=patients_csv, progress=progress)
     shipped = load_context_model(effort, max_error)
     train, held_out = _split(inventory.items, validation, seed, str(data))
     loader = _Loader(console)
-    formatting.tell_of_compiling(console)
+    announce_compilation(console)
     with console.progress("loading slices") as update:
-        learnt_from = loader.load(choose_runs(train, max_slices, seed), update)
-        measured_on = loader.load(choose_runs(held_out, HELD_OUT_SLICES, seed), update)
-    if not learnt_from or not measured_on:
-        raise DatasetError("no slices could be read to learn from, or none to measure on", where=str(data))
-    loader.tell()
+        fitted_to = loader.load(choose_runs(train, max_slices, seed), update)
+        measured_on = loader.load(choose_runs(held_out, MAX_HELD_OUT_SLICES, seed), update)
+    if not fitted_to or not measured_on:
+        raise DatasetError("no slices could be read to fit to, or none to measure on", where=str(data))
+    loader.report_failures()
     started = time.perf_counter()
     with console.progress("fitting") as update:
         model = fit_context_model(
-            [run.slices for run in learnt_from],
+            [run.slices for run in fitted_to],
             start=None if from_scratch else shipped,
             seconds=60 * minutes,
             bound=max_error,
@@ -132,15 +142,15 @@ def fit_pixel(
         name: bits_per_pixel(each, measured_on, max_error) for name, each in (("fitted", model), ("shipped", shipped))
     }
     write_atomic(output, model.to_bytes())
-    _tell(console, output, model, figures, learnt_from, measured_on, seconds)
+    _print_result(console, output, model, figures, fitted_to, measured_on, seconds)
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """Slices of one series that follow each other.
+    """Consecutive slices of one series.
 
     Args:
-        patient: a pseudonym.
+        patient: pseudonym of the patient.
         slices: (slices, rows, columns) stored integers.
     """
 
@@ -148,19 +158,19 @@ class Run:
     slices: Integers
 
 
-def choose_runs(items: Iterable[Item], most: int, seed: int) -> list[list[Item]]:
-    """Runs of slices of one series each, from the patients in turn, until there are ``most`` slices or no more."""
+def choose_runs(items: Iterable[Item], max_slices: int, seed: int) -> list[list[Item]]:
+    """Choose runs of consecutive slices, from each patient in turn, up to ``max_slices`` slices."""
     series: dict[tuple[str, str], list[Item]] = defaultdict(list)
     for item in items:
         series[item.patient, item.series].append(item)
     waiting: dict[str, list[list[Item]]] = defaultdict(list)
     for (patient, _), members in series.items():
-        waiting[patient] += [members[start : start + RUN] for start in range(0, len(members), RUN)]
-    draw = Random(seed)
+        waiting[patient] += [members[start : start + RUN_SLICES] for start in range(0, len(members), RUN_SLICES)]
+    random = Random(seed)
     for runs in waiting.values():
-        draw.shuffle(runs)
+        random.shuffle(runs)
     chosen: list[list[Item]] = []
-    left = most
+    left = max_slices
     while left > 0 and any(waiting.values()):
         for runs in waiting.values():
             if runs and left > 0:
@@ -170,7 +180,13 @@ def choose_runs(items: Iterable[Item], most: int, seed: int) -> list[list[Item]]
 
 
 def bits_per_pixel(model: ContextModel, runs: Sequence[Run], bound: int) -> float:
-    """Mean over patients of the bits that a pixel takes in real slice groups."""
+    """Return the bits per pixel of compressed slice groups, mean over patients.
+
+    Args:
+        model: the model to measure.
+        runs: slices to compress.
+        bound: largest error, in stored units.
+    """
     from ..codecs.pixel.slice_group import SliceGroupCoder
 
     codec = SliceGroupCoder(model, bound=bound)
@@ -194,7 +210,9 @@ def _split(items: Sequence[Item], validation: Path | None, seed: int, where: str
     held_out = [item for item in items if item.patient in patients]
     if not held_out or len(held_out) == len(items):
         which = "no patient" if not held_out else "every patient"
-        raise DatasetError(f"{validation.name} holds out {which}; it names files as they lie below DIR", where=where)
+        raise DatasetError(
+            f"{validation.name} holds out {which}; it must name files by their path below DIR", where=where
+        )
     return [item for item in items if item.patient not in patients], held_out
 
 
@@ -205,7 +223,7 @@ def _is_ct(item: Item) -> bool:
 
 
 class _Loader:
-    """Loads runs of stored integers, and remembers what did not load."""
+    """Loader of stored integers that counts what could not be read."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -213,7 +231,7 @@ class _Loader:
         self.reasons: Counter[str] = Counter()
 
     def load(self, runs: Sequence[Sequence[Item]], update: Callable[..., None]) -> list[Run]:
-        """The runs with their slices; those that do not load are left out."""
+        """Load the slices of runs; runs that cannot be read are excluded and counted."""
         import numpy as np
 
         loaded = []
@@ -225,10 +243,10 @@ class _Loader:
             update(done, len(runs))
         return loaded
 
-    def tell(self) -> None:
-        """Say what did not load."""
+    def report_failures(self) -> None:
+        """Print what could not be read."""
         for reason, count in self.reasons.items():
-            self.console.warn(f"left out {count} runs of up to {RUN} slices: {reason}")
+            self.console.warn(f"excluded {count} runs of up to {RUN_SLICES} slices: {reason}")
 
     def _slice(self, locator: str) -> Integers:
         from ..dicom import read_image
@@ -245,27 +263,27 @@ class _Loader:
         return self.volume[1].read_slice(index or 0)
 
 
-def _tell(
+def _print_result(
     console: Console,
     output: Path,
     model: ContextModel,
     figures: dict[str, float],
-    learnt_from: Sequence[Run],
+    fitted_to: Sequence[Run],
     measured_on: Sequence[Run],
     seconds: float,
 ) -> None:
     counts = {
         name: {"slices": sum(len(run.slices) for run in runs), "patients": len({run.patient for run in runs})}
-        for name, runs in (("learnt_from", learnt_from), ("held_out", measured_on))
+        for name, runs in (("fitted_to", fitted_to), ("held_out", measured_on))
     }
     change = 100 * (figures["fitted"] / figures["shipped"] - 1)
     if change >= 0:
-        console.warn("the model that ships is no worse on the held-out patients; more minutes or slices may help")
+        console.warn("the shipped model is as good or better on the held-out patients; try more minutes or more slices")
     rows = [
-        ["fitted here", f"{figures['fitted']:.4f}", f"{change:+.2f} %"],
+        ["fitted", f"{figures['fitted']:.4f}", f"{change:+.2f} %"],
         ["shipped", f"{figures['shipped']:.4f}", ""],
     ]
-    console.table("Bits per pixel on held-out patients", ["model", "mean by patient", "change"], rows)
+    console.print_table("Bits per pixel on held-out patients", ["model", "mean over patients", "change"], rows)
     result = {
         "model": str(output),
         "hash": model.hash,
@@ -276,6 +294,6 @@ def _tell(
         "seconds": seconds,
     }
     text = (
-        f"{output}: {formatting.size(len(model.to_bytes()))}, {model.hash[:12]}; every stream that uses it carries it"
+        f"{output}: {size_text(len(model.to_bytes()))}, {model.hash[:12]}; it is embedded in each stream that uses it"
     )
-    console.result(result, text)
+    console.print_result(result, text)

@@ -1,132 +1,62 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""What commands on streams say of them, in the same words everywhere; and what they check before they begin."""
+"""Figures, paths and promises as text for people, worded alike in all commands."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import click
-
-from ..errors import OutputError, Skipped
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..archive import ArchiveInfo
     from ..streams import StreamInfo
-    from .console import Console
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-MOST_FAILURES = 20
-"""No more failures of one cause are shown."""
-
-threads_option = click.option(
-    "--threads", type=click.IntRange(1), help="At most so many; by default one for each core."
-)
-jobs_option = click.option(
-    "-j", "--jobs", type=click.IntRange(1), help="At most so many at a time; by default one for each core."
-)
-replace_option = click.option("--overwrite", is_flag=True, help="Replace the output file if it exists.")
+_OTHER_FILES = {
+    "near-lossless": "derived images, no CT value differs by more than {max_error:g} HU",
+    "transcoded": "uncompressed, with the same pixels",
+    "inflated": "decompressed, with the same content",
+}
+"""What is restored in place of a file that is not restored byte for byte, by how it is stored."""
 
 
-def model_option(text: str) -> Callable[[Command], Command]:
-    """``--model FILE``, a model that ``fit-pixel`` made."""
-    return click.option("--model", type=click.Path(exists=True, dir_okay=False, path_type=Path), help=text)
+def size_text(size_bytes: int) -> str:
+    """Return a number of bytes with a unit.
 
-
-def check_output(output: Path, source: Path, overwrite: bool) -> None:
-    """Refuse an output that would touch the source, or a file that may not be replaced.
-
-    Raises:
-        click.UsageError: the output is the input or lies in it, or is a folder.
-        OutputError: there is a file, and nobody said that it may go.
-    """
-    archive = Path(str(source).split("!/")[0])  # of a locator in a zip archive
-    if output.resolve().is_relative_to(archive.resolve()):
-        raise click.UsageError("the output is the input or lies inside it, and a source is never touched: another -o")
-    if output.is_dir():
-        raise click.UsageError(f"{output} is a folder; -o takes the name of a file")
-    if output.exists() and not overwrite:
-        raise OutputError(f"{output} exists already; --overwrite replaces it, -o takes another name")
-
-
-def size(number: int) -> str:
-    """Bytes as a person reads them.
-
-    >>> size(999), size(1_234_567)
+    >>> size_text(999), size_text(1_234_567)
     ('999 bytes', '1.2 MB')
     """
     from rich.filesize import decimal
 
-    return decimal(number)
+    return decimal(size_bytes)
 
 
-def count(number: int, noun: str) -> str:
-    """A number of things in words.
+def count_text(number: int, noun: str) -> str:
+    """Return a number with its noun.
 
-    >>> count(1, "slice"), count(1200, "file")
+    >>> count_text(1, "slice"), count_text(1200, "file")
     ('1 slice', '1,200 files')
     """
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def path(text: str) -> str:
-    """A path, or a message with one, as any terminal can show it."""
+def path_text(text: str) -> str:
+    """Return a path, or a message with one, with characters escaped that a terminal cannot show."""
     from ..batch.manifest import plain
 
     return plain(text)
 
 
-def archive_promise(info: ArchiveInfo) -> str:
-    """What must come back of an archive's files, as a sentence."""
-    told = {
-        "near-lossless": f"derived images, within {info.max_error:g} HU",
-        "transcoded": "uncompressed, with the same pixels",
-        "inflated": "inflated, with the same content",
-    }
-    parts = [f"{count:,} {told[how]}" for how, count in sorted(info.ways.items()) if how in told]
-    exact = sum(count for how, count in info.ways.items() if how not in told)
-    return "; ".join(([f"{exact:,} byte for byte"] if exact or not parts else []) + parts)
+def megabytes_per_second(size_bytes: int, seconds: float) -> float:
+    """Return a speed in 10**6 bytes per second.
 
-
-def failures(console: Console, skipped: Sequence[Skipped]) -> None:
-    """A table of what was left out, if anything was; of many for one cause the first."""
-    rows = []
-    for reason in dict.fromkeys(entry.reason for entry in skipped):
-        same = [entry for entry in skipped if entry.reason == reason]
-        rows += [[path(entry.locator), reason, path(entry.detail)] for entry in same[:MOST_FAILURES]]
-        if len(same) > MOST_FAILURES:
-            rows.append([f"and {len(same) - MOST_FAILURES:,} more", reason, ""])
-    if rows:
-        console.table("Failed", ["what", "why", "in full"], rows)
-
-
-def is_compressed(why: str) -> bool:
-    """Whether this is the reason for files whose pixels were compressed before."""
-    from ..archive.formats.layout import COMPRESSED
-
-    return why.startswith(COMPRESSED)
-
-
-def promise(info: StreamInfo) -> str:
-    """What must come back, as a sentence."""
-    if info.bound == 0:
-        return "lossless: every stored value comes back"
-    word = "unit" if info.bound == 1 else "units"
-    kept = "" if info.padding_value is None else ", padding exactly"
-    return f"no value is off by more than {info.max_error:g} HU ({info.bound} stored {word}){kept}"
-
-
-def pixels(info: StreamInfo) -> str:
-    """Shape, type and raw size."""
-    return f"{' x '.join(map(str, info.shape))} {info.dtype}, {size(raw_bytes(info))}"
+    >>> megabytes_per_second(3_000_000, 2)
+    1.5
+    """
+    return size_bytes / 1e6 / max(seconds, 1e-9)
 
 
 def raw_bytes(info: StreamInfo) -> int:
-    """Bytes of the integers, uncompressed.
+    """Return the size of the uncompressed integers.
 
     >>> from types import SimpleNamespace
     >>> raw_bytes(SimpleNamespace(shape=(2, 3, 4), dtype="int16"))
@@ -135,37 +65,63 @@ def raw_bytes(info: StreamInfo) -> int:
     return math.prod(info.shape) * int(info.dtype.lstrip("uint")) // 8
 
 
-def compile_once(console: Console) -> None:
-    """Compile the codec, where it is not yet, before several processes would all do it."""
-    from ..codecs.pixel.backends.numba_backend import is_compiled
-
-    if not is_compiled():
-        import numpy as np
-
-        from .. import api
-
-        tell_of_compiling(console)
-        api.compress(np.zeros((2, 4, 4), np.int16), threads=1)
+def pixels_text(info: StreamInfo) -> str:
+    """Return shape, dtype and uncompressed size of the image in a stream."""
+    return f"{' x '.join(map(str, info.shape))} {info.dtype}, {size_text(raw_bytes(info))}"
 
 
-def tell_of_compiling(console: Console) -> None:
-    """Say that the first use of the codec takes a while, where it will."""
-    from ..codecs.pixel.backends.numba_backend import is_compiled
+def promise_text(info: StreamInfo) -> str:
+    """Return what a stream promises about its pixels: lossless, bounded or lossy.
 
-    if not is_compiled():
-        console.say("compiling the pixel codec for this processor: this once, 10 to 30 seconds")
+    >>> from types import SimpleNamespace
+    >>> promise_text(SimpleNamespace(promise="lossless"))
+    'lossless: every stored value'
+    >>> promise_text(SimpleNamespace(promise="bounded", bound=4, max_error=2.0, padding_value=-2000))
+    'bounded: no value differs by more than 4 stored units (asked for 2 HU); padding is exact'
+    >>> error = SimpleNamespace(rmse=5.25, max_error=81.0)
+    >>> promise_text(SimpleNamespace(promise="lossy", measured_error=error))
+    'lossy: measured RMSE 5.25 HU, largest error 81 HU'
+    """
+    if info.promise == "lossy":
+        error = info.measured_error
+        if error is None:
+            return "lossy: the error was not measured"
+        return f"lossy: measured RMSE {error.rmse:.3g} HU, largest error {error.max_error:.3g} HU"
+    if info.promise == "lossless":
+        return "lossless: every stored value"
+    unit = "unit" if info.bound == 1 else "units"
+    padding = "" if info.padding_value is None else "; padding is exact"
+    return (
+        f"bounded: no value differs by more than {info.bound} stored {unit} (asked for {info.max_error:g} HU){padding}"
+    )
 
 
-def model(info: StreamInfo) -> str:
-    """Name and whereabouts of the model."""
+def archive_promise_text(info: ArchiveInfo) -> str:
+    """Return what is restored of the files in an archive."""
+    parts = [
+        f"{count:,} {_OTHER_FILES[how].format(max_error=info.max_error)}"
+        for how, count in sorted(info.ways.items())
+        if how in _OTHER_FILES
+    ]
+    exact = sum(count for how, count in info.ways.items() if how not in _OTHER_FILES)
+    return "; ".join(([f"{exact:,} byte for byte"] if exact or not parts else []) + parts)
+
+
+def model_text(info: StreamInfo) -> str:
+    """Return name and hash of a stream's model, and where the model is."""
+    if info.model_source == "none":
+        return "none"
     where = {
-        "shipped": "ships with this package",
-        "embedded": f"embedded, {size(info.sections.get('MODL', 0))}",
-        "missing": "not here: --model takes its file",
+        "archive": "embedded in the archive",
+        "shipped": "shipped with this package",
+        "embedded": f"embedded, {size_text(info.sections.get('MODL', 0))}",
+        "missing": "not found: give its file with --model",
     }
     return f"{info.model_name or 'without a name'} {info.model_hash[:12]} ({where[info.model_source]})"
 
 
-def speed(info: StreamInfo, seconds: float) -> float:
-    """Megabytes of raw integers a second."""
-    return raw_bytes(info) / 1e6 / max(seconds, 1e-9)
+def is_compressed(reason: str) -> bool:
+    """Return whether a file is stored as it is because its pixels were already compressed."""
+    from ..archive.formats.layout import COMPRESSED
+
+    return reason.startswith(COMPRESSED)

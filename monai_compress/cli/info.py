@@ -1,10 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""``monai-compress info``: what is in a folder of scans, in a model or in this installation."""
+"""``monai-compress info``: describe a folder of scans, a trained model or this installation."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,8 +14,8 @@ from .options import json_option, patients_option
 
 EPILOG = """\b
 Examples:
-  monai-compress info                 versions and device
-  monai-compress info CT_FOLDER       series, patients, and what is left out and why
+  monai-compress info                 installed versions, and the GPU if there is one
+  monai-compress info CT_FOLDER       series and patients, and which files are excluded and why
   monai-compress info run             a trained model
 """
 
@@ -24,21 +25,21 @@ Examples:
 @patients_option
 @json_option
 def info(path: Path | None, patients_csv: Path | None, as_json: bool) -> None:
-    """Tell what PATH is: scans, a run, a model; without PATH, what is installed."""
+    """Describe PATH: a folder of scans, a training run or a model. Without PATH: the installed versions."""
     from ..errors import ModelNotFound
     from ..models import load_model
 
     console = Console(as_json)
     if path is None:
-        _installation(console)
+        _print_installation(console)
         return
     try:
         model = load_model(path)
     except ModelNotFound:
-        _scans(console, path, patients_csv)
+        _print_scans(console, path, patients_csv)
         return
     size = model.preprocessing.spatial_size
-    facts = {
+    values = {
         "network": model.network.config,
         "weights": sum(p.numel() for p in model.network.parameters()),
         "weights_hash": model.weights_hash,
@@ -49,23 +50,25 @@ def info(path: Path | None, patients_csv: Path | None, as_json: bool) -> None:
         "input_values_per_latent_value": model.network.latent_ratio(size),
         "training": model.training,
     }
-    console.table("Model", ["what", "value"], [[name, str(value)] for name, value in facts.items()])
-    if as_json:
-        console.result(facts)
+    _print_values(console, "Model", values)
 
 
-def _installation(console: Console) -> None:
+def _print_installation(console: Console) -> None:
     import torch
 
     from ..report import versions
 
-    facts = {**versions(), "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else "none"}
-    console.table("Installed", ["what", "version"], [[name, str(value)] for name, value in facts.items()])
+    values = {**versions(), "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else "none"}
+    _print_values(console, "Installation", values)
+
+
+def _print_values(console: Console, title: str, values: dict[str, Any]) -> None:
+    console.print_table(title, ["property", "value"], [[name, str(value)] for name, value in values.items()])
     if console.as_json:
-        console.result(facts)
+        console.print_result(values)
 
 
-def _scans(console: Console, path: Path, patients_csv: Path | None) -> None:
+def _print_scans(console: Console, path: Path, patients_csv: Path | None) -> None:
     from ..data import find_slices
 
     with console.stages() as progress:
@@ -75,13 +78,17 @@ def _scans(console: Console, path: Path, patients_csv: Path | None) -> None:
         series = patients.setdefault(item.patient, {})
         series[item.series] = series.get(item.series, 0) + 1
     rows = [[patient, str(len(series)), str(sum(series.values()))] for patient, series in patients.items()]
-    console.table(f"{len(inventory.items)} slices of {len(patients)} patients", ["patient", "series", "slices"], rows)
+    console.print_table(
+        f"{len(inventory.items)} slices of {len(patients)} patients", ["patient", "series", "slices"], rows
+    )
     reasons = inventory.summary()
     if reasons:
-        console.table("Left out", ["reason", "files"], [[reason, str(count)] for reason, count in reasons.items()])
+        console.print_table(
+            "Excluded", ["reason", "files"], [[reason, str(count)] for reason, count in reasons.items()]
+        )
     for note in inventory.notes:
         console.warn(note)
     if console.as_json:
-        console.result(
+        console.print_result(
             {"slices": len(inventory.items), "patients": patients, "left_out": reasons, "notes": list(inventory.notes)}
         )

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""``monai-compress inspect``: what a .mcz file says of itself."""
+"""``monai-compress inspect``: what a .mcz file promises and holds."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import click
 from . import formatting
 from .console import Console
 from .options import json_option
+from .reports import stream_rows
 
 if TYPE_CHECKING:
     from ..archive import ArchiveInfo
@@ -28,7 +29,10 @@ Examples:
 @json_option
 @click.pass_context
 def inspect(ctx: click.Context, file: Path, as_json: bool) -> None:
-    """Tell what FILE, a stream or an archive, promises and holds, without decoding pixels; 'verify' decodes them."""
+    """Show what FILE, a stream or an archive, promises and holds.
+
+    No pixels are decoded; use 'verify' to decode and check all of them. The exit code is 1 if an archive is damaged.
+    """
     from ..batch.archives import is_archive
 
     console = Console(as_json)
@@ -46,23 +50,23 @@ def _inspect_archive(console: Console, file: Path) -> ArchiveInfo:
         info = archive.info
     rows = [
         ["format", f"{info.version}, archive"],
-        ["files", f"{info.files:,}, {formatting.size(info.source_bytes)}"],
+        ["files", f"{info.files:,}, {formatting.size_text(info.source_bytes)}"],
         ["images", f"{info.images:,}"],
-        ["bytes", f"{info.bytes:,}"],
+        ["archive", f"{info.bytes:,} bytes"],
         ["ratio", f"{info.ratio:.2f} : 1 of the files"],
-        ["promise", formatting.archive_promise(info)],
+        ["promise", formatting.archive_promise_text(info)],
         ["series", info.series or "none"],
         ["generation", str(info.generation)],
-        ["written with", ", ".join(f"{key} {value}" for key, value in sorted(info.settings.items()))],
+        ["settings", ", ".join(f"{key} {value}" for key, value in sorted(info.settings.items()))],
     ]
     rows += [[f"pixel stream {number}", text] for number, text in enumerate(info.streams)]
-    rows += [[f"files kept {way}", f"{count:,}"] for way, count in sorted(info.ways.items())]
-    rows += [[f"because: {why}", f"{count:,}"] for why, count in sorted(info.reasons.items())]
+    rows += [[f"files stored as {way}", f"{count:,}"] for way, count in sorted(info.ways.items())]
+    rows += [[f"reason: {reason}", formatting.count_text(count, "file")] for reason, count in info.reasons.items()]
     rows += [[f"section {name}", f"{length:,} bytes"] for name, length in info.sections.items()]
     rows += [["DAMAGED", text] for text in info.damage]
-    console.table(formatting.path(file.name), ["what", "value"], rows)
+    console.print_table(formatting.path_text(file.name), ["property", "value"], rows)
     if console.as_json:
-        console.result(info.as_dict())
+        console.print_result(info.as_dict())
     return info
 
 
@@ -74,26 +78,24 @@ def _inspect_stream(console: Console, file: Path) -> None:
     with StreamReader(file) as reader:
         info = reader.info
         image = stored_from_stream(reader)
-    kinds = len(set(image.rescale))
+    pairs = len(set(image.rescale))
     slope, intercept = image.rescale[0]
-    rescale = f"{slope:g} * stored {'-' if intercept < 0 else '+'} {abs(intercept):g}"
+    rescale = f"HU = {slope:g} * stored {'-' if intercept < 0 else '+'} {abs(intercept):g}"
     rows = [
         ["format", f"{info.version}, codec {info.codec}"],
-        ["pixels", formatting.pixels(info)],
-        ["bytes", f"{info.bytes:,}"],
-        ["ratio", f"{info.ratio:.2f} : 1 of the pixels"],
-        ["bits per pixel", f"{info.bits_per_pixel:.3f}"],
-        ["promise", formatting.promise(info)],
-        ["rescale", rescale if kinds == 1 else f"{kinds} kinds in {formatting.count(len(image), 'slice')}"],
-        ["padding", "none" if info.padding_value is None else str(info.padding_value)],
-        ["model", formatting.model(info)],
+        *stream_rows(info),
+        [
+            "rescale",
+            rescale if pairs == 1 else f"{pairs} different ones in {formatting.count_text(len(image), 'slice')}",
+        ],
+        ["padding value", "none" if info.padding_value is None else str(info.padding_value)],
         ["slice groups", f"{info.groups} of up to {info.slices_per_group} slices"],
-        ["from", image.source],
+        ["source", image.source],
     ]
     if image.affine is not None:
         spacing = np.linalg.norm(image.affine[:3, :3], axis=0)
         rows.append(["spacing, mm", f"{spacing[0]:.4g} x {spacing[1]:.4g} x {spacing[2]:.4g} (row, column, slice)"])
     rows += [[f"section {name}", f"{length:,} bytes"] for name, length in info.sections.items()]
-    console.table(file.name, ["what", "value"], rows)
+    console.print_table(formatting.path_text(file.name), ["property", "value"], rows)
     if console.as_json:
-        console.result(info.as_dict())
+        console.print_result(info.as_dict())

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""``monai-compress list``: the files that archives hold."""
+"""``monai-compress list``: list the files in archives."""
 
 from __future__ import annotations
 
@@ -26,48 +26,51 @@ Examples:
 @json_option
 @click.pass_context
 def list_files(ctx: click.Context, inputs: tuple[Path, ...], as_json: bool) -> None:
-    """List the files in archives: path, size, and how each was kept and why. Nothing is decoded."""
+    """List the files in archives: path, size, how each is stored, and why if its pixels are not compressed.
+
+    Nothing is decoded. The exit code is 1 if an archive is damaged.
+    """
     from ..archive import SeriesArchive
     from ..batch.archives import find_archives, is_stream
     from ..batch.manifest import line_of
 
     console = Console(as_json)
-    lines: list[dict[str, Any]] = []
+    files: list[dict[str, Any]] = []
     bad: list[dict[str, str]] = []
     damaged = 0
-    named, found = find_archives(inputs)
-    for path in found:
+    named, paths = find_archives(inputs)
+    for path in paths:
         try:
             if path not in named and is_stream(path):
                 continue
             with SeriesArchive(path, threads=1) as archive:
-                held = [line_of(entry, str(path)) for entry in archive.files]
+                lines = [line_of(entry, str(path)) for entry in archive.files]
                 damage = "; ".join(archive.info.damage)
         except CompressionError as error:
             bad.append({"archive": str(path), "error": type(error).__name__, "message": str(error)})
-            console.warn(formatting.path(str(error)))
+            console.warn(formatting.path_text(str(error)))
             continue
         if damage:
             bad.append({"archive": str(path), "error": CorruptStream.__name__, "message": damage})
-            console.warn(formatting.path(f"{path} is damaged: {damage}"))
+            console.warn(formatting.path_text(f"{path} is damaged: {damage}"))
             damaged += 1
-        lines += held
+        files += lines
         if not as_json:
-            _print(str(path), held)
-    size = formatting.size(sum(line["size"] for line in lines))
-    text = f"{formatting.count(len(lines), 'file')}, {size}"
-    if closed := len(bad) - damaged:
-        text += f"; {closed:,} archives do not open"
+            _print_lines(str(path), lines)
+    total = formatting.size_text(sum(line["size"] for line in files))
+    text = f"{formatting.count_text(len(files), 'file')}, {total}"
+    if unreadable := len(bad) - damaged:
+        text += f"; {formatting.count_text(unreadable, 'archive')} cannot be opened"
     if damaged:
-        text += f"; {damaged:,} archives are damaged"
-    console.result({"files": lines, "bad": bad}, text)
+        text += f"; {formatting.count_text(damaged, 'archive')} damaged"
+    console.print_result({"files": files, "bad": bad}, text)
     if bad:
         ctx.exit(1)
 
 
-def _print(archive: str, lines: list[dict[str, Any]]) -> None:
-    """Plain lines, that other programs can search."""
-    click.echo(f"{formatting.path(archive)}:")
+def _print_lines(archive: str, lines: list[dict[str, Any]]) -> None:
+    """Print plain lines, which other programs can search."""
+    click.echo(f"{formatting.path_text(archive)}:")
     for line in lines:
-        why = f"  ({line['why']})" if "why" in line else ""
-        click.echo(f"{line['size']:>15,}  {line['how']:13}  {formatting.path(line['path'])}{why}")
+        reason = f"  ({line['why']})" if "why" in line else ""
+        click.echo(f"{line['size']:>15,}  {line['how']:13}  {formatting.path_text(line['path'])}{reason}")

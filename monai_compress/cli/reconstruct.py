@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""``monai-compress reconstruct``: what a model makes of scans, on their own grid."""
+"""``monai-compress reconstruct``: reconstruct scans with a trained model, on their own grid."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import click
 
 from ..errors import DatasetError, InputError, OutputError
 from .console import Console
+from .formatting import count_text
 from .options import device_option, json_option, overwrite_option
 
 EPILOG = """\b
@@ -33,12 +34,12 @@ Examples:
 def reconstruct(
     ctx: click.Context, model: Path, data: Path, output: Path, device: str, overwrite: bool, as_json: bool
 ) -> None:
-    """Send the scans in DATA through MODEL and write what comes back.
+    """Encode and decode the scans in DATA with the autoencoder MODEL, and write the reconstructions.
 
-    Every DICOM series and NIfTI volume becomes one .nii.gz in HU on its own grid, every picture a .png of its own size;
-    index.json tells which came from what. Files are numbered by patient and series, anew for each DATA: give each a
-    folder of its own. A series with a gap becomes one file for each part of even slices. A file
-    that cannot be read is named at the end and does not stop the others; the exit code is then 1.
+    Each DICOM series and NIfTI volume becomes one .nii.gz in HU on its own grid, each picture a .png of its own size;
+    index.json lists the source of each. Files are numbered by patient and series, from 1 for each DATA, so use one
+    output folder per DATA. A series with a gap becomes one file for each evenly spaced part. Files that cannot be read
+    are reported at the end and do not stop the others; the exit code is then 1.
     """
     from ..data import find_slices, summarise_skipped
     from ..engines import choose_device
@@ -47,7 +48,7 @@ def reconstruct(
 
     if output.resolve().is_relative_to(data.resolve()):
         raise click.UsageError(
-            "the output folder lies inside DATA, where it would count as scans next time: another -o"
+            "the output folder lies inside DATA, where its files would be read as scans next time: choose another -o"
         )
     console = Console(as_json)
     loaded = load_model(model, choose_device(device))
@@ -60,7 +61,7 @@ def reconstruct(
     with console.stages() as progress:
         inventory = find_slices(data, progress=progress)
     if not inventory.items:
-        _refuse_nothing(data, summarise_skipped(inventory.skipped))
+        _raise_no_scans(data, summarise_skipped(inventory.skipped))
     for note in inventory.notes:
         console.warn(note)
     failures = [_failure(entry.locator, entry.reason, entry.detail) for entry in inventory.skipped]
@@ -70,7 +71,7 @@ def reconstruct(
     try:
         with console.progress("reconstructing") as update:
             for name, items in series.items():
-                first, before = items[0].image, done
+                first, done_before = items[0].image, done
                 done += len(items)
                 tried += 1
                 if not overwrite:
@@ -86,49 +87,50 @@ def reconstruct(
                         output,
                         name,
                         overwrite=overwrite,
-                        progress=partial(_tell, update, before, len(inventory.items)),
+                        progress=partial(_add_progress, update, done_before, len(inventory.items)),
                     )
                 except InputError as error:
                     failures.append(_failure(error.where or first, error.reason, error.detail))
                 except OutputError as error:
                     failures.append(_failure(first, type(error).__name__, str(error)))
-                    break  # a full or read-only disk takes no other file either
+                    break  # a full or read-only disk would fail for every other file too
                 else:
                     written += made.written
                     failures += [_failure(entry.locator, entry.reason, entry.detail) for entry in made.skipped]
                     for note in made.notes:
                         console.warn(f"{name}: {note}")
     finally:
-        if written:  # after Ctrl-C too: the files that are there are told apart
+        if written:  # after Ctrl-C too, so that the index lists the files that exist
             try:
                 write_index(output, written, earlier)
             except OutputError as error:
                 failures.append(_failure(str(output), type(error).__name__, str(error)))
     for failure in failures:
-        console.warn(f"left out {failure['where']}: {failure['reason']}: {failure['message']}")
+        console.warn(f"failed: {failure['where']}: {failure['reason']}: {failure['message']}")
     not_tried = len(series) - tried
     result = {
         "written": [{"file": str(entry.path), "from": entry.source, "slices": entry.slices} for entry in written],
         "failures": failures,
         "not_tried": not_tried,
     }
-    text = f"{len(written)} written to {output}, {len(failures)} left out"
-    console.result(result, f"{text}, {not_tried} series not tried" if not_tried else text)
+    text = f"{count_text(len(written), 'file')} written to {output}, {len(failures)} failed"
+    console.print_result(result, f"{text}, {not_tried} series not tried" if not_tried else text)
     if failures or not written:
         ctx.exit(1)
 
 
-def _tell(update: Callable[..., None], before: int, total: int, now: int, _: int) -> None:
-    update(before + now, total)
+def _add_progress(update: Callable[..., None], done_before: int, total: int, done: int, _: int) -> None:
+    """Show the progress in one series as progress in all of them."""
+    update(done_before + done, total)
 
 
 def _failure(where: str, reason: str, message: str) -> dict[str, str]:
     return {"where": where, "reason": reason, "message": message}
 
 
-def _refuse_nothing(data: Path, reasons: dict[str, int]) -> NoReturn:
+def _raise_no_scans(data: Path, reasons: dict[str, int]) -> NoReturn:
     if not reasons:
-        raise DatasetError("there are no files here; give a folder with CT scans", reason="no files", where=str(data))
-    told = ", ".join(f"{reason}: {count}" for reason, count in reasons.items())
-    message = f"none of its {sum(reasons.values())} files is a CT slice that can be used ({told})"
+        raise DatasetError("the folder holds no files; give a folder with CT scans", reason="no files", where=str(data))
+    counts = ", ".join(f"{reason}: {count}" for reason, count in reasons.items())
+    message = f"none of the {sum(reasons.values())} files is a CT slice that can be used ({counts})"
     raise DatasetError(message, reason="nothing usable", where=str(data))

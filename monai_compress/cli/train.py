@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""``monai-compress train``: from a folder of CT to a trained autoencoder, measured and shown."""
+"""``monai-compress train``: train an autoencoder on a folder of CT, measure it and write a report."""
 
 from __future__ import annotations
 
@@ -9,23 +9,17 @@ from typing import Any
 
 import click
 
+from .config import config_option, use_options_of_run
 from .console import Console
-from .options import (
-    check_fresh,
-    config_option,
-    data_options,
-    device_option,
-    json_option,
-    overwrite_option,
-    settings_of_run,
-)
+from .options import data_options, device_option, json_option, overwrite_option, redact_option
+from .outputs import check_no_results
 
 EPILOG = """\b
 Examples:
   monai-compress train CT_FOLDER -o run
   monai-compress train CT_FOLDER -o run --network compact --loss log-mse --scheduler one-cycle --epochs 30
   monai-compress train -o run --resume
-  monai-compress train --config run/config.yaml -o again
+  monai-compress train --config run/config.yaml -o run2
 """
 
 
@@ -38,40 +32,50 @@ Examples:
     type=click.Path(path_type=Path),
     default="monai-compress-run",
     show_default=True,
-    help="Folder of the run.",
+    help="Folder for the model, the report and all files of the run.",
 )
 @click.option(
     "--network", default="classic", show_default=True, help="classic (latents larger than the image) or compact (8:1)."
 )
 @click.option(
-    "--loss", default="bce", show_default=True, help="bce, mse, l1, log-mse, ssim, ms-ssim, or a sum: 'l1 + 0.2*ssim'."
+    "--loss",
+    default="bce",
+    show_default=True,
+    help="bce, mse, l1, log-mse, ssim, ms-ssim, or a weighted sum such as 'l1 + 0.2*ssim'.",
 )
-@click.option("--epochs", type=click.IntRange(1), default=10, show_default=True)
-@click.option("--batch-size", type=click.IntRange(1), default=16, show_default=True)
-@click.option("--learning-rate", type=float, default=1e-3, show_default=True, help="Of Adam.")
+@click.option(
+    "--epochs", type=click.IntRange(1), default=10, show_default=True, help="Passes over the training slices."
+)
+@click.option("--batch-size", type=click.IntRange(1), default=16, show_default=True, help="Slices per training step.")
+@click.option("--learning-rate", type=float, default=1e-3, show_default=True, help="Learning rate of Adam.")
 @click.option(
     "--scheduler",
     default="plateau",
     show_default=True,
     type=click.Choice(["plateau", "cosine", "one-cycle", "constant"]),
+    help="How the learning rate changes during training.",
 )
 @click.option(
     "--early-stopping",
     type=click.IntRange(0),
     default=0,
-    help="End after so many epochs without a better PSNR; 0: never.",
+    help="Stop after this many epochs without a better validation PSNR; 0: never.",
 )
-@click.option("--amp", is_flag=True, help="Run the network in bfloat16 where that is accurate enough.")
+@click.option("--amp", is_flag=True, help="Use mixed precision (bfloat16) where it is accurate enough.")
 @click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of split, weights, order and augmentation."
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Seed of split, weights, order and augmentation.",
 )
 @click.option(
-    "--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes that load and augment."
+    "--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes that load and augment slices."
 )
 @device_option
 @data_options
-@click.option("--redact-paths", is_flag=True, help="Leave file names out of the report.")
-@click.option("--resume", is_flag=True, help="Go on with the run in the output folder.")
+@redact_option
+@click.option("--resume", is_flag=True, help="Continue the run in the output folder, with its options.")
 @overwrite_option
 @json_option
 @click.pass_context
@@ -80,18 +84,20 @@ def train(
 ) -> None:
     """Train an autoencoder on the CT in DATA and measure it on held-out patients.
 
-    DATA is a folder (searched through), a zip archive or a file: DICOM, NIfTI, PNG, JPG, TIFF. The output folder gets
-    the model, the curves, the split, the configuration and report.html.
+    DATA is a folder (searched with all its subfolders), a zip archive or a file: DICOM, NIfTI, PNG, JPG, TIFF. The
+    model, the training curves, the split, the configuration and report.html are written to the output folder.
 
-    Ctrl-C leaves a run that 'monai-compress train -o RUN --resume' continues with its own settings.
+    After Ctrl-C, 'monai-compress train -o RUN --resume' continues the run with the same options.
     """
     from .training import run_training
 
     console = Console(as_json)
     if resume:
-        settings_of_run(ctx, output)
+        use_options_of_run(ctx, output)
     else:
-        check_fresh(output, overwrite, "--resume goes on with a run, --overwrite replaces it, -o takes another folder")
+        check_no_results(
+            output, overwrite, "--resume continues a run, --overwrite replaces it, -o takes another folder"
+        )
     if ctx.params["data"] is None:
         raise click.UsageError("Missing argument 'DATA': the scans to train on.", ctx)
     run_training(console, ctx, resume=resume)

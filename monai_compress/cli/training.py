@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""What ``train``, ``evaluate`` and ``demo`` share: build the data sets, train, measure, write the report, tell."""
+"""Steps shared by ``train``, ``evaluate`` and ``demo``: build data sets, train, measure, write and print results."""
 
 from __future__ import annotations
 
@@ -34,8 +34,10 @@ from ..models import WEIGHTS_NAME, Model, load_model
 from ..networks import build_network
 from ..report import Example, write_report
 from ..transforms import augmentation_names, window_range
+from .config import write_config
 from .console import Console
-from .options import RESULTS, write_config
+from .formatting import count_text
+from .outputs import RESULTS
 
 MANIFEST_NAME = "manifest.json"
 
@@ -49,34 +51,35 @@ def run_training(
     notes: Sequence[str] = (),
     **config_remark: str,
 ) -> None:
-    """Train, measure on the held-out patients, write all into the output folder and tell the figures.
+    """Train, measure on the held-out patients, write everything to the output folder and print the figures.
 
-    Nothing is written before the options are checked and the scans are loaded.
+    Nothing is written until the options have been checked and the scans loaded.
 
     Args:
+        console: for progress, messages and the result.
         ctx: the context of ``monai-compress train``, with its options.
-        resume: go on with the run in the output folder, on its own split.
-        title: of the report.
+        resume: continue the run in the output folder, on its own split.
+        title: title of the report.
         notes: sentences for the top of the report and the terminal.
         config_remark: ``remark`` of ``write_config``.
     """
     started = time.perf_counter()
     options = ctx.params
     output = Path(options["output"])
-    config = _checked(options)
+    config = _check_options(options)
     manifest = output / MANIFEST_NAME
-    datasets = _datasets(console, options, manifest if resume and manifest.exists() else None)
+    datasets = _build_datasets(console, options, manifest if resume and manifest.exists() else None)
     if not resume:
-        _clear(output)
+        _remove_results(output)
         write_config(output, ctx, **config_remark)
         datasets.write_manifest(manifest)
-    _tell_notes(console, (*notes, *datasets.notes), datasets.skipped)
+    _print_notes(console, (*notes, *datasets.notes), datasets.skipped)
     counts = {
-        name: f"{_count(len(items), 'slice')} of {_count(_patients(items), 'patient')}"
+        name: f"{count_text(len(items), 'slice')} of {count_text(_patients(items), 'patient')}"
         for name, items in datasets.items.items()
         if items
     }
-    console.say("; ".join(f"{name}: {count}" for name, count in counts.items()))
+    console.message("; ".join(f"{name}: {count}" for name, count in counts.items()))
     try:
         with console.progress("training") as update:
             per_epoch = math.ceil(len(datasets.items["train"]) / config.batch_size)
@@ -90,9 +93,9 @@ def run_training(
                 ),
             )
     except KeyboardInterrupt as error:
-        raise KeyboardInterrupt(f"stopped; 'monai-compress train -o {output} --resume' goes on") from error
+        raise KeyboardInterrupt(f"stopped; 'monai-compress train -o {output} --resume' continues the run") from error
     held_out = datasets.items.get("test") or datasets.items["val"]
-    facts = {
+    properties = {
         "held_out": options["split_by"] == "patient",
         "data_hash": datasets.manifest["data_hash"],
         "best_epoch": result.best_epoch,
@@ -105,7 +108,7 @@ def run_training(
         output,
         title=title,
         history=result.history,
-        facts=facts,
+        properties=properties,
         configuration=_readable(options),
         notes=(*notes, *datasets.notes),
         skipped=datasets.skipped,
@@ -114,11 +117,11 @@ def run_training(
     )
 
 
-def _checked(options: dict[str, Any]) -> TrainingConfig:
-    """The settings of the run; what cannot work is wrong usage and told before anything is read or written.
+def _check_options(options: dict[str, Any]) -> TrainingConfig:
+    """Return the settings of the run, checked before anything is read or written.
 
     Raises:
-        click.UsageError: a setting out of its range, or a name that is none.
+        click.UsageError: an option is out of its range, or names something unknown.
     """
     try:
         config = TrainingConfig(**{f.name: options[f.name] for f in fields(TrainingConfig)})
@@ -127,7 +130,7 @@ def _checked(options: dict[str, Any]) -> TrainingConfig:
         augmentation_names(_augmentations(options))
         build_network(config.network)
         if split_shares(options["fractions"]).get("val", 0) == 0:
-            raise ValueError("the second fraction is that of validation, which chooses the best epoch: above 0, please")
+            raise ValueError("the second fraction must be above 0: the validation split selects the best epoch")
     except (ValueError, ModelMismatch) as error:
         raise click.UsageError(str(error)) from error
     if options["cache"] == "disk" and not options["cache_dir"]:
@@ -135,13 +138,14 @@ def _checked(options: dict[str, Any]) -> TrainingConfig:
     return config
 
 
-def _clear(folder: Path) -> None:
-    """Take away what an earlier run left: its model beside a new split would be measured on what it was trained on.
+def _remove_results(folder: Path) -> None:
+    """Remove the files of an earlier run.
 
-    Only files that a run writes are taken away, by their names; folders stay.
+    Its model, beside a new split, would be measured on its own training data. Only files with the names
+    that a run writes are removed; folders stay.
 
     Raises:
-        OutputError: one cannot be taken away.
+        OutputError: a file cannot be removed.
     """
     inside = [folder / "model" / name for name in (MODEL_CONFIG_NAME, WEIGHTS_NAME)]
     for path in (*(folder / name for name in RESULTS), *inside, *(folder / "tensorboard").glob("events.out.*")):
@@ -169,20 +173,20 @@ def run_evaluation(
 ) -> None:
     """Measure a trained model on ``data``, or on the held-out patients of its run, and write the report.
 
-    With ``held_out``, ``data`` is where the scans of the run lie now.
+    With ``held_out``, ``data`` is the folder to which the scans of the run were moved.
     """
     started = time.perf_counter()
     model = load_model(model_path, choose_device(device))
     if data is None or held_out:
-        items, facts, notes, skipped = _held_out_of_run(model_path, data)
+        items, properties, notes, skipped = _held_out_of_run(model_path, data)
     else:
         with console.stages() as progress:
             inventory = find_slices(data, patients_csv=patients_csv, progress=progress)
-        items, facts, notes, skipped = inventory.items, {}, inventory.notes, inventory.skipped
+        items, properties, notes, skipped = inventory.items, {}, inventory.notes, inventory.skipped
         if not items:
             reasons = ", ".join(f"{reason}: {count}" for reason, count in inventory.summary().items())
-            raise DatasetError(f"no usable CT slice ({reasons or 'there are no files'})", where=str(data))
-    _tell_notes(console, notes, skipped)
+            raise DatasetError(f"no usable CT slice ({reasons or 'the folder holds no files'})", where=str(data))
+    _print_notes(console, notes, skipped)
     _measure(
         console,
         model,
@@ -190,7 +194,7 @@ def run_evaluation(
         output,
         title="Autoencoder on CT",
         history=(),
-        facts=facts,
+        properties=properties,
         configuration=model.training.get("settings", {}),
         notes=notes,
         skipped=skipped,
@@ -205,12 +209,12 @@ def _held_out_of_run(
     manifest = run / MANIFEST_NAME
     if not manifest.is_file():
         raise ModelNotFound(
-            f"{run} is a model without a run: name the scans, 'monai-compress evaluate {run} CT_FOLDER'"
+            f"{run} is a model without its training run, so give scans: 'monai-compress evaluate {run} CT_FOLDER'"
         )
     recorded = read_manifest(manifest)
     splits = items_of(recorded, [str(moved_to)] if moved_to else recorded["roots"], str(manifest))
     items = splits.get("test") or splits["val"]
-    facts = {"held_out": recorded["split_by"] == "patient", "data_hash": recorded["data_hash"]}
+    properties = {"held_out": recorded["split_by"] == "patient", "data_hash": recorded["data_hash"]}
     notes = list(recorded["notes"])
     try:
         hashed = data_hash(item for part in splits.values() for item in part)
@@ -221,10 +225,10 @@ def _held_out_of_run(
     if hashed != recorded["data_hash"]:
         notes.append("some files changed since the run: their data hash differs")
     skipped = [Skipped(entry["image"], entry["reason"], entry["detail"]) for entry in recorded["skipped"]]
-    return items, facts, notes, skipped
+    return items, properties, notes, skipped
 
 
-def _datasets(console: Console, options: dict[str, Any], manifest: Path | None) -> Datasets:
+def _build_datasets(console: Console, options: dict[str, Any], manifest: Path | None) -> Datasets:
     share = sum(options["fractions"])
     fractions = (*options["fractions"], 1 - share) if share < 1 - 1e-9 else options["fractions"]
     with console.stages() as progress:
@@ -254,7 +258,7 @@ def _measure(
     *,
     title: str,
     history: Sequence[dict[str, float]],
-    facts: dict[str, Any],
+    properties: dict[str, Any],
     configuration: dict[str, Any],
     notes: Sequence[str],
     skipped: Sequence[Skipped],
@@ -266,8 +270,8 @@ def _measure(
     examples = []
     for name, index in choose_examples(evaluation.rows):
         shown = evaluate_slice(model, evaluation.items[index])
-        made = shown.reconstruction
-        examples.append(Example(name, shown.original, made.image, made.unit, shown.row))
+        recon = shown.reconstruction
+        examples.append(Example(name, shown.original, recon.image, recon.unit, shown.row))
     size = model.preprocessing.spatial_size
     page = write_report(
         output,
@@ -283,25 +287,25 @@ def _measure(
             "weights": sum(weight.numel() for weight in model.network.parameters()),
             "weights_hash": model.weights_hash,
             "minutes": round((time.perf_counter() - started) / 60, 2),
-            **facts,
+            **properties,
         },
         notes=notes,
         skipped=(*skipped, *evaluation.skipped),
         redact_paths=redact_paths,
     )
-    _tell_notes(console, (), evaluation.skipped)
-    _tell(console, evaluation.summary, model, page)
+    _print_notes(console, (), evaluation.skipped)
+    _print_summary(console, evaluation.summary, model, page)
 
 
-def _tell_notes(console: Console, notes: Sequence[str], skipped: Sequence[Skipped]) -> None:
+def _print_notes(console: Console, notes: Sequence[str], skipped: Sequence[Skipped]) -> None:
     for note in notes:
         console.warn(note)
     if skipped:
         reasons = ", ".join(f"{reason}: {count}" for reason, count in summarise_skipped(skipped).items())
-        console.warn(f"left out {_count(len(skipped), 'file')} ({reasons})")
+        console.warn(f"excluded {count_text(len(skipped), 'file')} ({reasons})")
 
 
-def _tell(console: Console, summary: dict[str, Any], model: Model, page: Path) -> None:
+def _print_summary(console: Console, summary: dict[str, Any], model: Model, page: Path) -> None:
     by_patient = summary["patients"]
     unit = summary["unit"] if summary["unit"] == "HU" else "gray levels"
     rows = []
@@ -317,24 +321,20 @@ def _tell(console: Console, summary: dict[str, Any], model: Model, page: Path) -
             spread = "" if entry["std"] is None else f"{entry['std']:.{digits}f}"
             rows.append([label, f"{entry['mean']:.{digits}f}", spread])
     counts = summary["counts"]
-    console.table(
-        f"{_count(counts['slices'], 'slice')} of {_count(counts['patients'], 'patient')}",
-        ["metric", "mean by patient", "std"],
+    console.print_table(
+        f"{count_text(counts['slices'], 'slice')} of {count_text(counts['patients'], 'patient')}",
+        ["metric", "mean over patients", "std"],
         rows,
     )
     size = model.preprocessing.spatial_size
     ratio = model.network.latent_ratio(size)
     latents = math.prod(model.network.latent_shape(size))
-    text = f"{math.prod(size):,} input values to {latents:,} latent values a slice ({ratio:g}:1)\nreport: {page}"
-    # as the report has it: its worst slices carry no folders, and with --redact-paths no file names
+    text = f"{math.prod(size):,} input values to {latents:,} latent values per slice ({ratio:g}:1)\nreport: {page}"
+    # from the report, which names no folders, and with --redact-paths no files
     public = json.loads((page.parent / "metrics.json").read_text(encoding="utf-8"))["summary"]
-    console.result(
+    console.print_result(
         {"report": str(page), "summary": public, "latent_values": latents, "input_values": math.prod(size)}, text
     )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _patients(items: Sequence[Item]) -> int:

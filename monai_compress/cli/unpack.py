@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""``monai-compress unpack``: archives back to the files that they hold."""
+"""``monai-compress unpack``: restore the files in archives."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from pathlib import Path
 import click
 
 from . import formatting
+from .compilation import compile_codec
 from .console import Console
-from .options import json_option
+from .options import json_option, threads_option
+from .reports import failure_values, print_failures
 
 EPILOG = """\b
 Examples:
@@ -23,26 +25,29 @@ Examples:
 @click.command(epilog=EPILOG)
 @click.argument("inputs", metavar="ARCHIVE|FOLDER...", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The folder for the files.")
-@formatting.jobs_option
+@threads_option
 @click.option(
-    "--only", metavar="PATTERN", multiple=True, help="Files whose path matches, with * and ?; may be repeated."
+    "--only",
+    metavar="PATTERN",
+    multiple=True,
+    help="Restore only files whose path matches PATTERN, with * and ?; can be repeated.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace files that are there with other bytes.")
+@click.option("--overwrite", is_flag=True, help="Replace existing files that have other content.")
 @json_option
 @click.pass_context
 def unpack(
     ctx: click.Context,
     inputs: tuple[Path, ...],
     output: Path,
-    jobs: int | None,
+    threads: int | None,
     only: tuple[str, ...],
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Restore the files of archives, and of all archives in folders, under OUT, each checked by its SHA-256.
+    """Restore the files in archives, and in all archives in folders, to the output folder.
 
-    Files that are there already are left as they are, so begun again a run goes on. Of a series that was packed again
-    after it had changed, the newest archive is taken.
+    The SHA-256 of each file is checked. Files that already exist with the same content are skipped, so an interrupted
+    run can be repeated. If a series was packed again after a change, the newest archive is used.
     """
     from ..batch.unpack import ignores_case, select
     from ..batch.unpack import unpack as run
@@ -53,15 +58,15 @@ def unpack(
     console = Console(as_json)
     selection = select(inputs, only, ignores_case=ignores_case(output))
     if only and not selection.wanted and not selection.skipped:
-        raise InputError("no file in the archives matches --only; 'list' tells their names")
-    cores = thread_count(jobs)
-    formatting.compile_once(console)
+        raise InputError("no file in the archives matches --only; 'monai-compress list' lists them")
+    cores = thread_count(threads)
+    compile_codec(console)
     with Workers(cores) as workers, console.progress("unpacking", in_bytes=True) as update:
         report = run(selection, output, overwrite=overwrite, threads=cores, workers=workers, progress=update)
-    formatting.failures(console, report.skipped)
+    print_failures(console, report.skipped)
     for remark in report.remarks:
-        console.warn(formatting.path(remark))
-    speed = report.bytes_out / 1e6 / max(report.seconds, 1e-9)
+        console.warn(formatting.path_text(remark))
+    speed = formatting.megabytes_per_second(report.bytes_out, report.seconds)
     result = {
         "output": str(output),
         "archives": len(selection.wanted),
@@ -70,14 +75,13 @@ def unpack(
         "bytes_out": report.bytes_out,
         "seconds": report.seconds,
         "megabytes_per_second": speed,
-        "failed": [{"path": e.locator, "reason": e.reason, "detail": e.detail} for e in report.skipped],
+        "failed": failure_values(report.skipped),
         "remarks": report.remarks,
     }
-    was_there = f", {report.kept:,} were there" if report.kept else ""
-    failed = f"; {len(report.skipped):,} failed" if report.skipped else ""
-    size = formatting.size(report.bytes_out)
-    console.result(
-        result, f"{formatting.count(report.restored, 'file')} restored, {size}, {speed:.1f} MB/s{was_there}{failed}"
-    )
+    restored = formatting.count_text(report.restored, "file")
+    text = f"{restored} restored, {formatting.size_text(report.bytes_out)}, {speed:.1f} MB/s"
+    text += f"; {report.kept:,} existed already" if report.kept else ""
+    text += f"; {len(report.skipped):,} failed" if report.skipped else ""
+    console.print_result(result, text)
     if report.skipped:
         ctx.exit(1)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""``monai-compress verify``: decode .mcz files and see that everything promised comes back."""
+"""``monai-compress verify``: decode .mcz files and check that everything they promise is restored."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import formatting
+from .compilation import compile_codec
 from .console import Console
-from .options import json_option
+from .options import json_option, model_option, threads_option
+from .reports import stream_values
 
 if TYPE_CHECKING:
     from ..batch.verify import Verdict
 
-MOST_ROWS = 100
-"""Of more files only the bad ones are shown."""
+MAX_ROWS = 100
+"""If there are more files, only damaged ones are listed."""
 
 EPILOG = """\b
 Examples:
@@ -30,15 +32,15 @@ Examples:
 
 @click.command(epilog=EPILOG)
 @click.argument("files", metavar="FILE|FOLDER...", type=click.Path(path_type=Path), nargs=-1, required=True)
-@formatting.model_option("The model that the files name, where it is neither in them nor in this package.")
-@formatting.threads_option
+@model_option("Model file, for streams whose model is neither embedded nor shipped with this package.")
+@threads_option
 @json_option
 @click.pass_context
 def verify(ctx: click.Context, files: tuple[Path, ...], model: Path | None, threads: int | None, as_json: bool) -> None:
-    """Decode every FILE, and every .mcz file in FOLDER, and check all checksums.
+    """Decode each FILE, and each .mcz file in FOLDER, and check all checksums.
 
-    A bad one does not stop the others, and makes the exit code 1. Of an archive, every file is restored into nothing
-    and its SHA-256 is compared.
+    Each file in an archive is decoded in memory and its SHA-256 compared. A damaged file does not stop the check of the
+    others; the exit code is then 1.
     """
     from ..batch.archives import find_archives
     from ..batch.verify import verify as run
@@ -46,55 +48,50 @@ def verify(ctx: click.Context, files: tuple[Path, ...], model: Path | None, thre
     from ..streams.groups import thread_count
 
     console = Console(as_json)
-    found: list[Path] = []
+    paths: list[Path] = []
     for given in files:
-        is_folder = os.path.isdir(given)  # noqa: PTH112 - Path.is_dir raises for a name that no disk can have
-        found += find_archives([given])[1] if is_folder else [given]
+        is_folder = os.path.isdir(given)  # noqa: PTH112 - Path.is_dir raises if the name is too long
+        paths += find_archives([given])[1] if is_folder else [given]
     cores = thread_count(threads)
-    formatting.compile_once(console)
+    compile_codec(console)
     with Workers(cores) as workers, console.progress("verifying", in_bytes=True) as update:
-        verdicts = list(run(found, model=model, threads=cores, workers=workers, progress=update))
+        verdicts = list(run(paths, model=model, threads=cores, workers=workers, progress=update))
     bad = sum(bool(verdict.error) for verdict in verdicts)
-    rows = []
-    for verdict in verdicts:
-        if not verdict.error and len(verdicts) > MOST_ROWS:
-            continue
-        state, told = ("BAD", f"{verdict.error}: {verdict.message}") if verdict.error else ("sound", _content(verdict))
-        rows.append([formatting.path(str(verdict.file)), state, formatting.path(told)])
-        rows += [[formatting.path(f"  {path}"), "BAD", formatting.path(why)] for path, why in verdict.damaged]
-    console.table("Verified", ["file", "state", "what"], rows)
-    results = [_result(verdict) for verdict in verdicts]
-    console.result({"files": results, "bad": bad}, f"{len(verdicts) - bad} of {len(verdicts)} sound")
+    rows = [row for verdict in verdicts if verdict.error or len(verdicts) <= MAX_ROWS for row in _rows(verdict)]
+    console.print_table("Verified", ["file", "state", "content or error"], rows)
+    results = [_values(verdict) for verdict in verdicts]
+    console.print_result({"files": results, "bad": bad}, f"{len(verdicts) - bad} of {len(verdicts)} intact")
     if bad:
         ctx.exit(1)
 
 
+def _rows(verdict: Verdict) -> list[list[str]]:
+    """Return the rows of a file, and of the damaged files in it."""
+    text = f"{verdict.error}: {verdict.message}" if verdict.error else _content(verdict)
+    rows = [[str(verdict.file), "DAMAGED" if verdict.error else "intact", text]]
+    rows += [[f"  {path}", "DAMAGED", reason] for path, reason in verdict.damaged]
+    return [[formatting.path_text(cell) for cell in row] for row in rows]
+
+
 def _content(verdict: Verdict) -> str:
+    values = _values(verdict)
+    counted = (("files", "file"), ("slices", "slice"))
+    counts = [formatting.count_text(values[key], noun) for key, noun in counted if key in values]
+    return "; ".join([*counts, values.get("promise", "")])
+
+
+def _values(verdict: Verdict) -> dict[str, Any]:
+    """Return a file's verdict for JSON."""
     from ..archive import ArchiveInfo
 
-    info = verdict.info
-    if info is None:
-        return ""
-    if isinstance(info, ArchiveInfo):
-        return f"{formatting.count(info.files, 'file')}; {formatting.archive_promise(info)}"
-    return f"{formatting.count(_slices(info.shape), 'slice')}; {formatting.promise(info)}"
-
-
-def _slices(shape: tuple[int, ...]) -> int:
-    return shape[0] if len(shape) == 3 else 1
-
-
-def _result(verdict: Verdict) -> dict[str, Any]:
-    from ..archive import ArchiveInfo
-
-    result: dict[str, Any] = {"file": str(verdict.file), "ok": not verdict.error}
+    values: dict[str, Any] = {"file": str(verdict.file), "ok": not verdict.error}
     info = verdict.info
     if isinstance(info, ArchiveInfo):
-        result |= {"files": info.files, "bytes": info.bytes, "promise": formatting.archive_promise(info)}
+        values |= {"files": info.files, "bytes": info.bytes, "promise": formatting.archive_promise_text(info)}
     elif info is not None:
-        result |= {"slices": _slices(info.shape), "bytes": info.bytes, "promise": formatting.promise(info)}
+        values |= stream_values(info)
     if verdict.error:
-        result |= {"error": verdict.error, "message": verdict.message}
+        values |= {"error": verdict.error, "message": verdict.message}
     if verdict.damaged:
-        result["damaged"] = [{"path": path, "message": message} for path, message in verdict.damaged]
-    return result
+        values["damaged"] = [{"path": path, "message": message} for path, message in verdict.damaged]
+    return values

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""benchmark: runs the script of a source checkout, and says where to get one."""
+"""benchmark runs the script of a source checkout, and reports if there is none."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def test_runs_the_script_of_the_checkout(tmp_path, monkeypatch, options, passed)
     script.parent.mkdir()
     script.write_text(SCRIPT)
     monkeypatch.setattr(sys.modules[benchmark.callback.__module__], "SCRIPT", script)
-    result = CliRunner().invoke(main, ["benchmark", str(tmp_path / "told"), *options])
+    result = CliRunner().invoke(main, ["benchmark", str(tmp_path / "arguments"), *options])
     assert result.exit_code == 3, result.output
-    assert json.loads((tmp_path / "told").read_text())[0] == passed
+    assert json.loads((tmp_path / "arguments").read_text())[0] == passed
 
 
 def test_without_a_checkout(tmp_path, monkeypatch):

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""compress, decompress, inspect and verify: there and back, and what they refuse."""
+"""compress, decompress, inspect and verify: round trips, promises, and what is refused."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from monai_compress.phantom import chest_phantom, simulate_scan, write_series
 PERSON = ("SIMULATED", "20000101")  # name and dates in what write_series writes
 
 
-def call(*arguments):
+def run(*arguments):
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
-def good(*arguments):
-    result = call(*arguments)
+def run_ok(*arguments):
+    result = run(*arguments)
     assert result.exit_code == 0, result.output
     return result
 
 
-def answer(*arguments):
-    return json.loads(good(*arguments, "--json").stdout)
+def run_json(*arguments):
+    return json.loads(run_ok(*arguments, "--json").stdout)
 
 
-def fingerprint(folder):
+def sha256_of_files(folder):
     return {path: hashlib.sha256(path.read_bytes()).digest() for path in folder.rglob("*") if path.is_file()}
 
 
@@ -58,83 +58,83 @@ def series(scanned, tmp_path_factory):
 @pytest.fixture(scope="module")
 def stream(series, tmp_path_factory):
     path = tmp_path_factory.mktemp("stream") / "scan.mcz"
-    good("compress", series, "-o", path)
+    run_ok("compress", series, "-o", path)
     return path
 
 
-def test_dicom_there_and_back(series, scanned, tmp_path):
-    before = fingerprint(series)
-    told = good("compress", series, "-o", tmp_path / "scan.mcz")
-    assert fingerprint(series) == before
-    for words in ("lossless", "decoded again and compared", "bits per pixel", "MB/s", "6 x 48 x 48"):
-        assert words in told.output
-    good("verify", tmp_path / "scan.mcz")
-    good("decompress", tmp_path / "scan.mcz", "-o", tmp_path / "scan.nii.gz")
-    good("decompress", tmp_path / "scan.mcz", "-o", tmp_path / "scan.npy")
+def test_dicom_round_trip(series, scanned, tmp_path):
+    before = sha256_of_files(series)
+    result = run_ok("compress", series, "-o", tmp_path / "scan.mcz")
+    assert sha256_of_files(series) == before
+    for words in ("lossless", "decoded and compared", "bits per pixel", "MB/s", "6 x 48 x 48"):
+        assert words in result.output
+    run_ok("verify", tmp_path / "scan.mcz")
+    run_ok("decompress", tmp_path / "scan.mcz", "-o", tmp_path / "scan.nii.gz")
+    run_ok("decompress", tmp_path / "scan.mcz", "-o", tmp_path / "scan.npy")
     image = read_stored(series)
     np.testing.assert_array_equal(np.load(tmp_path / "scan.npy"), image.slices)
-    made = nib.load(tmp_path / "scan.nii.gz")
+    restored = nib.load(tmp_path / "scan.nii.gz")
     np.testing.assert_array_equal(raw(tmp_path / "scan.nii.gz").transpose(2, 1, 0), image.slices)
     inside = scanned.hu > -1024
-    np.testing.assert_array_equal(made.get_fdata().transpose(2, 1, 0)[inside], scanned.hu[inside])
+    np.testing.assert_array_equal(restored.get_fdata().transpose(2, 1, 0)[inside], scanned.hu[inside])
     in_lps = image.affine @ [7, 11, 2, 1]
-    np.testing.assert_allclose(made.affine @ [11, 7, 2, 1], in_lps * [-1, -1, 1, 1], atol=1e-4)
+    np.testing.assert_allclose(restored.affine @ [11, 7, 2, 1], in_lps * [-1, -1, 1, 1], atol=1e-4)
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
-def test_no_name_anywhere(series, tmp_path):
-    outputs = [good("compress", series, "-o", tmp_path / "a.mcz").output]
-    outputs += [good(verb, tmp_path / "a.mcz").output for verb in ("inspect", "verify")]
-    outputs += [good("inspect", tmp_path / "a.mcz", "--json").output]
+def test_no_patient_data_in_outputs(series, tmp_path):
+    outputs = [run_ok("compress", series, "-o", tmp_path / "a.mcz").output]
+    outputs += [run_ok(verb, tmp_path / "a.mcz").output for verb in ("inspect", "verify")]
+    outputs += [run_ok("inspect", tmp_path / "a.mcz", "--json").output]
     texts = [*map(str.encode, outputs), (tmp_path / "a.mcz").read_bytes()]
     for name in PERSON:
         assert any(name.encode() in path.read_bytes() for path in series.iterdir())
         assert not any(name.encode() in text for text in texts)
 
 
-def test_nifti_there_and_back(tmp_path):
+def test_nifti_round_trip(tmp_path):
     values = np.random.default_rng(0).integers(0, 3000, (9, 8, 7)).astype(np.uint16)
     affine = np.array([[0, 0, 2.5, 4], [-0.7, 0, 0, 5], [0, 0.8, 0, 6], [0, 0, 0, 1.0]])
     picture = nib.Nifti1Image(values, affine)
     picture.header.set_slope_inter(0.5, -1000)
     nib.save(picture, tmp_path / "in.nii.gz")
-    good("compress", tmp_path / "in.nii.gz", "-o", tmp_path / "a.mcz")
-    good("decompress", tmp_path / "a.mcz", "-o", tmp_path / "out.nii.gz")
+    run_ok("compress", tmp_path / "in.nii.gz", "-o", tmp_path / "a.mcz")
+    run_ok("decompress", tmp_path / "a.mcz", "-o", tmp_path / "out.nii.gz")
     np.testing.assert_array_equal(raw(tmp_path / "out.nii.gz"), values)
     assert nib.load(tmp_path / "out.nii.gz").header.binaryblock == nib.load(tmp_path / "in.nii.gz").header.binaryblock
 
 
 @pytest.mark.parametrize("shape", [(3, 20, 30), (20, 30), (1, 1, 1), (1, 1)])
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16", "int32", "uint32"])
-def test_npy_there_and_back(tmp_path, shape, dtype):
+def test_npy_round_trip(tmp_path, shape, dtype):
     values = np.random.default_rng(1).integers(0, 100, shape).astype(dtype)
     np.save(tmp_path / "in.npy", values)
-    good("compress", tmp_path / "in.npy", "-o", tmp_path / "a.mcz")
-    good("decompress", tmp_path / "a.mcz", "-o", tmp_path / "out.npy")
-    made = np.load(tmp_path / "out.npy")
-    np.testing.assert_array_equal(made, values)
-    assert (made.dtype, made.shape) == (values.dtype, values.shape)
+    run_ok("compress", tmp_path / "in.npy", "-o", tmp_path / "a.mcz")
+    run_ok("decompress", tmp_path / "a.mcz", "-o", tmp_path / "out.npy")
+    restored = np.load(tmp_path / "out.npy")
+    np.testing.assert_array_equal(restored, values)
+    assert (restored.dtype, restored.shape) == (values.dtype, values.shape)
 
 
-def test_near_lossless_in_hu_with_other_slopes(tmp_path, write_ct):
+def test_bounded_error_in_hu_with_different_slopes(tmp_path, write_ct):
     rng = np.random.default_rng(3)
     for z, slope in enumerate((1, 0.5, 2)):
         write_ct(
             tmp_path / "in" / f"{z}", rng.integers(-900, 900, (24, 24)).astype(float), z=float(z), RescaleSlope=slope
         )
-    result = answer("compress", tmp_path / "in", "-o", tmp_path / "a.mcz", "--max-error", "4")
+    result = run_json("compress", tmp_path / "in", "-o", tmp_path / "a.mcz", "--max-error", "4")
     assert (result["bound"], result["max_error"]) == (2, 4.0)
-    assert "more than 4 HU (2 stored units)" in result["promise"]
-    told = good("decompress", tmp_path / "a.mcz", "-o", tmp_path / "out.nii.gz")
-    assert "differ between slices" in told.output
+    assert "more than 2 stored units (asked for 4 HU)" in result["promise"]
+    result = run_ok("decompress", tmp_path / "a.mcz", "-o", tmp_path / "out.nii.gz")
+    assert "differ between slices" in result.output
     image = read_stored(tmp_path / "in")
-    made = nib.load(tmp_path / "out.nii.gz").get_fdata().transpose(2, 1, 0)
+    restored = nib.load(tmp_path / "out.nii.gz").get_fdata().transpose(2, 1, 0)
     expected = np.stack([image.slices[k] * slope + intercept for k, (slope, intercept) in enumerate(image.rescale)])
-    assert 0 < np.abs(made - expected).max() <= 4
+    assert 0 < np.abs(restored - expected).max() <= 4
 
 
-def test_padding_comes_back_exactly(series, tmp_path):
-    good("compress", series, "-o", tmp_path / "a.mcz", "--max-error", "5")
+def test_padding_is_restored_exactly(series, tmp_path):
+    run_ok("compress", series, "-o", tmp_path / "a.mcz", "--max-error", "5")
     before = read_stored(series)
     with StreamReader(tmp_path / "a.mcz") as reader:
         after = reader.read()
@@ -143,8 +143,8 @@ def test_padding_comes_back_exactly(series, tmp_path):
     assert np.abs(after - before.slices).max() <= 5
 
 
-def test_figures_are_those_of_the_files(series, tmp_path):
-    result = answer("compress", series, "-o", tmp_path / "a.mcz")
+def test_sizes_are_those_of_the_files(series, tmp_path):
+    result = run_json("compress", series, "-o", tmp_path / "a.mcz")
     size = (tmp_path / "a.mcz").stat().st_size
     assert result["bytes_out"] == size
     assert result["bytes_in"] == 6 * 48 * 48 * 2
@@ -152,55 +152,55 @@ def test_figures_are_those_of_the_files(series, tmp_path):
     assert result["ratio"] == pytest.approx(6 * 48 * 48 * 2 / size)
     assert result["bits_per_pixel"] == pytest.approx(8 * size / (6 * 48 * 48))
     assert result["verified"] is True
-    assert answer("compress", series, "-o", tmp_path / "b.mcz", "--no-verify")["verified"] is False
+    assert run_json("compress", series, "-o", tmp_path / "b.mcz", "--no-verify")["verified"] is False
     assert (tmp_path / "b.mcz").read_bytes() == (tmp_path / "a.mcz").read_bytes()
 
 
 @pytest.mark.parametrize("options", [["--effort", "fast"], ["--threads", "1"], ["--no-verify"]])
-def test_options_lead_to_sound_files(series, tmp_path, options):
-    good("compress", series, "-o", tmp_path / "a.mcz", *options)
+def test_options_give_lossless_files(series, tmp_path, options):
+    run_ok("compress", series, "-o", tmp_path / "a.mcz", *options)
     with StreamReader(tmp_path / "a.mcz") as reader:
         np.testing.assert_array_equal(reader.read(), read_stored(series).slices)
 
 
-def test_a_model_fitted_to_the_image_rides_along_or_stays_out(tmp_path, monkeypatch):
+def test_a_fitted_model_is_embedded_only_if_it_saves_bytes(tmp_path, monkeypatch):
     monkeypatch.setattr("monai_compress.codecs.pixel.codec.FIT_SECONDS", 0.2)
     rows, columns = np.mgrid[:96, :96]
     values = 40 * np.sin(rows / 7) * np.cos(columns / 5) + np.random.default_rng(0).normal(0, 30, (8, 96, 96))
     np.save(tmp_path / "in.npy", values.round().astype(np.int16))
-    result = answer("compress", tmp_path / "in.npy", "-o", tmp_path / "max.mcz", "--effort", "max")
-    usual = answer("compress", tmp_path / "in.npy", "-o", tmp_path / "default.mcz")
+    result = run_json("compress", tmp_path / "in.npy", "-o", tmp_path / "max.mcz", "--effort", "max")
+    usual = run_json("compress", tmp_path / "in.npy", "-o", tmp_path / "default.mcz")
     assert result["bytes_out"] <= usual["bytes_out"]
     assert (result["model"]["source"] == "embedded") == (result["bytes_out"] < usual["bytes_out"])
-    good("verify", tmp_path / "max.mcz")
+    run_ok("verify", tmp_path / "max.mcz")
 
 
 def test_several_series(tmp_path, write_ct):
     for series in "12":
         for z in range(2):
             write_ct(tmp_path / "in" / f"{series}{z}", np.full((8, 8), float(z)), series=series, z=float(z))
-    result = call("compress", tmp_path / "in", "-o", tmp_path / "a.mcz")
+    result = run("compress", tmp_path / "in", "-o", tmp_path / "a.mcz")
     assert result.exit_code == 1
     assert "--series" in result.output
     assert "2: 2 slices of 8 x 8" in result.output
     assert "Traceback" not in result.output
     assert not (tmp_path / "a.mcz").exists()
-    good("compress", tmp_path / "in", "-o", tmp_path / "a.mcz", "--series", "2")
-    good("compress", tmp_path / "in", "-o", tmp_path / "b.mcz", "--series", "1.2.3.65.2")
+    run_ok("compress", tmp_path / "in", "-o", tmp_path / "a.mcz", "--series", "2")
+    run_ok("compress", tmp_path / "in", "-o", tmp_path / "b.mcz", "--series", "1.2.3.65.2")
     assert (tmp_path / "a.mcz").read_bytes() == (tmp_path / "b.mcz").read_bytes()
 
 
 def test_inspect(stream):
-    told = good("inspect", stream).output
+    output = run_ok("inspect", stream).output
     for words in ("lossless", "6 x 48 x 48 int16", "-2000", "dicom", "section GRUP", "spacing"):
-        assert words in told
-    found = answer("inspect", stream)
-    assert found["shape"] == [6, 48, 48]
-    assert found["bytes"] == stream.stat().st_size
-    assert found["metadata"]["source"] == "dicom"
+        assert words in output
+    result = run_json("inspect", stream)
+    assert result["shape"] == [6, 48, 48]
+    assert result["bytes"] == stream.stat().st_size
+    assert result["metadata"]["source"] == "dicom"
 
 
-def test_verify_goes_on_past_bad_files(stream, tmp_path):
+def test_verify_continues_after_damaged_files(stream, tmp_path):
     whole = stream.read_bytes()
     middle = len(whole) // 2
     (tmp_path / "flipped.mcz").write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
@@ -210,49 +210,49 @@ def test_verify_goes_on_past_bad_files(stream, tmp_path):
     arguments = ["verify", *(str(tmp_path / name) for name in names), str(stream)]
     result = CliRunner().invoke(main, [*arguments, "--json"])
     assert result.exit_code == 1
-    found = json.loads(result.stdout)
-    assert [entry["ok"] for entry in found["files"]] == [False, False, False, False, True]
-    assert [entry.get("error") for entry in found["files"]] == [
+    report = json.loads(result.stdout)
+    assert [entry["ok"] for entry in report["files"]] == [False, False, False, False, True]
+    assert [entry.get("error") for entry in report["files"]] == [
         "CorruptStream", "TruncatedStream", "CorruptStream", "InputError", None
     ]  # fmt: skip
-    assert found["bad"] == 4
-    told = call(*arguments)
-    assert told.exit_code == 1
-    assert "1 of 5 sound" in told.output
-    good("verify", stream, stream)
+    assert report["bad"] == 4
+    result = run(*arguments)
+    assert result.exit_code == 1
+    assert "1 of 5 intact" in result.output
+    run_ok("verify", stream, stream)
 
 
-def test_a_damaged_stream_gives_no_output(stream, tmp_path):
+def test_a_damaged_stream_writes_no_output(stream, tmp_path):
     whole = stream.read_bytes()
     middle = len(whole) // 2
     (tmp_path / "bad.mcz").write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
     for name in ("out.npy", "out.nii.gz"):
-        result = call("decompress", tmp_path / "bad.mcz", "-o", tmp_path / name)
+        result = run("decompress", tmp_path / "bad.mcz", "-o", tmp_path / name)
         assert result.exit_code == 1
         assert "CorruptStream" in result.output
         assert "Traceback" not in result.output
     assert [path.name for path in tmp_path.iterdir()] == ["bad.mcz"]
 
 
-def test_an_output_is_not_replaced_unasked(series, stream, tmp_path):
+def test_outputs_are_replaced_only_with_overwrite(series, stream, tmp_path):
     taken = tmp_path / "taken"
     for verb, source, name in (("compress", series, "taken.mcz"), ("decompress", stream, "taken.npy")):
         taken = tmp_path / name
         taken.write_text("precious")
-        result = call(verb, source, "-o", taken)
+        result = run(verb, source, "-o", taken)
         assert result.exit_code == 1
         assert "--overwrite" in result.output
         assert taken.read_text() == "precious"
-        good(verb, source, "-o", taken, "--overwrite")
+        run_ok(verb, source, "-o", taken, "--overwrite")
         assert taken.read_bytes() != b"precious"
 
 
-def test_the_source_is_never_the_output(series, stream, tmp_path):
+def test_the_output_must_not_be_in_the_source(series, stream, tmp_path):
     folder = tmp_path / "in"
     shutil.copytree(series, folder)
     shutil.copy(stream, folder / "scan.mcz")
     (tmp_path / "link").symlink_to(folder)
-    before = fingerprint(folder)
+    before = sha256_of_files(folder)
     file = next(path for path in folder.iterdir() if path.suffix != ".mcz")
     for arguments in (
         ("compress", folder, "-o", folder / "new.mcz"),
@@ -262,13 +262,13 @@ def test_the_source_is_never_the_output(series, stream, tmp_path):
         ("compress", file, "-o", file, "--overwrite"),
         ("decompress", folder / "scan.mcz", "-o", folder / "scan.mcz", "--overwrite"),
     ):
-        result = call(*arguments)
+        result = run(*arguments)
         assert result.exit_code == 2, arguments
-        assert "never touched" in result.output
-    assert fingerprint(folder) == before
+        assert "never changed" in result.output
+    assert sha256_of_files(folder) == before
 
 
-def test_a_crash_leaves_what_was_there(series, tmp_path, monkeypatch):
+def test_an_interrupted_run_keeps_the_old_file(series, tmp_path, monkeypatch):
     (tmp_path / "a.mcz").write_text("old")
 
     def crash(writer, plane):
@@ -278,7 +278,7 @@ def test_a_crash_leaves_what_was_there(series, tmp_path, monkeypatch):
 
     add = StreamWriter.add
     monkeypatch.setattr(StreamWriter, "add", crash)
-    result = call("compress", series, "-o", tmp_path / "a.mcz", "--overwrite")
+    result = run("compress", series, "-o", tmp_path / "a.mcz", "--overwrite")
     assert result.exit_code == 130
     assert (tmp_path / "a.mcz").read_text() == "old"
     assert len(list(tmp_path.iterdir())) == 1
@@ -293,7 +293,7 @@ def test_a_crash_leaves_what_was_there(series, tmp_path, monkeypatch):
         (["compress", "wide.npy", "-o", "a.mcz"], 1, "65535"),
         (["compress", "good.npy"], 2, "--output"),
         (["compress", "good.npy", "-o", "a.mcz", "--max-error", "-1"], 2, "-1"),
-        (["compress", "good.npy", "-o", "a.mcz", "--max-error", "nan"], 1, "max_error"),
+        (["compress", "good.npy", "-o", "a.mcz", "--max-error", "nan"], 2, "nan is not a finite"),
         (["compress", "good.npy", "-o", "a.mcz", "--effort", "silly"], 2, "silly"),
         (["compress", "good.npy", "-o", "a.mcz", "--threads", "0"], 2, "0"),
         (["compress", "good.npy", "-o", "a.mcz", "--model", "absent"], 2, "absent"),
@@ -308,7 +308,7 @@ def test_a_crash_leaves_what_was_there(series, tmp_path, monkeypatch):
         (["verify"], 2, "FILE"),
     ],
 )
-def test_what_is_wrong_is_told_in_a_sentence(arguments, code, words, tmp_path, monkeypatch):
+def test_errors_are_reported_in_one_sentence(arguments, code, words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     np.save("good.npy", np.zeros((4, 4), np.int16))
     np.save("float.npy", np.zeros((4, 4)))
@@ -316,11 +316,11 @@ def test_what_is_wrong_is_told_in_a_sentence(arguments, code, words, tmp_path, m
     (tmp_path / "stream.mcz").write_bytes(api.compress(np.zeros((4, 4), np.int16)))
     (tmp_path / "folder").mkdir()
     (tmp_path / "empty").mkdir()
-    result = call(*arguments)
+    result = run(*arguments)
     assert result.exit_code == code, result.output
     assert words in result.output
     assert "Traceback" not in result.output
-    assert "fault of the program" not in result.output
+    assert "bug in monai_compress" not in result.output
     assert not (tmp_path / "a.mcz").exists()
 
 
@@ -331,15 +331,15 @@ def test_errors_as_json(tmp_path):
     assert json.loads(result.stdout)["error"] == "InputError"
 
 
-def test_2d_stays_2d_and_a_whole_stream_of_the_api_is_read(tmp_path):
+def test_2d_stays_2d_and_streams_of_the_api_are_read(tmp_path):
     values = np.arange(600, dtype=np.uint16).reshape(20, 30)
     (tmp_path / "a.mcz").write_bytes(api.compress(values, rescale=(2.0, -5.0)))
-    good("decompress", tmp_path / "a.mcz", "-o", tmp_path / "a.nii")
-    made = nib.load(tmp_path / "a.nii")
-    np.testing.assert_array_equal(made.get_fdata(), values.T[..., None] * 2.0 - 5)
-    assert "2 * stored - 5" in good("inspect", tmp_path / "a.mcz").output
+    run_ok("decompress", tmp_path / "a.mcz", "-o", tmp_path / "a.nii")
+    restored = nib.load(tmp_path / "a.nii")
+    np.testing.assert_array_equal(restored.get_fdata(), values.T[..., None] * 2.0 - 5)
+    assert "2 * stored - 5" in run_ok("inspect", tmp_path / "a.mcz").output
 
 
 @pytest.mark.parametrize("verb", ["compress", "decompress", "inspect", "verify", "fit-pixel", "benchmark"])
 def test_help_has_examples(verb):
-    assert "Examples:" in good(verb, "--help").output
+    assert "Examples:" in run_ok(verb, "--help").output

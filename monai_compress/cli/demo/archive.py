@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The part of the demo that packs whole files, restores them and compares every byte."""
+"""Part of the demo: pack whole files, restore them and compare every byte."""
 
 from __future__ import annotations
 
@@ -8,18 +8,25 @@ import shutil
 from pathlib import Path, PurePath
 
 from ...errors import InputError
-from .. import formatting
 from ..console import Console
+from ..formatting import count_text, size_text
+from ..reports import print_failures
 
 FOLDER = "demo_archives"
-"""What is in it is replaced by the next demo: a name that nobody gives to archives of his own."""
-MOST_FILES = 32
+"""The next demo replaces its content, so it has a name that nobody gives to their own archives."""
+MAX_FILES = 32
 
 
 def show_archives(console: Console, data: Path, output: Path) -> list[str]:
-    """Pack the first study of a folder into archives and restore it; tell the figures and return a note of them.
+    """Pack the files of the first folder that holds any, at most `MAX_FILES`, restore them and print the figures.
 
-    Of the user's own files those of the first folder are taken, at most `MOST_FILES`.
+    Args:
+        console: for the figures.
+        data: the scans.
+        output: folder of the demo.
+
+    Returns:
+        Sentences for the report.
     """
     from ...archive import ArchiveSettings
     from ...batch.pack import pack
@@ -29,7 +36,7 @@ def show_archives(console: Console, data: Path, output: Path) -> list[str]:
 
     files = list(walk(data))
     folder = PurePath(files[0]).parent
-    chosen = [file for file in files if PurePath(file).parent == folder][:MOST_FILES]
+    chosen = [file for file in files if PurePath(file).parent == folder][:MAX_FILES]
     shutil.rmtree(output / FOLDER, ignore_errors=True)
     archives = output / FOLDER / "packed"
     try:
@@ -38,21 +45,20 @@ def show_archives(console: Console, data: Path, output: Path) -> list[str]:
                 plan(chosen), archives, ArchiveSettings(), progress=lambda at: update(at.bytes_done, at.bytes_total)
             )
         restored = unpack(select([archives]), output / FOLDER / "restored")
-    except InputError as error:  # members of a zip archive that share a name, for one
-        console.warn(f"no files are packed: {error}")
+    except InputError as error:  # for example members of a zip archive with the same name
+        console.warn(f"no files were packed: {error}")
         return []
-    for entry in (*packed.skipped, *restored.skipped):
-        console.warn(f"{entry.locator}: {entry.detail or entry.reason}")
-    exact = f"{formatting.count(restored.restored, 'file')}, every byte the same"
+    print_failures(console, (*packed.skipped, *restored.skipped))
+    exact = f"{count_text(restored.restored, 'file')}, byte for byte"
     row = [
-        formatting.count(packed.files, "file"),
-        formatting.size(packed.bytes_in),
-        formatting.size(packed.bytes_out),
+        count_text(packed.files, "file"),
+        size_text(packed.bytes_in),
+        size_text(packed.bytes_out),
         f"{packed.ratio:.2f} : 1",
         exact,
     ]
-    console.table("Whole files, packed and restored", ["packed", "bytes", "archives", "ratio", "restored"], [row])
+    console.print_table("Whole files, packed and restored", ["packed", "bytes", "archives", "ratio", "restored"], [row])
     return [
-        f"pack put {formatting.count(packed.files, 'file')} of {formatting.size(packed.bytes_in)} into archives of "
-        f"{formatting.size(packed.bytes_out)} ({packed.ratio:.2f} : 1); unpack restored them, every byte the same."
+        f"pack put {count_text(packed.files, 'file')} of {size_text(packed.bytes_in)} into archives of "
+        f"{size_text(packed.bytes_out)} ({packed.ratio:.2f} : 1); unpack restored them byte for byte."
     ]

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The part of the demo that compresses one series with the pixel codec and proves what it kept."""
+"""Part of the demo: compress one series with the pixel codec and verify it."""
 
 from __future__ import annotations
 
@@ -9,50 +9,54 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from ...errors import InputError
-from .. import formatting
 from ..compress import write_stream
 from ..console import Console
+from ..formatting import count_text, promise_text, size_text
 
 if TYPE_CHECKING:
     from ...images import StoredImage
 
 FOLDER = "pixel_codec"
-MOST_SLICES = 32
+MAX_SLICES = 32
 FILES = {"lossless.mcz": 0.0, "within_2_hu.mcz": 2.0}
-"""What is written, and how many HU a value may be off in it."""
+"""The files to write, and the largest error of each in HU."""
 
 
 def show_pixel_codec(console: Console, data: Path, output: Path) -> list[str]:
-    """Compress the first series of a folder, lossless and near-lossless, tell the figures and return a note of them.
+    """Compress the first series of a folder, lossless and with bounded error, and print the figures.
 
-    Where there are pictures only, which have no stored HU, there is nothing to tell.
+    Pictures hold no HU and are not compressed.
+
+    Args:
+        console: for the figures.
+        data: the scans.
+        output: folder of the demo.
+
+    Returns:
+        Sentences for the report.
     """
     image = _first_image(data)
     if image is None:
         return []
-    raw, rows, told = formatting.size(image.nbytes), [], []
+    raw, rows, sizes = size_text(image.nbytes), [], []
     for name, max_error in FILES.items():
-        info = write_stream(
-            console, image, output / FOLDER / name, max_error=max_error, effort="default", model=None, verify=True
-        )
-        rows.append(
-            [name, formatting.size(info.bytes), f"{info.ratio:.2f} : 1", formatting.promise(info), "yes: decoded again"]
-        )
-        told.append(f"{formatting.size(info.bytes)} ({info.ratio:.2f} : 1; {formatting.promise(info)})")
-    console.table(
-        f"The pixel codec on {formatting.count(len(image), 'slice')}, {raw} of pixels",
+        info = write_stream(console, image, output / FOLDER / name, {"max_error": max_error})
+        size, ratio, promise = size_text(info.bytes), f"{info.ratio:.2f} : 1", promise_text(info)
+        rows.append([name, size, ratio, promise, "yes: decoded and compared"])
+        sizes.append(f"{size} ({ratio}; {promise})")
+    console.print_table(
+        f"The pixel codec on {count_text(len(image), 'slice')}, {raw} of pixels",
         ["file", "bytes", "ratio", "promise", "checked"],
         rows,
     )
-    sizes = " and as ".join(told)
     return [
-        f"The pixel codec wrote {formatting.count(len(image), 'slice')} of {raw} as {sizes}; "
-        "both were decoded and checked."
+        f"The pixel codec wrote {count_text(len(image), 'slice')} of {raw} as {' and as '.join(sizes)}; "
+        "both were decoded and compared."
     ]
 
 
 def _first_image(data: Path) -> StoredImage | None:
-    """The first NIfTI volume or DICOM series, of a long one the middle; None where there is none."""
+    """Return the first NIfTI volume or DICOM series, at most its `MAX_SLICES` middle slices; None if there is none."""
     from ... import sources
     from ...images import read_stored
     from ...images.dicom_series import read_series
@@ -67,12 +71,12 @@ def _first_image(data: Path) -> StoredImage | None:
             return _middle(read_stored(first))
         folder = PurePath(first).parent
         return _middle(read_series([file for file in files if PurePath(file).parent == folder], str(folder), 1))
-    except InputError:  # a table or a text beside the scans; what is there is told when the scans are looked for
+    except InputError:  # for example a text file; training reports the files that cannot be read
         return None
 
 
 def _middle(image: StoredImage) -> StoredImage:
-    count = min(len(image), MOST_SLICES)
+    count = min(len(image), MAX_SLICES)
     start = (len(image) - count) // 2
     return replace(
         image,

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The demo's part on the pixel codec: what it says is what lies there."""
+"""The pixel codec in the demo: the printed figures are those of the files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image
 
 from monai_compress import StreamReader
 from monai_compress.cli.console import Console
-from monai_compress.cli.demo.pixel import MOST_SLICES, show_pixel_codec
+from monai_compress.cli.demo.pixel import MAX_SLICES, show_pixel_codec
 from monai_compress.errors import InputError
 from monai_compress.phantom import chest_phantom, simulate_scan, write_series
 
@@ -28,24 +28,24 @@ def test_both_promises_on_the_first_series(tmp_path, console, capsys):
     (note,) = show_pixel_codec(console, tmp_path / "in", tmp_path / "out")
     table = capsys.readouterr().out
     hu = simulate_scan(chest_phantom(0), slices=3, size=40, workers=1).hu
-    for name, most in (("lossless.mcz", 0), ("within_2_hu.mcz", 2)):
+    for name, max_error in (("lossless.mcz", 0), ("within_2_hu.mcz", 2)):
         with StreamReader(tmp_path / "out" / "pixel_codec" / name) as reader:
             inside = hu > -1024
             worst = np.abs(reader.read()[inside] * 1.0 - 1024 - hu[inside]).max()
-            assert worst <= most
+            assert worst <= max_error
             assert f"{reader.info.ratio:.2f} : 1" in note
         assert name in table
     assert "lossless" in note
-    assert "2 HU" in note
+    assert "asked for 2 HU" in note
 
 
-def test_a_long_volume_is_shown_by_its_middle(tmp_path, console, write_nifti):
-    volume = np.arange(MOST_SLICES + 8.0)[None, None, :] * np.ones((9, 9, 1))
+def test_the_middle_of_a_long_volume_is_compressed(tmp_path, console, write_nifti):
+    volume = np.arange(MAX_SLICES + 8.0)[None, None, :] * np.ones((9, 9, 1))
     write_nifti(tmp_path / "in" / "v.nii.gz", volume)
     (note,) = show_pixel_codec(console, tmp_path / "in", tmp_path / "out")
-    assert f"{MOST_SLICES} slices" in note
+    assert f"{MAX_SLICES} slices" in note
     with StreamReader(tmp_path / "out" / "pixel_codec" / "lossless.mcz") as reader:
-        np.testing.assert_array_equal(reader.read()[:, 0, 0], np.arange(4, MOST_SLICES + 4))
+        np.testing.assert_array_equal(reader.read()[:, 0, 0], np.arange(4, MAX_SLICES + 4))
 
 
 def test_pictures_and_other_files(tmp_path, console):

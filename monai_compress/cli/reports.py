@@ -1,0 +1,109 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""Tables and JSON objects that several commands print: a stream, and what failed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import formatting
+from .console import Console
+
+if TYPE_CHECKING:
+    from ..errors import Skipped
+    from ..streams import StreamInfo
+
+MAX_FAILURES = 20
+"""Failures of one cause that are listed; more are only counted."""
+
+
+def stream_rows(info: StreamInfo) -> list[list[str]]:
+    """Return the rows of a table about a stream."""
+    return [
+        ["pixels", formatting.pixels_text(info)],
+        ["stream", f"{info.bytes:,} bytes"],
+        ["ratio", f"{info.ratio:.2f} : 1 of the pixels"],
+        ["bits per pixel", f"{info.bits_per_pixel:.3f}"],
+        ["promise", formatting.promise_text(info)],
+        ["model", formatting.model_text(info)],
+    ]
+
+
+def stream_values(info: StreamInfo) -> dict[str, Any]:
+    """Return the same as `stream_rows` for JSON."""
+    return {
+        "shape": list(info.shape),
+        "slices": info.shape[0] if len(info.shape) == 3 else 1,
+        "dtype": info.dtype,
+        "bytes": info.bytes,
+        "ratio": info.ratio,
+        "bits_per_pixel": info.bits_per_pixel,
+        "max_error": info.max_error,
+        "bound": info.bound,
+        "promise": formatting.promise_text(info),
+        "model": {"name": info.model_name, "hash": info.model_hash, "source": info.model_source},
+    }
+
+
+def print_stream_result(
+    console: Console,
+    output: Path,
+    info: StreamInfo,
+    *,
+    read_bytes: int,
+    checked: str,
+    seconds: float,
+    values: dict[str, Any],
+) -> None:
+    """Print the result of ``compress`` or ``decompress``.
+
+    Args:
+        console: for a table or JSON.
+        output: the file that was written.
+        info: of the stream that was written or read.
+        read_bytes: size of the input.
+        checked: what was verified, in words.
+        seconds: duration.
+        values: more values for JSON.
+    """
+    written_bytes = output.stat().st_size
+    speed = formatting.megabytes_per_second(formatting.raw_bytes(info), seconds)
+    rows = [
+        ["read", formatting.size_text(read_bytes)],
+        ["written", formatting.size_text(written_bytes)],
+        *stream_rows(info),
+        ["checked", checked],
+        ["speed", f"{speed:.1f} MB/s of pixels, {seconds:.1f} s"],
+    ]
+    console.print_table(output.name, ["property", "value"], rows)
+    result = {
+        "output": str(output),
+        **stream_values(info),
+        **values,
+        "bytes_out": written_bytes,
+        "seconds": seconds,
+        "megabytes_per_second": speed,
+    }
+    console.print_result(result, f"{output}: {written_bytes:,} bytes")
+
+
+def print_failures(console: Console, skipped: Sequence[Skipped]) -> None:
+    """Print a table of files that failed, if any; the first `MAX_FAILURES` of each reason."""
+    rows = []
+    for reason in dict.fromkeys(entry.reason for entry in skipped):
+        same = [entry for entry in skipped if entry.reason == reason]
+        rows += [
+            [formatting.path_text(entry.locator), reason, formatting.path_text(entry.detail)]
+            for entry in same[:MAX_FAILURES]
+        ]
+        if len(same) > MAX_FAILURES:
+            rows.append([f"and {len(same) - MAX_FAILURES:,} more", reason, ""])
+    if rows:
+        console.print_table("Failed", ["file", "reason", "details"], rows)
+
+
+def failure_values(skipped: Sequence[Skipped]) -> list[dict[str, str]]:
+    """Return the files that failed for JSON."""
+    return [{"path": entry.locator, "reason": entry.reason, "detail": entry.detail} for entry in skipped]
