@@ -1,13 +1,13 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Train autoencoders on one folder of CT and measure them on another, or on held-out patients of the same.
+"""Train autoencoders on one folder of CT and evaluate them on another, or on held-out patients of the same folder.
 
     python benchmarks/autoencoders.py classic --train CT_TRAIN --test CT_TEST --runs runs
     python benchmarks/autoencoders.py compact --train CT_TRAIN --test CT_TEST --runs runs
     python benchmarks/autoencoders.py classic --train PICTURES --patients PATIENTS.csv --runs runs
 
-The validation fifth of the training folder chooses the best epoch; with --validation its patients are checked against a
-committed list. Without --test the figures are those of this fifth, and say so.
+A fifth of the training folder is used for validation and selects the best epoch; with --validation its files are
+checked against a list. Without --test the figures are those of this fifth and are labeled so.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--train", required=True, type=Path)
     parser.add_argument("--test", type=Path)
     parser.add_argument("--patients", type=Path, help="CSV with path and patient_group of the training folder")
-    parser.add_argument("--validation", type=Path, help="the list that the validation fifth must equal")
+    parser.add_argument("--validation", type=Path, help="list of the files that the validation fifth must contain")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--resume", action="store_true")
@@ -52,7 +52,7 @@ def main() -> None:
     datasets = build_datasets(args.train, seed=0, patients_csv=args.patients)
     names = sorted(item.name for item in datasets.items["val"])
     if args.validation and names != args.validation.read_text().split():
-        raise SystemExit("the validation fifth is not the committed list: other files, or another way of splitting")
+        raise SystemExit("the validation fifth differs from the list: other files, or another split")
     settings = SETTINGS[args.setting] | ({"epochs": args.epochs} if args.epochs else {})
     folder = args.runs / f"{args.setting}-{args.train.name}"
     result = train(datasets, folder, TrainingConfig(**settings), resume=args.resume)

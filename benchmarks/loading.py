@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""How many slices a second are found, loaded, augmented and trained on, and where the time of loading goes.
+"""Measure how many slices per second are found, loaded, augmented and used in training, and the steps of loading.
 
 python benchmarks/loading.py CT_FOLDER
 """
@@ -23,13 +23,13 @@ from monai_compress.sources import open_binary
 from monai_compress.transforms import LoadCT, augmentations, slice_transforms
 
 
-def rate(work: Callable[[Any], Any], things: Iterable[Any]) -> float:
-    """Things a second, one after the other."""
-    things = list(things)
+def rate(work: Callable[[Any], Any], inputs: Iterable[Any]) -> float:
+    """Return the number of items processed per second, one after the other."""
+    inputs = list(inputs)
     started = time.perf_counter()
-    for thing in things:
-        work(thing)
-    return round(len(things) / (time.perf_counter() - started), 2)
+    for item in inputs:
+        work(item)
+    return round(len(inputs) / (time.perf_counter() - started), 2)
 
 
 def read_bytes(locator: str) -> None:
@@ -40,7 +40,7 @@ def read_bytes(locator: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--slices", type=int, default=200, help="for the steps one by one")
+    parser.add_argument("--slices", type=int, default=200, help="number of slices for the single steps")
     parser.add_argument("--batches", type=int, default=6)
     args = parser.parse_args()
 
@@ -53,7 +53,7 @@ def main() -> None:
     loaded = [load(locator) for locator in locators[:64]]
     scaled = [scale(image) for image in loaded]
     fitted = [fit(image) for image in scaled]
-    for name, work, things in (
+    for name, work, inputs in (
         ("one thread: bytes from disk", read_bytes, locators),
         ("one thread: decode to HU, with metadata", LoadCT(), locators),
         ("one thread: window", scale, loaded),
@@ -62,7 +62,7 @@ def main() -> None:
         ("one thread: whole pipeline", pipeline, locators),
         ("one thread: augmentation", augmentations(seed=0), [{"image": image.as_tensor()} for image in fitted]),
     ):
-        emit(figure=name, slices_per_s=rate(work, things))
+        emit(figure=name, slices_per_s=rate(work, inputs))
 
     started = time.perf_counter()
     datasets = build_datasets(args.folder)

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""What the pixel codec is compared with: other codecs, all used through one small interface.
+"""Other codecs with which the pixel codec is compared, behind one small interface.
 
-The peers see 16-bit unsigned slices, each less its lowest value: the form that suits them best. That lowest value,
-slope and intercept, checksums and an index are not counted in their bytes, but are in ours.
+The other codecs get 16-bit unsigned slices minus the lowest value of each slice, which is the best input for them.
+Their sizes do not include this value, slope and intercept, checksums and an index; the sizes of the pixel codec do.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ PACKAGES = {"imagecodecs": "JPEG-LS, JPEG 2000 and JPEG XL", "tomoz": "Tomoz"}
 
 @dataclass(frozen=True)
 class Peer:
-    """A codec.
+    """A codec for comparison.
 
     Args:
-        name: as the tables show it.
-        encode: an image (rows, columns), or with ``is_whole`` a volume (slices, rows, columns), and a number of threads
-            to bytes.
-        decode: these bytes and a number of threads to the image or volume.
-        is_whole: takes a series as one; it has threads of its own. All others get slices one by one.
+        name: name in the tables.
+        encode: function of an image (rows, columns), or with ``is_whole`` a volume (slices, rows, columns), and a
+            number of threads, that returns bytes.
+        decode: function of these bytes and a number of threads, that returns the image or volume.
+        is_whole: encodes a whole series with its own threads. All others encode single slices.
     """
 
     name: str
@@ -41,31 +41,31 @@ class Peer:
     is_whole: bool = False
 
     def encode_all(self, words: Words, threads: int) -> list[bytes]:
-        """The bytes of a series, (slices, rows, columns), with so many threads."""
+        """Encode a series (slices, rows, columns) with the given number of threads."""
         if self.is_whole:
             return [self.encode(words, threads)]
-        return _at_a_time(threads, lambda image: self.encode(image, 1), list(words))
+        return _map_threads(threads, lambda image: self.encode(image, 1), list(words))
 
     def decode_all(self, coded: list[bytes], threads: int) -> Words:
-        """The series, (slices, rows, columns), with so many threads."""
+        """Decode a series to (slices, rows, columns) with the given number of threads."""
         if self.is_whole:
             return self.decode(coded[0], threads)
-        return np.stack(_at_a_time(threads, lambda data: self.decode(data, 1), coded))
+        return np.stack(_map_threads(threads, lambda data: self.decode(data, 1), coded))
 
 
 def missing() -> dict[str, str]:
-    """Packages that are not installed, and the peers that are left out for it."""
+    """Return the packages that are not installed, and the codecs that are skipped for this reason."""
     return {package: peers for package, peers in PACKAGES.items() if find_spec(package) is None}
 
 
 def words_of(slices: NDArray[np.integer[Any]]) -> Words:
-    """The slices as peers take them: each less its lowest value."""
+    """Return the slices as unsigned 16-bit integers, minus the lowest value of each slice."""
     low = slices.min(axis=(1, 2), keepdims=True).astype(np.int64)
     return (slices.astype(np.int64) - low).astype(np.uint16)
 
 
 def lossless_peers() -> list[Peer]:
-    """Those that give every integer back, as far as they are installed."""
+    """Return the lossless codecs that are installed."""
     peers = []
     if "imagecodecs" not in missing():
         peers += [jpeg_ls("JPEG-LS", 0), jpeg_2000(), jpeg_xl(7), jpeg_xl(9)]
@@ -75,14 +75,14 @@ def lossless_peers() -> list[Peer]:
 
 
 def near_peers(bound: int) -> list[Peer]:
-    """Those that keep a bound, in stored units."""
+    """Return the installed codecs with an error bound in stored units."""
     if "imagecodecs" in missing():
         return []
     return [jpeg_ls("JPEG-LS NEAR", bound), grid_and_jpeg_xl(bound)]
 
 
 def jpeg_ls(name: str, near: int) -> Peer:
-    """CharLS."""
+    """Return JPEG-LS by CharLS."""
     import imagecodecs
 
     return Peer(
@@ -93,7 +93,7 @@ def jpeg_ls(name: str, near: int) -> Peer:
 
 
 def jpeg_2000() -> Peer:
-    """OpenJPEG, the reversible wavelet, a bare code stream."""
+    """Return JPEG 2000 by OpenJPEG: reversible wavelet, code stream without file format."""
     import imagecodecs
 
     def encode(image: Words, threads: int) -> bytes:
@@ -103,7 +103,7 @@ def jpeg_2000() -> Peer:
 
 
 def jpeg_xl(effort: int) -> Peer:
-    """libjxl, lossless, a bare code stream."""
+    """Return lossless JPEG XL by libjxl: code stream without file format."""
     import imagecodecs
 
     def encode(image: Words, threads: int) -> bytes:
@@ -113,11 +113,11 @@ def jpeg_xl(effort: int) -> Peer:
 
 
 def grid_and_jpeg_xl(bound: int) -> Peer:
-    """Every (2 bound + 1)-th value kept, their numbers coded by JPEG XL."""
+    """Return uniform quantization with step ``2 * bound + 1``, whose indices are coded by JPEG XL."""
     inner, step = jpeg_xl(9), 2 * bound + 1
 
     def decode(data: bytes, threads: int) -> Words:
-        # the last step may reach over the top of 16 bits, where nothing was stored
+        # the last step may exceed 16 bits, where there was no value
         return np.minimum(inner.decode(data, threads).astype(np.int64) * step, 65535).astype(np.uint16)
 
     return Peer(
@@ -128,7 +128,7 @@ def grid_and_jpeg_xl(bound: int) -> Peer:
 
 
 def tomoz() -> Peer:
-    """Tomoz, slices as a volume."""
+    """Return Tomoz, which encodes slices as a volume."""
     import tomoz
 
     return Peer(
@@ -140,13 +140,13 @@ def tomoz() -> Peer:
 
 
 def cores() -> int:
-    """Processors that this process may use."""
+    """Return the number of processors available to this process."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _at_a_time(threads: int, work: Callable[[Any], Any], things: list[Any]) -> list[Any]:
-    """Work on things in threads; the codecs leave the interpreter's lock while they work."""
+def _map_threads(threads: int, work: Callable[[Any], Any], items: list[Any]) -> list[Any]:
+    """Apply ``work`` to items in threads; the codecs release the global interpreter lock."""
     if threads == 1:
-        return [work(thing) for thing in things]
+        return [work(item) for item in items]
     with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(work, things))
+        return list(pool.map(work, items))

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""What every benchmark line says of where it was measured."""
+"""Output of benchmarks: JSON lines with commit, machine and versions."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from monai_compress.report import versions
 
 
 def emit(**figures: Any) -> None:
-    """Print one JSON line."""
+    """Print figures and provenance as one JSON line."""
     print(json.dumps({**figures, **provenance()}), flush=True)
 
 
 def provenance() -> dict[str, Any]:
-    """Commit, machine and versions."""
-    found = subprocess.run(
+    """Return commit, machine, device and versions."""
+    described = subprocess.run(
         ["git", "describe", "--always", "--dirty"],
         cwd=Path(__file__).parent,
         capture_output=True,
@@ -31,7 +31,7 @@ def provenance() -> dict[str, Any]:
         check=False,
     )
     return {
-        "commit": found.stdout.strip() or None,
+        "commit": described.stdout.strip() or None,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "versions": versions(),

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""What bringing slices to 256 x 256 and back costs by itself, here and with other ways of resampling.
+"""Measure the error of resampling slices to 256 x 256 and back, with this package and with other methods.
 
 python benchmarks/resampling.py CT_FOLDER
 """
@@ -24,7 +24,7 @@ Way = Callable[[torch.Tensor, tuple[int, int]], torch.Tensor]
 
 
 def by_monai(mode: str, antialias: bool) -> Way:
-    """MONAI's Resize; its filter acts where the image gets smaller."""
+    """Return a function that resizes with MONAI, with its filter only where the image gets smaller."""
 
     def way(image: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
         smooth = antialias and size[0] < image.shape[1]
@@ -57,7 +57,7 @@ def main() -> None:
             started = time.process_time()
             small = way(image, fitted_size(full, 256))
             seconds[name] += time.process_time() - started
-            # the way back is the same for all: what differs is what was kept
+            # upsampling is the same for all methods: only downsampling is compared
             errors[name].append(4095 * float((resample(small, full) - image).square().mean().sqrt()))
     stripes = torch.arange(500).remainder(2).float().expand(1, 500, 500).contiguous()
     for name, way in WAYS.items():

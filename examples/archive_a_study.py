@@ -1,12 +1,13 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Pack a study into archives, restore it, see that every byte came back, and read one image without the rest.
+"""Pack a study into archives, restore it, compare every byte, and read one image without decoding the others.
 
     python archive_a_study.py [STUDY [ARCHIVES]]
 
-STUDY is a folder; by default a simulated chest of 8 slices of 128 x 128 pixels, with a note beside it. You see how
-small the files became and which way they took. ARCHIVES is a folder that holds no archives of other studies; by default
-./study-archives. Run it again, and none is written twice. The codec compiles at its first call.
+STUDY is a folder; by default a simulated chest of 8 slices of 128 x 128 pixels and a text file. The script prints the
+compression ratio and how the files are stored. ARCHIVES is the output folder without archives of other studies, by
+default ./study-archives. If you run the script a second time, existing archives are not written again. The first call
+of the codec includes its compilation.
 """
 
 import filecmp
@@ -29,17 +30,17 @@ with tempfile.TemporaryDirectory() as folder:
         (study / "note.txt").write_text("a file of any kind\n")
 
     packed = pack(plan([study]), archives)
-    print(f"{packed.files} files, {packed.bytes_in:,} bytes, in {packed.bytes_out:,} bytes: {packed.ratio:.2f} : 1")
-    print(f"{packed.packed} archives written, {packed.kept} were there")
+    print(f"{packed.files} files: {packed.bytes_in:,} bytes packed to {packed.bytes_out:,}, ratio {packed.ratio:.2f}")
+    print(f"{packed.packed} archives written, {packed.kept} existed already")
     for (how, why), count in packed.ways.items():
         print(f"  {count} {how}{', ' * bool(why)}{why}")
     for failure in packed.skipped:
-        print(f"  left out: {failure.locator}: {failure.reason}")
+        print(f"  not packed: {failure.locator}: {failure.reason}")
 
-    unpack(select([archives]), restored)  # each file is compared with its SHA-256 before it gets its name
+    unpack(select([archives]), restored)  # compares the SHA-256 of each file
     names = [path.relative_to(study) for path in study.rglob("*") if path.is_file()]
     same, changed, missing = filecmp.cmpfiles(study, restored, names, shallow=False)
-    print(f"{len(same)} of {len(names)} files came back byte for byte")
+    print(f"{len(same)} of {len(names)} files restored byte for byte")
 
 for path in sorted(archives.rglob("*.mcz")):
     with SeriesArchive(path) as archive:
@@ -47,5 +48,5 @@ for path in sorted(archives.rglob("*.mcz")):
         if len(archive) and archive.frame_of(middle)[0].kind == "dicom":
             print(f"{path.name}: image {middle} of {len(archive)}, {archive[middle].shape} {archive[middle].dtype},")
             number = archive.dataset(middle).get("InstanceNumber")
-            print(f"  Instance Number {number}; only its slice group was decoded")
+            print(f"  Instance Number {number}; only the slice group of this image was decoded")
             break

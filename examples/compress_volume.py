@@ -1,12 +1,13 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Compress a CT series, lossless and within 2 HU, and see that the promise is kept.
+"""Compress a CT series without loss and with a maximum error of 2 HU, and check both.
 
     python compress_volume.py [SCAN]
 
 SCAN is a folder, zip archive or file with one DICOM series, a .nii.gz or a .npy; by default a simulated chest of 8
-slices of 160 x 160 pixels. You see the ratio to the raw integers and the largest error that came back. The last stream
-is written slice by slice to ./chest.mcz, and one slice is read from it. The codec compiles at its first call.
+slices of 160 x 160 pixels. The script prints the ratio to the size of the stored integers and the largest error.
+It then writes ./chest.mcz slice by slice and reads one slice from it. The first call of the codec includes its
+compilation.
 """
 
 import sys
@@ -22,21 +23,21 @@ with tempfile.TemporaryDirectory() as folder:
     if len(sys.argv) == 1:
         write_series(simulate_scan(chest_phantom(5), slices=8, size=160), folder, vendor="ge")
     image = read_stored(sys.argv[1] if len(sys.argv) > 1 else folder)
-    stored = image.slices  # integers as the files have them, (slices, rows, columns)
+    stored = image.slices  # the integers of the files, (slices, rows, columns)
 print(f"{stored.shape} {stored.dtype}, {stored.nbytes:,} bytes")
 
 data = compress(stored, rescale=image.rescale)
 assert np.array_equal(decompress(data), stored)
-print(f"lossless: {len(data):,} bytes, {inspect(data).ratio:.2f} : 1, every stored value came back")
+print(f"lossless: {len(data):,} bytes, ratio {inspect(data).ratio:.2f}, all values restored")
 
 options = {"max_error": 2, "rescale": image.rescale, "padding": image.padding_value}  # in HU
 data = compress(stored, **options)
 slopes = np.array([slope for slope, _ in image.rescale]).reshape(-1, 1, 1)
 worst_hu = np.abs((decompress(data).astype(np.int64) - stored) * slopes).max()
-print(f"near-lossless: {len(data):,} bytes, {inspect(data).ratio:.2f} : 1, the largest error is {worst_hu:g} HU")
-print(f"promised: no value is off by more than {inspect(data).max_error:g} HU")
+print(f"bounded error: {len(data):,} bytes, ratio {inspect(data).ratio:.2f}, largest error {worst_hu:g} HU")
+print(f"the file guarantees a maximum error of {inspect(data).max_error:g} HU")
 
-# a series of any length, in the memory of two slice groups
+# for a series of any length, memory for two slice groups is enough
 with StreamWriter("chest.mcz", **options, metadata={"made by": "an example"}) as writer:
     for one in stored.reshape(-1, *stored.shape[-2:]):
         writer.add(one)

@@ -1,12 +1,13 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Two ways to a network and a loss of your own: by settings, and as classes.
+"""Two ways to use a network and a loss of your own: by configuration, and as Python classes.
 
     python own_network_or_loss.py [CT_FOLDER]
 
-CT_FOLDER holds scans of two patients or more; by default five simulated chests. You see the PSNR on the validation
-patients of a built-in network with other settings and a mixed loss, and of a class of your own that is trained in a
-loop of your own and measured with the same ``evaluate``. The trainings last seconds: the figures show that it runs.
+CT_FOLDER holds scans of two patients or more; by default five simulated chests. The script prints the PSNR on the
+validation patients of a built-in architecture with other settings and a weighted loss, and of a class of your own with
+its own training loop; both are measured with ``evaluate``. The training takes seconds, so the results only show that
+everything works.
 """
 
 import sys
@@ -23,7 +24,7 @@ from monai_compress.phantom import chest_phantom, simulate_scan, write_series
 
 
 class Patches(AutoEncoder):
-    """Each 4x4 patch to eight numbers and back: one linear layer each way."""
+    """Encodes each 4x4 patch as eight numbers, with one linear layer in encoder and decoder."""
 
     def __init__(self) -> None:
         super().__init__(spatial_dims=2, in_channels=1, latent_channels=8, stride=4)
@@ -38,7 +39,7 @@ class Patches(AutoEncoder):
 
 
 def soft_tissue_loss(pred: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Squared error that counts ten times where the original is between -160 and 240 HU."""
+    """Return the squared error, with tenfold weight where the original is between -160 and 240 HU."""
     low, high = (-160 + 1024) / 4095, (240 + 1024) / 4095
     return (((target > low) & (target < high)) * 9.0 + 1.0).mul((pred - target).square()).mean()
 
@@ -61,9 +62,9 @@ with tempfile.TemporaryDirectory() as work:
             optimizer.zero_grad()
             soft_tissue_loss(own(batch["image"]), batch["image"]).backward()
             optimizer.step()
-    classed = Model(own.eval(), Preprocessing(datasets.spatial_size, datasets.window, datasets.fit))
+    custom = Model(own.eval(), Preprocessing(datasets.spatial_size, datasets.window, datasets.fit))
 
-    for name, model in (("configured", configured), ("own class and loss", classed)):
+    for name, model in (("configured", configured), ("own class and loss", custom)):
         summary = evaluate(model, datasets.items["val"]).summary["patients"]
         ratio = model.network.latent_ratio(datasets.spatial_size)
-        print(f"{name}: {summary['psnr_db']['mean']:.2f} dB at {ratio:g} input values for one latent value")
+        print(f"{name}: {summary['psnr_db']['mean']:.2f} dB at {ratio:g} input values per latent value")

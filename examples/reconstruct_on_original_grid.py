@@ -1,13 +1,13 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Send a series through a model and get it back as NIfTI in HU, on its own grid and in its own place.
+"""Reconstruct a series with a model and write it as NIfTI in HU, with the grid and geometry of the original.
 
     python reconstruct_on_original_grid.py [SCANS [MODEL]]
 
-SCANS is a folder or file, by default a simulated chest of 160 x 160 pixels. MODEL is a run of ``monai-compress train``;
-by default the untrained network ``compact``, which is a plain 8x8 cosine transform that keeps 8 of 64 coefficients.
-You see that grid and position are those of the scan, and what the way through the latents costs. The volumes are in
-./reconstructed.
+SCANS is a folder or file, by default a simulated chest of 160 x 160 pixels. MODEL is the output folder of
+``monai-compress train``; by default the untrained network ``compact``, which is an 8x8 cosine transform with 8 of 64
+coefficients. The script prints grid and position of original and reconstruction, and the errors in HU. The volumes are
+in ./reconstructed.
 """
 
 import sys

@@ -1,12 +1,12 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Train a small autoencoder and measure it on patients that it never saw.
+"""Train a small autoencoder and evaluate it on patients that were not used for training.
 
     python train_and_evaluate.py [CT_FOLDER]
 
-CT_FOLDER holds scans of two patients or more; by default five simulated chests. You see the split, the curve of the
-training, and the figures by patient. The slices are only 64 x 64 pixels here and the training lasts seconds: the
-figures show that it runs, not how good it gets.
+CT_FOLDER holds scans of two patients or more; by default five simulated chests. The script prints the split, the
+training history and the metrics. The slices have only 64 x 64 pixels and the training takes seconds, so the results do
+not show the quality that a real training reaches.
 """
 
 import sys
@@ -26,7 +26,7 @@ with tempfile.TemporaryDirectory() as work:
     for name, items in datasets.items.items():
         print(f"{name}: {len(items)} slices of patients {', '.join(sorted({item.patient for item in items}))}")
     for entry in datasets.skipped:
-        print("left out:", entry.locator, entry.reason)
+        print("excluded:", entry.locator, entry.reason)
 
     config = TrainingConfig(network="compact", loss="log-mse", epochs=8, batch_size=4, learning_rate=1e-3)
     result = train(datasets, Path(work) / "run", config)
@@ -36,5 +36,5 @@ with tempfile.TemporaryDirectory() as work:
     evaluation = evaluate(result.model, datasets.items["val"])
     for metric in ("psnr_db", "ssim", "rmse_hu", "rmse_body_hu", "bias_body_hu"):
         mean = evaluation.summary["patients"][metric]["mean"]
-        print(f"{metric:13s} {'not measured (pictures have no HU)' if mean is None else f'{mean:.3f}'}")
-    print("input values for one latent value:", result.model.network.latent_ratio(datasets.spatial_size))
+        print(f"{metric:13s} {'not measured (images without HU)' if mean is None else f'{mean:.3f}'}")
+    print("input values per latent value:", result.model.network.latent_ratio(datasets.spatial_size))
