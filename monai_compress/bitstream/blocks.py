@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Blocks of bytes that are no pixels: zstd, or as they are where that is no larger (docs/format.md)."""
+"""Blocks of bytes other than pixels: compressed by zstd, or stored verbatim if that is not larger (docs/format.md)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ STORED: Final = 0
 ZSTD: Final = 1
 
 MAX_BLOCK_BYTES: Final = 2**24
-"""The most bytes that a block unpacks to."""
+"""The largest number of bytes that a block unpacks to."""
 
 BLOCK_START_BYTES: Final = 19
-"""So much of a block tells how large it is: the method, and the longest header of a zstd frame."""
+"""Bytes at the start of a block that state its size: the method, and the longest header of a zstd frame."""
 
 
 def pack_block(data: bytes, level: int) -> bytes:
-    """A block that holds ``data``.
+    """Return a block that holds ``data``.
 
     Args:
         data: at most `MAX_BLOCK_BYTES` bytes.
@@ -39,34 +39,34 @@ def pack_block(data: bytes, level: int) -> bytes:
 
 
 def block_size(start: bytes | memoryview, length: int) -> int:
-    """How many bytes a block says that it unpacks to.
+    """Return the number of bytes that a block states it unpacks to.
 
     Args:
-        start: its first `BLOCK_START_BYTES` bytes, or more.
+        start: its first `BLOCK_START_BYTES` bytes, or more; fewer if the block is shorter.
         length: bytes of the whole block.
 
     Raises:
-        CorruptStream: it is no block, or claims more than `MAX_BLOCK_BYTES`.
+        CorruptStream: not a block, or it states more than `MAX_BLOCK_BYTES`.
     """
     method = start[0] if len(start) else None
     if method == STORED:
         return length - 1
     if method != ZSTD:
-        raise CorruptStream(f"a block of bytes is packed by the unknown method {method}")
+        raise CorruptStream(f"a block of bytes has the unknown method {method}")
     try:
         size = int(zstandard.frame_content_size(bytes(start[1:BLOCK_START_BYTES])))
     except zstandard.ZstdError as error:
-        raise CorruptStream("a block of bytes does not begin like one") from error
+        raise CorruptStream("a block of bytes does not begin with a zstd frame") from error
     if not 0 <= size <= MAX_BLOCK_BYTES:
-        raise CorruptStream(f"a block of bytes claims {size} bytes, more than the {MAX_BLOCK_BYTES} that one may have")
+        raise CorruptStream(f"a block of bytes states {size} bytes; at most {MAX_BLOCK_BYTES} are allowed")
     return size
 
 
 def unpack_block(payload: bytes | memoryview, size: int) -> bytes:
-    """The ``size`` bytes that a block holds.
+    """Return the ``size`` bytes that a block holds.
 
     Raises:
-        CorruptStream: it holds others, or does not unpack.
+        CorruptStream: the block holds another number of bytes, or does not unpack.
     """
     if (claimed := block_size(payload, len(payload))) != size or size > MAX_BLOCK_BYTES:
         raise CorruptStream(f"a block of bytes has {claimed} bytes, the index says {size}")

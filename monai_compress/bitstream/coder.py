@@ -1,16 +1,16 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Asymmetric numeral systems: intervals of a 24-bit total to 32-bit words, several states over one row of words.
+"""Entropy coder (asymmetric numeral systems): intervals of a 24-bit total to one sequence of 32-bit words.
 
-Source: Duda, "Asymmetric numeral systems", arXiv:1311.2540 (the range variant, rANS); several states over one row of
-words as in Giesen, "Interleaved entropy coders", arXiv:1402.3392.
+Source: Duda, "Asymmetric numeral systems", arXiv:1311.2540 (the range variant, rANS); several states that
+share one sequence of words as in Giesen, "Interleaved entropy coders", arXiv:1402.3392.
 
 A state x is a 63-bit integer, at least 2**31 between symbols. Coding an interval (start, size) of 2**24::
 
     if x >= size * 2**39:  emit the low 32 bits of x, x = x >> 32
     x = (x // size) * 2**24 + x % size + start
 
-The decoder undoes it from the last symbol to the first, which is why the encoder starts at the end.
+The decoder inverts these steps in the reverse order, so the encoder starts with the last symbol.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ import numpy as np
 from .jit import compiled
 
 TOTAL_BITS: Final = 24
-"""Sizes of all symbols add up to 2**24."""
+"""The sizes of the intervals of all symbols add up to 2**24."""
 STATE_LOW: Final = 1 << 31
-"""A state is at least this; the encoder starts from it, and the decoder must arrive at it."""
+"""Lowest value of a state; the encoder starts with it, and the decoder must end with it."""
 
 
 @compiled
 def encode_intervals(starts: Any, sizes: Any, owners: Any, states: Any, words: Any) -> int:
-    """Code intervals in reverse order.
+    """Encode intervals, the last one first.
 
     Args:
-        starts: (n,) uint32, first count of each interval.
+        starts: (n,) uint32, start of each interval.
         sizes: (n,) uint32, 1 .. 2**24.
-        owners: (n,) uint8, the state that codes it.
-        states: (lanes,) uint64, set to what the decoder starts from.
+        owners: (n,) uint8, number of the state that encodes the interval.
+        states: (lanes,) uint64, set to the states that the decoder starts with.
         words: (n,) uint32, filled from its end: at most one word for each interval.
 
     Returns:
-        How many words were written; they are ``words[-count:]``, in the order in which the decoder reads them.
+        The number of words; they are ``words[-count:]``, in the order in which the decoder reads them.
     """
     for lane in range(states.size):
         states[lane] = np.uint64(STATE_LOW)

@@ -36,7 +36,10 @@ ARCHIVE: Final = 0
 PIXEL_CODEC: Final = 1
 """Id of the pixel codec, the only codec of format 1.0."""
 
-MAX_BOUND: Final = 65535
+MAX_SPAN: Final = 65535
+"""The largest difference of two values of one stream: a 16-bit range."""
+
+MAX_BOUND: Final = MAX_SPAN
 """The largest bound in stored units: with it, all values of a 16-bit image may become the same."""
 
 HAS_PADDING: Final = 1 << 0

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Compile a function to machine code and keep the result on disk, where there is a disk to keep it on."""
+"""Compile a function to machine code and cache the result on disk where possible."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from numba import njit
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """Decorate a function that runs as machine code, without holding Python's lock.
+    """Decorate a function to run as machine code, without holding Python's global lock.
 
-    The code is compiled at the first call and kept beside the source, or in the user's cache folder where the
-    installation is read-only (``NUMBA_CACHE_DIR`` names another one), or nowhere if there is no such place either.
+    The code is compiled at the first call and cached beside the source, or in the user's cache folder if the
+    installation is read-only (``NUMBA_CACHE_DIR`` names another one), or not at all if no folder can be written.
     """
     try:
         dispatcher: Any = njit(nogil=True, cache=True)(function)

@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The integer tables of the pixel codec, made in exact decimal arithmetic: the same on every machine.
+"""The integer tables of the pixel codec, computed in exact decimal arithmetic: the same on every machine.
 
-A table is a value of the format: `TABLES_SHA256` guards them, and a test compares.
+The tables are part of the format: `TABLES_SHA256` is their hash, and a test compares it.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ LOGISTIC_BITS = 20
 LOGISTIC_STEPS = 32
 """Entries of the logistic table for each unit of z."""
 LOGISTIC_RANGE = 12
-"""The table reaches from z = -12 to z = 12; beyond, its ends hold."""
+"""The table covers z = -12 to z = 12; values beyond are those of its ends."""
 WEIGHT_BITS = 10
 """Mixture weights are multiples of 2**-10."""
 EXP2_STEPS = 16
 """Logits are in sixteenths of an octave."""
 
 TABLES_SHA256 = "78cbf91e68f2effbd9730ac244b98c8eec9c42e39b8316d5f5747224f8c8dc2f"
-"""What `tables_hash` gives."""
+"""The value of `tables_hash`."""
 
 _EXACT = Context(prec=40)
 
@@ -36,14 +36,14 @@ def _round(value: Decimal) -> int:
 
 
 def _power_of_two(numerator: int, denominator: int) -> Decimal:
-    """2 ** (numerator / denominator)."""
+    """Return 2 ** (numerator / denominator)."""
     exponent = _EXACT.divide(Decimal(numerator), Decimal(denominator))
     return _EXACT.power(Decimal(2), exponent)
 
 
 @cache
 def logistic_table() -> NDArray[np.int32]:
-    """Logistic distribution function at z = -12, -12 + 1/32, ..., 12, times 2**20 and rounded; (769,) int32.
+    """Return the logistic distribution function at z = -12, -12 + 1/32, ..., 12, times 2**20 and rounded; (769,) int32.
 
     >>> table = logistic_table()
     >>> table.shape, int(table[384]), int(table[0] + table[-1])
@@ -60,13 +60,13 @@ def logistic_table() -> NDArray[np.int32]:
 
 @cache
 def exp2_table() -> NDArray[np.int32]:
-    """2**16 * 2**(-d / 16) for d = 0 .. 255, rounded; (256,) int32."""
+    """Return 2**16 * 2**(-d / 16) for d = 0 .. 255, rounded; (256,) int32."""
     return _frozen([_round(_EXACT.multiply(Decimal(1 << 16), _power_of_two(-d, EXP2_STEPS))) for d in range(256)])
 
 
 @cache
 def scale_table() -> NDArray[np.int32]:
-    """Entry 8 f + g is 2**10 * 16 / ((4 + f) 2**(g / 8)), rounded, for f = 0 .. 3 and g = 0 .. 7; (32,) int32."""
+    """Return 2**10 * 16 / ((4 + f) 2**(g / 8)), rounded, as entry 8 f + g, f = 0 .. 3 and g = 0 .. 7; (32,) int32."""
     values = []
     for f in range(4):
         for g in range(8):
@@ -77,7 +77,7 @@ def scale_table() -> NDArray[np.int32]:
 
 @cache
 def reciprocal_table() -> NDArray[np.int32]:
-    """2**15 / (4 + f), rounded, for f = 0 .. 3; (4,) int32.
+    """Return 2**15 / (4 + f), rounded, for f = 0 .. 3; (4,) int32.
 
     >>> reciprocal_table().tolist()
     [8192, 6554, 5461, 4681]
@@ -86,7 +86,7 @@ def reciprocal_table() -> NDArray[np.int32]:
 
 
 def tables_hash() -> str:
-    """SHA-256 over the four tables as little-endian int32: logistic, exp2, scale, reciprocal."""
+    """Return the SHA-256 over the four tables as little-endian int32: logistic, exp2, scale, reciprocal."""
     tables = (logistic_table(), exp2_table(), scale_table(), reciprocal_table())
     return hashlib.sha256(b"".join(table.astype("<i4").tobytes() for table in tables)).hexdigest()
 

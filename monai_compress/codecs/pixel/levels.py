@@ -10,15 +10,12 @@ value is further than the bound from its level. The padding value is a level of 
 from __future__ import annotations
 
 import zlib
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...bitstream.header import MAX_SPAN
 from ...errors import CorruptStream
-
-MAX_SPAN: Final = 65535
-"""Highest minus lowest level: a 16-bit range."""
 
 
 def build_levels(values: NDArray[np.int64], bound: int, padding_value: int | None) -> NDArray[np.int64]:

@@ -21,9 +21,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ...bitstream.header import MAX_SPAN
 from ...errors import CorruptStream, TruncatedStream
 from .group import FLAT_KINDS, GroupParameters, band_count, bands_of, choose_parameters
-from .levels import MAX_SPAN, build_levels, nearest_level, read_levels, write_levels
+from .levels import build_levels, nearest_level, read_levels, write_levels
 from .model import ContextModel
 from .neighborhood import TAPS_2D, TAPS_3D
 from .predictor import MAX_SUM
