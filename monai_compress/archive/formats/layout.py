@@ -42,7 +42,7 @@ class PixelLayout:
     def nbytes(self) -> int:
         """Bytes of all values.
 
-        >>> Pixels(offset=352, count=3, rows=4, columns=5, element="<i2").nbytes
+        >>> PixelLayout(offset=352, count=3, rows=4, columns=5, element="<i2").nbytes
         120
         """
         return self.count * self.rows * self.columns * element_bytes(self.element)
