@@ -31,8 +31,8 @@ with tempfile.TemporaryDirectory() as folder:
 
     packed = pack(plan([study]), archives)
     print(f"{packed.files} files: {packed.bytes_in:,} bytes packed to {packed.bytes_out:,}, ratio {packed.ratio:.2f}")
-    print(f"{packed.packed} archives written, {packed.kept} existed already")
-    for (how, why), count in packed.ways.items():
+    print(f"{packed.packed} archives written, {packed.already_packed} existed already")
+    for (how, why), count in packed.methods.items():
         print(f"  {count} {how}{', ' * bool(why)}{why}")
     for failure in packed.skipped:
         print(f"  not packed: {failure.locator}: {failure.reason}")

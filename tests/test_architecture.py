@@ -113,3 +113,49 @@ def test_public_names_exist():
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_file_states_its_licence(path):
     assert path.read_text(encoding="utf-8").split("\n")[1] == "# SPDX-License-Identifier: Apache-2.0"
+
+
+def module_name(path):
+    """``monai_compress.archive.reader``, and for a package the name of the package."""
+    parts = ("monai_compress", *path.relative_to(ROOT).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def import_graph():
+    """The modules of the package that each module imports, also inside functions and ``if TYPE_CHECKING``."""
+    paths = {module_name(path): path for path in sources()}
+    graph = {}
+    for name, path in paths.items():
+        package = path.relative_to(ROOT.parent).parent.parts
+        targets = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                targets |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+                module = ".".join(part for part in (base, node.module) if part)
+                members = {f"{module}.{alias.name}" for alias in node.names}
+                # a name from a package is one of its modules, or is defined in the package itself
+                targets |= {member if member in paths else module for member in members}
+        graph[name] = (targets & set(paths)) - {name}
+    return graph
+
+
+def import_cycles(graph):
+    """Sets of modules that import each other, directly or over others, by removing modules outside of cycles."""
+    left = {name: set(targets) for name, targets in graph.items()}
+    while True:
+        imported = set().union(*left.values()) if left else set()
+        outside = {name for name, targets in left.items() if not targets or name not in imported}
+        if not outside:
+            return left
+        left = {name: targets - outside for name, targets in left.items() if name not in outside}
+
+
+def test_modules_do_not_import_each_other():
+    assert import_cycles(import_graph()) == {}
+
+
+def test_import_cycles_are_found():
+    assert import_cycles({"a": {"b"}, "b": {"c"}, "c": set()}) == {}
+    assert set(import_cycles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"c"}})) == {"b", "c"}

@@ -35,7 +35,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, JPEGLSLossless
 
 from monai_compress.api import compress
 from monai_compress.archive import ArchiveSettings, SeriesArchive, SourceFile, restore, write_archive
-from monai_compress.archive.formats.find import Cut, cut
+from monai_compress.archive.formats.find import FileLayout, find_layout
 from monai_compress.errors import CompressionError, CorruptStream, StreamError, TruncatedStream
 
 MOST_SECONDS = 3.0
@@ -64,8 +64,8 @@ def dicom(path: Path, number: int, syntax: pydicom.uid.UID = ExplicitVRLittleEnd
 def source(path: Path, root: Path) -> SourceFile:
     state, name = path.stat(), path.relative_to(root).as_posix()
     if path.is_dir():
-        return SourceFile(str(path), name + "/", 0, 0, 0o755, Cut("directory", None, ""))
-    return SourceFile(str(path), name, state.st_size, state.st_mtime_ns, 0o644, cut(path))
+        return SourceFile(str(path), name + "/", 0, 0, 0o755, FileLayout("directory", None, ""))
+    return SourceFile(str(path), name, state.st_size, state.st_mtime_ns, 0o644, find_layout(path))
 
 
 @cache

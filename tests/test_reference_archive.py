@@ -23,8 +23,8 @@ import pydicom
 import pytest
 
 from monai_compress.archive import ArchiveSettings, SourceFile, write_archive
-from monai_compress.archive.formats.find import cut
-from monai_compress.archive.formats.layout import Cut
+from monai_compress.archive.formats.find import find_layout
+from monai_compress.archive.formats.layout import FileLayout
 from monai_compress.phantom import chest_phantom, simulate_scan, write_series
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -78,11 +78,11 @@ def _pack(folder: Path, target: Path, **settings) -> bytes:
     for path in sorted(folder.rglob("*")):
         if path.is_dir() and any(path.iterdir()):
             continue
-        name, size, found = path.relative_to(folder).as_posix(), path.stat().st_size, Cut("directory", None, "")
+        name, size, found = path.relative_to(folder).as_posix(), path.stat().st_size, FileLayout("directory", None, "")
         if path.is_dir():
             name, size = f"{name}/", 0
         else:
-            found = cut(path)
+            found = find_layout(path)
         files.append(SourceFile(str(path), name, size, path.stat().st_mtime_ns, path.stat().st_mode & 0o777, found))
     report = write_archive(target, files, ArchiveSettings(**settings))
     assert not report.failed

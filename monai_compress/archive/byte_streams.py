@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The bytes of an archive that are no pixels: two long runs, cut into blocks that are packed one by one.
+"""The bytes of an archive that are not pixels: two long byte streams, compressed in blocks.
 
-Headers of one series are much alike and lie together in the run HEAD, in small blocks, so that one of them is read
-quickly. What is long lies in the run DATA.
+Headers of one series are similar and are stored together in the byte stream HEAD, in small blocks, so that one header
+is read quickly. Long parts are stored in the byte stream DATA.
 """
 
 from __future__ import annotations
@@ -17,95 +17,95 @@ from ..bitstream.archive_container import ArchiveLayout, ArchiveWriter
 from ..bitstream.blocks import pack_block, unpack_block
 from ..bitstream.sections import Source, read_section
 from ..errors import CorruptStream
-from .file_table import DATA, HEAD, Bytes
+from .file_table import DATA, HEAD, ByteRange
 
 _BLOCK_BYTES = {HEAD: 2**18, DATA: 2**22}
-_LEVEL = {HEAD: 19, DATA: 12}  # 19 is slow on what is long, and mostly compressed already
+_LEVEL = {HEAD: 19, DATA: 12}  # level 19 is slow on long parts, most of which are compressed already
 
-_KEPT_BLOCKS = 4
+_CACHED_BLOCKS = 4
 
 
-class RunWriter:
-    """Take bytes and put them into blocks of an archive.
+class ByteStreamWriter:
+    """Append bytes to one byte stream of an archive.
 
     Args:
-        archive: where the blocks go.
-        run: ``HEAD`` or ``DATA``.
+        archive: receives the blocks.
+        name: ``HEAD`` or ``DATA``.
     """
 
-    def __init__(self, archive: ArchiveWriter, run: str) -> None:
-        self._archive, self._run = archive, run
+    def __init__(self, archive: ArchiveWriter, name: str) -> None:
+        self._archive, self._name = archive, name
         self._buffer = bytearray()
         self._size = 0
 
-    def add(self, data: bytes | memoryview) -> Bytes:
-        """Append bytes, and say where they are."""
+    def add(self, data: bytes | memoryview) -> ByteRange:
+        """Append bytes and return their range."""
         start = self._size
         self._buffer += data
         self._size += len(data)
-        while len(self._buffer) >= _BLOCK_BYTES[self._run]:
-            self._pack(_BLOCK_BYTES[self._run])
-        return Bytes(self._run, start, self._size - start)
+        while len(self._buffer) >= _BLOCK_BYTES[self._name]:
+            self._write_block(_BLOCK_BYTES[self._name])
+        return ByteRange(self._name, start, self._size - start)
 
     def flush(self) -> None:
-        """Put what is left into a block."""
+        """Write the remaining bytes as the last block."""
         if self._buffer:
-            self._pack(len(self._buffer))
+            self._write_block(len(self._buffer))
 
-    def _pack(self, length: int) -> None:
+    def _write_block(self, length: int) -> None:
         block = bytes(self._buffer[:length])
         del self._buffer[:length]
-        self._archive.add(self._run.upper(), pack_block(block, _LEVEL[self._run]), length)
+        self._archive.add(self._name.upper(), pack_block(block, _LEVEL[self._name]), length)
 
 
-def merged(ranges: list[Bytes]) -> tuple[Bytes, ...]:
-    """Ranges that follow each other as one.
+def merge_ranges(ranges: list[ByteRange]) -> tuple[ByteRange, ...]:
+    """Merge adjacent ranges, and leave out empty ones.
 
-    >>> merged([Bytes("data", 0, 4), Bytes("data", 4, 2)])
-    (Bytes(run='data', offset=0, length=6),)
+    >>> merge_ranges([ByteRange("data", 0, 4), ByteRange("data", 4, 2)])
+    (ByteRange(byte_stream='data', offset=0, length=6),)
     """
-    joined: list[Bytes] = []
+    merged: list[ByteRange] = []
     for part in ranges:
-        last = joined[-1] if joined else None
-        if last and (last.run, last.offset + last.length) == (part.run, part.offset):
-            joined[-1] = Bytes(last.run, last.offset, last.length + part.length)
+        last = merged[-1] if merged else None
+        if last and (last.byte_stream, last.offset + last.length) == (part.byte_stream, part.offset):
+            merged[-1] = ByteRange(last.byte_stream, last.offset, last.length + part.length)
         elif part.length:
-            joined.append(part)
-    return tuple(joined)
+            merged.append(part)
+    return tuple(merged)
 
 
-class RunReader:
-    """Read ranges of a run; the last blocks are kept.
+class ByteStreamReader:
+    """Read ranges of one byte stream of an archive; the last few blocks are cached.
 
     Args:
-        source: the archive.
-        layout: its layout.
-        run: ``HEAD`` or ``DATA``.
+        source: the bytes of the archive.
+        layout: its sections.
+        name: ``HEAD`` or ``DATA``.
     """
 
-    def __init__(self, source: Source, layout: ArchiveLayout, run: str) -> None:
-        self._run = run
-        parts = layout.find_all(run.upper())
+    def __init__(self, source: Source, layout: ArchiveLayout, name: str) -> None:
+        self._name = name
+        parts = layout.find_all(name.upper())
         self._ends = list(accumulate(part.unpacked_bytes for part in parts))
 
-        @lru_cache(maxsize=_KEPT_BLOCKS)
+        @lru_cache(maxsize=_CACHED_BLOCKS)
         def block(number: int) -> bytes:
             return unpack_block(read_section(source, parts[number].section), parts[number].unpacked_bytes)
 
         self._block = block
 
-    def read(self, part: Bytes) -> Iterator[bytes]:
-        """The bytes of a range, piece by piece.
+    def read(self, part: ByteRange) -> Iterator[bytes]:
+        """Yield the bytes of a range in chunks.
 
         Raises:
-            CorruptStream: there is no such range, or a block of it is damaged.
+            CorruptStream: the byte stream is shorter, or a block of it is damaged.
         """
         start, end = part.offset, part.offset + part.length
         if end > (self._ends[-1] if self._ends else 0):
-            raise CorruptStream(f"the run {self._run} of the archive has no bytes {start} to {end}")
+            raise CorruptStream(f"the byte stream {self._name} of the archive has no bytes {start} to {end}")
         while start < end:
             number = bisect_right(self._ends, start)
             first = self._ends[number - 1] if number else 0
-            piece = self._block(number)[start - first : end - first]
-            yield piece
-            start += len(piece)
+            chunk = self._block(number)[start - first : end - first]
+            yield chunk
+            start += len(chunk)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""A source front to back: its own bytes, or what a deflate stream in it unpacks to."""
+"""Read a source from front to back: its own bytes, or what a deflate stream in it inflates to."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from .formats.elements import element_bytes, parse_values
-from .formats.find import Pixels
+from .formats.layout import PixelLayout
 
-PIECE_BYTES = 2**20
+CHUNK_BYTES = 2**20
 
 Opener: TypeAlias = Callable[[], AbstractContextManager[BinaryIO]]
 
 
-class Content:
-    """Read a source once, front to back; what was read is counted and hashed.
+class ContentReader:
+    """Read a source once, from front to back, and count and hash the bytes that were read.
 
     Args:
         opener: opens the source.
-        inflate: gives the pieces of the content, where that is not what the source holds as it is.
+        inflate: yields the content in chunks, where the content is not the bytes of the source.
 
     Raises:
-        InputError: the source can not be read.
+        InputError: the source cannot be read.
     """
 
     def __init__(self, opener: Opener, inflate: Callable[[BinaryIO], Iterable[bytes]] | None = None) -> None:
@@ -37,10 +37,10 @@ class Content:
         self._digest = hashlib.sha256()
         self._buffer, self._size = b"", 0
 
-    def __enter__(self) -> Content:
-        with ExitStack() as stack, named_errors():
+    def __enter__(self) -> ContentReader:
+        with ExitStack() as stack, read_errors():
             file = stack.enter_context(self._opener())
-            self._pieces = _pieces_of(file) if self._inflate is None else iter(self._inflate(file))
+            self._chunks = _chunks_of(file) if self._inflate is None else iter(self._inflate(file))
             self._stack = stack.pop_all()
         return self
 
@@ -51,73 +51,73 @@ class Content:
 
     @property
     def size(self) -> int:
-        """Bytes that were read."""
+        """Number of bytes that were read."""
         return self._size
 
     @property
     def sha256(self) -> str:
-        """Of all that was read, hex."""
+        """SHA-256 of the bytes that were read, hex."""
         return self._digest.hexdigest()
 
     def take(self, length: int) -> Iterator[bytes]:
-        """The next ``length`` bytes, piece by piece.
+        """Yield the next ``length`` bytes in chunks.
 
         Raises:
-            InputError: there are not so many (any more).
+            InputError: the content ends earlier.
         """
         while length:
-            piece = self._next()
-            if not piece:
-                raise InputError("it ends earlier than when it was looked at", reason="changed while it was read")
-            piece, self._buffer = piece[:length], piece[length:]
-            length -= len(piece)
-            yield self._noted(piece)
+            chunk = self._next()
+            if not chunk:
+                raise InputError("it is shorter than when it was inspected", reason="changed while it was read")
+            chunk, self._buffer = chunk[:length], chunk[length:]
+            length -= len(chunk)
+            yield self._counted(chunk)
 
-    def slices(self, pixels: Pixels) -> Iterator[NDArray[Any]]:
-        """The next values, slice by slice, (rows, columns)."""
+    def slices(self, pixels: PixelLayout) -> Iterator[NDArray[Any]]:
+        """Yield the next values slice by slice, (rows, columns)."""
         length = pixels.rows * pixels.columns * element_bytes(pixels.element)
         for _ in range(pixels.count):
             yield parse_values(b"".join(self.take(length)), pixels.rows, pixels.columns, pixels.element)
 
     def rest(self) -> Iterator[bytes]:
-        """All that is left, piece by piece."""
-        while piece := self._next():
+        """Yield all remaining bytes in chunks."""
+        while chunk := self._next():
             self._buffer = b""
-            yield self._noted(piece)
+            yield self._counted(chunk)
 
-    def _noted(self, piece: bytes) -> bytes:
-        self._digest.update(piece)
-        self._size += len(piece)
-        return piece
+    def _counted(self, chunk: bytes) -> bytes:
+        self._digest.update(chunk)
+        self._size += len(chunk)
+        return chunk
 
     def _next(self) -> bytes:
         if not self._buffer:
-            with named_errors():
-                self._buffer = next(self._pieces, b"")
+            with read_errors():
+                self._buffer = next(self._chunks, b"")
         return self._buffer
 
 
 def sha256_of(opener: Opener) -> tuple[int, str]:
-    """Bytes of a source and their SHA-256, hex.
+    """Return the size of a source in bytes, and its SHA-256 in hex.
 
     Raises:
-        InputError: it can not be read.
+        InputError: it cannot be read.
     """
-    with Content(opener) as content:
+    with ContentReader(opener) as content:
         for _ in content.rest():
             pass
         return content.size, content.sha256
 
 
-def _pieces_of(file: BinaryIO) -> Iterator[bytes]:
-    while piece := file.read(PIECE_BYTES):
-        yield piece
+def _chunks_of(file: BinaryIO) -> Iterator[bytes]:
+    while chunk := file.read(CHUNK_BYTES):
+        yield chunk
 
 
 @contextmanager
-def named_errors() -> Iterator[None]:
-    """Turn the system's errors while reading into ours."""
+def read_errors() -> Iterator[None]:
+    """Raise `InputError` for errors of the operating system while a source is read."""
     try:
         yield
     except OSError as error:
-        raise InputError(f"it can not be read ({error.strerror or error})", reason="unreadable") from error
+        raise InputError(f"it cannot be read ({error.strerror or error})", reason="unreadable") from error

@@ -1,66 +1,62 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The list of files in an archive: what each was called, what it must be again, and where its parts lie.
+"""The list of files in an archive: path, size, SHA-256 and storage method of each file, and where its parts are.
 
-A file is a list of segments, one behind the other. One JSON object a file, one line each (docs/format.md).
+A file is a list of segments, in their order. Each file is one line with one JSON object (docs/format.md).
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, NoReturn, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias
 
 from ..errors import CorruptStream, InputError
 from .recompress.deflate import DEFLATE_RATIO, ZLIB, DeflateSettings
+from .storage import DIRECTORY, STORAGE_METHODS, FilePromise
 
 HEAD: Final = "head"
 DATA: Final = "data"
 
-Way: TypeAlias = Literal["codec", "near-lossless", "transcoded", "inflated", "verbatim", "directory"]
-WAYS: Final = ("codec", "near-lossless", "transcoded", "inflated", "verbatim", "directory")
-"""How a file was kept. Of ``near-lossless``, ``transcoded`` and ``inflated`` another file comes back than went in."""
-
 KINDS: Final = ("dicom", "nifti", "npy", "other", "directory")
 
 MAX_TABLE_BYTES: Final = 2**26
-"""The most bytes that the list of files of one archive has: some 200,000 files."""
-_LEAST_LINE_BYTES: Final = 180
+"""The largest list of files of one archive in bytes: some 200,000 files."""
+_MIN_LINE_BYTES: Final = 180
 
 MAX_FRAMES: Final = 2**32
-"""The most images of one file."""
+"""The largest number of images of one file."""
 
-
-# lone surrogates are bytes that are no UTF-8, 0x80 to 0xFF; others can not be written as bytes
-_NO_NAME = re.compile("[\0\ud800-\udc7f\udd00-\udfff]")
+# lone surrogates U+DC80 to U+DCFF are bytes that are not UTF-8; other lone surrogates cannot be written as bytes
+_FORBIDDEN_CHARACTERS = re.compile("[\0\ud800-\udc7f\udd00-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
-class Bytes:
-    """A range of one of the two runs of bytes.
+class ByteRange:
+    """A range of one of the two byte streams of an archive.
 
     Args:
-        run: ``HEAD`` (headers, small) or ``DATA`` (all else).
-        offset: of its first byte in the run.
+        byte_stream: ``HEAD`` (headers and other small parts) or ``DATA`` (everything else).
+        offset: of its first byte in the byte stream.
         length: bytes.
     """
 
-    run: str
+    byte_stream: str
     offset: int
     length: int
 
 
 @dataclass(frozen=True, slots=True)
-class Slices:
-    """Consecutive slices of a stream, written as a file's values.
+class SliceRange:
+    """Consecutive slices of a stream, which are pixel values of a file.
 
     Args:
         stream: number of the section STRM, from 0.
         first: its first slice.
         count: slices.
-        element: how one value is written, see ``cut.Pixels``.
+        element: how one value is written, see `PixelLayout`.
     """
 
     stream: int
@@ -70,8 +66,8 @@ class Slices:
 
 
 @dataclass(frozen=True, slots=True)
-class JpegLs:
-    """A slice of a stream, written as the scan of the JPEG-LS codestream that holds it without loss.
+class JpegLsScan:
+    """A slice of a stream, which is the scan of a lossless JPEG-LS codestream of a file.
 
     Args:
         stream: number of the section STRM, from 0.
@@ -89,36 +85,36 @@ class Deflated:
     """Segments that are deflated together.
 
     Args:
-        settings: what zlib must be told to write the same bytes again.
-        zlib: version of the zlib that did.
+        settings: of zlib, which reproduce the same bytes.
+        zlib: version of the zlib that reproduced them.
         segments: what is deflated.
     """
 
     settings: DeflateSettings
     zlib: str
-    segments: tuple[Bytes | Slices, ...]
+    segments: tuple[ByteRange | SliceRange, ...]
 
 
-Segment: TypeAlias = Bytes | Slices | JpegLs | Deflated
+Segment: TypeAlias = ByteRange | SliceRange | JpegLsScan | Deflated
 
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """The source of a file that does not come back as it was.
+    """The source of a file that is restored as another file.
 
     Args:
         size: bytes.
         sha256: of its bytes, hex.
         syntax: DICOM transfer syntax UID; empty for others.
-        head: its bytes before the pixel value, kept in the archive; empty where they are the same.
-        tail: its bytes behind the pixel value.
+        head: its bytes before the pixel value, if they differ from those of the restored file.
+        tail: its bytes after the pixel value.
     """
 
     size: int
     sha256: str
     syntax: str = ""
-    head: tuple[Bytes, ...] = ()
-    tail: tuple[Bytes, ...] = ()
+    head: tuple[ByteRange, ...] = ()
+    tail: tuple[ByteRange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +122,17 @@ class FileEntry:
     """One file of an archive, or an empty folder.
 
     Args:
-        path: relative, with forward slashes; of a folder it ends with one.
-        size: bytes of the file that comes back.
+        path: relative, with forward slashes; that of a folder ends with a slash.
+        size: bytes of the restored file.
         sha256: of its bytes, hex.
         mode: permission bits of the source.
-        mtime_ns: when the source was changed last, ns since 1970.
+        mtime_ns: time of the last change of the source in ns since 1970.
         kind: ``"dicom"``, ``"nifti"``, ``"npy"``, ``"other"`` or ``"directory"``.
-        how: one of `WAYS`.
-        why: a short phrase: why its pixels did not go through the codec, or not as asked; empty where they did.
+        how: name of its storage method, one of `STORAGE_METHODS`.
+        why: why its pixels are not compressed, or not as requested, one of ``reasons``; empty where they are.
         frames: images that ``SeriesArchive`` reads from it.
-        segments: what it is made of.
-        original: the source, where another file comes back.
+        segments: what it consists of.
+        original: the source, where the restored file is another one.
     """
 
     path: str = field(repr=False)
@@ -152,18 +148,23 @@ class FileEntry:
     original: Original | None = None
 
     @property
+    def promise(self) -> FilePromise:
+        """What its storage method promises of the pixel values: ``"lossless"``, ``"bounded"`` or ``"lossy"``."""
+        return STORAGE_METHODS[self.how].promise
+
+    @property
     def source_size(self) -> int:
-        """Bytes of the file that went in."""
+        """Bytes of the source file."""
         return self.size if self.original is None else self.original.size
 
     @property
     def source_sha256(self) -> str:
-        """SHA-256 of the file that went in, hex."""
+        """SHA-256 of the source file, hex."""
         return self.sha256 if self.original is None else self.original.sha256
 
 
-def flat(segments: Iterable[Segment]) -> Iterator[Bytes | Slices | JpegLs]:
-    """Segments without the deflate streams around them."""
+def flat(segments: Iterable[Segment]) -> Iterator[ByteRange | SliceRange | JpegLsScan]:
+    """Yield segments without the deflate streams around them."""
     for segment in segments:
         if isinstance(segment, Deflated):
             yield from segment.segments
@@ -172,28 +173,28 @@ def flat(segments: Iterable[Segment]) -> Iterator[Bytes | Slices | JpegLs]:
 
 
 def other_zlib(segments: Iterable[Segment]) -> str:
-    """Why segments may give other bytes on this machine; empty where there is no such reason."""
+    """Return why segments may become other bytes on this machine; empty if there is no known reason."""
     for segment in segments:
         if isinstance(segment, Deflated) and segment.zlib != ZLIB:
             return (
-                f"its content comes back, but zlib {ZLIB} of this machine deflates it to other "
-                f"bytes than zlib {segment.zlib} did: restore it where that one is installed"
+                f"its content is restored, but zlib {ZLIB} of this machine compresses it to other bytes than "
+                f"zlib {segment.zlib} did: restore it on a machine with that version"
             )
     return ""
 
 
 def check_room(paths: Iterable[str]) -> None:
-    """See that the list of files with these paths is not longer than an archive holds, before any work is done.
+    """Check, before any work is done, that one archive can list files with these paths.
 
     Raises:
-        InputError: it would be.
+        InputError: the list would be too long.
     """
-    if sum(_LEAST_LINE_BYTES + len(json.dumps(path)) for path in paths) > MAX_TABLE_BYTES:
-        raise InputError("these are more files than one archive lists", reason="too many files")
+    if sum(_MIN_LINE_BYTES + len(json.dumps(path)) for path in paths) > MAX_TABLE_BYTES:
+        raise InputError("these are more files than one archive can list", reason="too many files")
 
 
 def pack_table(entries: Iterable[FileEntry]) -> Iterator[bytes]:
-    """The lines of a table, one for each file."""
+    """Yield the lines of a table, one for each file."""
     for entry in entries:
         line: dict[str, Any] = {
             "path": entry.path,
@@ -217,16 +218,16 @@ def pack_table(entries: Iterable[FileEntry]) -> Iterator[bytes]:
             for name, parts in (("head", original.head), ("tail", original.tail)):
                 if parts:
                     line["original"][name] = [_plain(part) for part in parts]
-        # ASCII, since a file's name may be bytes that are no text: they become lone surrogates
+        # ASCII, since the name of a file may be bytes that are not text: they become lone surrogates
         yield json.dumps(line, separators=(",", ":"), ensure_ascii=True).encode("ascii") + b"\n"
 
 
 def _plain(segment: Segment) -> list[Any]:
-    if isinstance(segment, Bytes):
-        return [segment.run, segment.offset, segment.length]
-    if isinstance(segment, Slices):
+    if isinstance(segment, ByteRange):
+        return [segment.byte_stream, segment.offset, segment.length]
+    if isinstance(segment, SliceRange):
         return ["pixels", segment.stream, segment.first, segment.count, segment.element]
-    if isinstance(segment, JpegLs):
+    if isinstance(segment, JpegLsScan):
         return ["jpeg-ls", segment.stream, segment.number, segment.bits]
     settings = segment.settings
     numbers = [settings.level, settings.memory, settings.strategy, settings.wbits]
@@ -234,38 +235,38 @@ def _plain(segment: Segment) -> list[Any]:
 
 
 def parse_table(data: bytes) -> tuple[FileEntry, ...]:
-    """The files of a table.
+    """Return the files of a table.
 
     Raises:
-        CorruptStream: this is no table, or it names an unsafe path or the same path twice.
+        CorruptStream: it is not a table, or it has an unsafe path or the same path twice.
     """
     entries = tuple(_entry(line) for line in data.split(b"\n") if line)
     seen: set[str] = set()
     for entry in entries:
         if entry.path in seen:
-            _refuse("a path is there twice")
+            _refuse("a path occurs twice")
         seen.add(entry.path)
     return entries
 
 
 def check_path(path: str) -> None:
-    """See that a path stays inside the folder that it is put under, on any system.
+    """Check that a path stays inside the folder where it is restored, on any system.
 
     Raises:
-        CorruptStream: absolute, with a part that is empty, ``.`` or ``..``, or with a character that no name has.
+        CorruptStream: it is absolute, has a part that is empty, ``.`` or ``..``, or a character that is not allowed.
     """
     parts = path.removesuffix("/").split("/")
-    if any(part in ("", ".", "..") for part in parts) or _NO_NAME.search(path):
-        _refuse("a path leads outside, or is none")
+    if any(part in ("", ".", "..") for part in parts) or _FORBIDDEN_CHARACTERS.search(path):
+        _refuse("a path leads outside the folder, or is not a path")
 
 
 def _entry(line: bytes) -> FileEntry:
     try:
         found = json.loads(line.decode("ascii"))
     except (ValueError, RecursionError) as error:
-        raise CorruptStream(f"the list of files is no JSON: {type(error).__name__}") from error
+        raise CorruptStream(f"the list of files is not JSON: {type(error).__name__}") from error
     if not isinstance(found, dict):
-        _refuse("a line is no object")
+        _refuse("a line is not a JSON object")
     segments = found.get("segments", [])
     original = found.get("original")
     entry = FileEntry(
@@ -275,50 +276,52 @@ def _entry(line: bytes) -> FileEntry:
         mode=_whole(found.get("mode")) & 0o7777,
         mtime_ns=_number(found.get("mtime_ns")),
         kind=_one_of(found, "kind", KINDS),
-        how=_one_of(found, "how", WAYS),
+        how=_one_of(found, "how", STORAGE_METHODS),
         why=_text(found, "why", ""),
         frames=_whole(found.get("frames", 0)),
         segments=tuple(_segment(part) for part in _list(segments)),
         original=None if original is None else _original(original),
     )
     check_path(entry.path)
-    slices = sum(part.count if isinstance(part, Slices) else isinstance(part, JpegLs) for part in flat(entry.segments))
-    # where there are no slices, no more than it has bytes, inflated
+    slices = sum(
+        part.count if isinstance(part, SliceRange) else isinstance(part, JpegLsScan) for part in flat(entry.segments)
+    )
+    # a file without slices has no more images than bytes, even if it is deflated
     if entry.frames > min(slices or DEFLATE_RATIO * entry.size, MAX_FRAMES):
-        _refuse("it claims more images than it can hold")
-    if entry.path.endswith("/") != (entry.how == "directory") or (entry.how == "directory" and entry.segments):
-        _refuse("a folder is no file")
+        _refuse("a file claims more images than it can hold")
+    if entry.path.endswith("/") != (entry.how == DIRECTORY) or (entry.how == DIRECTORY and entry.segments):
+        _refuse("a folder has content, or a file has the path of a folder")
     return entry
 
 
 def _original(found: Any) -> Original:
     if not isinstance(found, dict):
-        _refuse("an original is no object")
+        _refuse("an original is not a JSON object")
     parts = [tuple(_bytes(part) for part in _list(found.get(name, []))) for name in ("head", "tail")]
     return Original(_whole(found.get("size")), _hash(found), _text(found, "syntax", ""), parts[0], parts[1])
 
 
 def _segment(part: Any) -> Segment:
     if isinstance(part, list) and len(part) == 4 and part[0] == "jpeg-ls":
-        return JpegLs(*(_whole(number) for number in part[1:]))
+        return JpegLsScan(*(_whole(number) for number in part[1:]))
     if isinstance(part, list) and len(part) == 4 and part[0] == "deflate":
         numbers = [_number(number) for number in _list(part[1])]
         if len(numbers) != 4 or not isinstance(part[2], str):
-            _refuse("a deflate segment has four settings and a version")
+            _refuse("a deflate segment does not have four settings and a version")
         return Deflated(DeflateSettings(*numbers), part[2], tuple(_plain_segment(inner) for inner in _list(part[3])))
     return _plain_segment(part)
 
 
-def _plain_segment(part: Any) -> Bytes | Slices:
+def _plain_segment(part: Any) -> ByteRange | SliceRange:
     if isinstance(part, list) and len(part) == 5 and part[0] == "pixels" and isinstance(part[4], str):
-        return Slices(_whole(part[1]), _whole(part[2]), _whole(part[3]), part[4])
+        return SliceRange(_whole(part[1]), _whole(part[2]), _whole(part[3]), part[4])
     return _bytes(part)
 
 
-def _bytes(part: Any) -> Bytes:
+def _bytes(part: Any) -> ByteRange:
     if not isinstance(part, list) or len(part) != 3 or part[0] not in (HEAD, DATA):
-        _refuse("a segment is of no kind that this version knows")
-    return Bytes(part[0], _whole(part[1]), _whole(part[2]))
+        _refuse("the kind of a segment is unknown to this version")
+    return ByteRange(part[0], _whole(part[1]), _whole(part[2]))
 
 
 def _list(value: Any) -> list[Any]:
@@ -327,7 +330,7 @@ def _list(value: Any) -> list[Any]:
 
 def _number(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 2**63:
-        _refuse("a number is none")
+        _refuse("a value is not a number")
     return int(value)
 
 
@@ -338,20 +341,20 @@ def _whole(value: Any) -> int:
 
 def _text(found: dict[str, Any], key: str, default: str | None = None) -> str:
     value = found.get(key, default)
-    return value if isinstance(value, str) else _refuse(f"{key} is no text")
+    return value if isinstance(value, str) else _refuse(f"{key} is not text")
 
 
 def _hash(found: dict[str, Any]) -> str:
     value = _text(found, "sha256")
     if len(value) != 64 or set(value) - set("0123456789abcdef"):
-        _refuse("a SHA-256 is none")
+        _refuse("a SHA-256 is not 64 hex digits")
     return value
 
 
-def _one_of(found: dict[str, Any], key: str, allowed: tuple[str, ...]) -> str:
+def _one_of(found: dict[str, Any], key: str, allowed: Container[str]) -> str:
     value = _text(found, key)
-    return value if value in allowed else _refuse(f"{key} is none that this version knows")
+    return value if value in allowed else _refuse(f"the value of {key} is unknown to this version")
 
 
 def _refuse(problem: str) -> NoReturn:
-    raise CorruptStream(f"the list of files makes no sense: {problem}")
+    raise CorruptStream(f"the list of files is invalid: {problem}")

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""What an archive says of itself."""
+"""The summary of an archive."""
 
 from __future__ import annotations
 
@@ -14,40 +14,44 @@ from ..bitstream.header import VERSION
 from ..bitstream.sections import SECTION_HEAD_BYTES
 from ..errors import CorruptStream
 from .file_table import FileEntry
+from .settings import ArchiveSettings
+from .storage import DIRECTORY, FilePromise, weakest_promise
 
 
 @dataclass(frozen=True)
 class ArchiveInfo:
-    """What an archive says of itself, without names.
+    """The summary of an archive, without names of files.
 
     Args:
         version: of the format, ``"major.minor"``.
-        series: 16 hex digits that name the series, the first of the SHA-256 of its Series Instance UID; else empty.
-        generation: 1, or more where the series had changed since an earlier archive.
-        max_error: the largest error that was asked for, in rescaled units (HU for CT); 0 is lossless.
-        settings: how it was written: effort, transcode, inflate.
-        files: how many files, folders not counted.
-        images: how many images `SeriesArchive` reads.
+        series: 16 hex digits that identify the series, the first of the SHA-256 of its Series Instance UID; else empty.
+        generation: 1, or higher where the series has changed since an earlier archive.
+        promise: the weakest promise of its files: ``"lossless"``, ``"bounded"`` or ``"lossy"``.
+        max_error: the largest error that was requested, in rescaled units (HU for CT); 0 is lossless.
+        settings: how it was written: effort, transcode, inflate, verify.
+        files: number of files, without folders.
+        images: number of images that `SeriesArchive` reads.
         streams: shape and dtype of each pixel stream.
-        ways: how many files were kept in which way.
-        reasons: how many files did not go through the codec, and why.
+        methods: number of files by storage method.
+        reasons: number of files whose pixels are not compressed, or not as requested, by reason.
         bytes: of the archive.
-        source_bytes: of the files that went in.
-        restored_bytes: of the files that come back.
+        source_bytes: of the source files.
+        restored_bytes: of the restored files.
         ratio: ``source_bytes / bytes``.
-        sections: bytes by what they are for.
-        damage: what of the frame is damaged; empty where it is sound.
+        sections: bytes by tag of the sections.
+        damage: damaged parts of the container; empty if it is sound.
     """
 
     version: str
     series: str
     generation: int
+    promise: FilePromise
     max_error: float
     settings: dict[str, Any]
     files: int
     images: int
     streams: tuple[str, ...]
-    ways: dict[str, int]
+    methods: dict[str, int]
     reasons: dict[str, int]
     bytes: int
     source_bytes: int
@@ -56,16 +60,21 @@ class ArchiveInfo:
     sections: dict[str, int]
     damage: tuple[str, ...] = field(default=())
 
+    @property
+    def written_with(self) -> ArchiveSettings:
+        """The settings that the archive was written with."""
+        return ArchiveSettings.from_metadata(self.max_error, self.settings)
+
     def as_dict(self) -> dict[str, Any]:
-        """The same as plain values that JSON takes."""
+        """Return the same as values that JSON can hold."""
         return asdict(self) | {"streams": list(self.streams), "damage": list(self.damage)}
 
 
 def checked_metadata(document: dict[str, Any]) -> dict[str, Any]:
-    """What section META tells; defaults for what it does not.
+    """Return the content of section META, with defaults for missing keys.
 
     Raises:
-        CorruptStream: values of other types than these have.
+        CorruptStream: a value has the wrong type.
     """
     found = {
         "series": document.get("series", ""),
@@ -75,7 +84,7 @@ def checked_metadata(document: dict[str, Any]) -> dict[str, Any]:
     }
     kinds = {"series": str, "generation": int, "max_error": int | float, "settings": dict}
     if any(not isinstance(found[key], kind) for key, kind in kinds.items()):
-        raise CorruptStream("section META of the archive makes no sense")
+        raise CorruptStream("section META of the archive is invalid: a value has the wrong type")
     return found
 
 
@@ -86,23 +95,25 @@ def archive_info(
     streams: Sequence[str],
     damage: Sequence[str],
 ) -> ArchiveInfo:
-    """What layout, list of files and metadata tell."""
-    files = [entry for entry in entries if entry.how != "directory"]
+    """Return the summary of an archive from its sections, list of files and metadata."""
+    files = [entry for entry in entries if entry.how != DIRECTORY]
     source_bytes = sum(entry.source_size for entry in files)
     sections: dict[str, int] = {}
     for part in layout.entries:
         name, length = part.section.tag, SECTION_HEAD_BYTES + part.section.length
         sections[name] = sections.get(name, 0) + length
+    methods = Counter(entry.how for entry in files)
     return ArchiveInfo(
         version=f"{VERSION[0]}.{layout.minor}",
         series=metadata["series"],
         generation=metadata["generation"],
+        promise=weakest_promise(methods),
         max_error=metadata["max_error"],
         settings=metadata["settings"],
         files=len(files),
         images=sum(entry.frames for entry in files),
         streams=tuple(streams),
-        ways=dict(Counter(entry.how for entry in files)),
+        methods=dict(methods),
         reasons=dict(Counter(entry.why for entry in files if entry.why)),
         bytes=layout.size,
         source_bytes=source_bytes,

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Decide for one file how it is kept."""
+"""Choose the storage method of a file, and gather what that method needs."""
 
 from __future__ import annotations
 
@@ -19,18 +19,22 @@ from ..dicom.transcode import explicit_copy
 from ..errors import DicomError, InputError
 from ..sources import open_exact, quiet, state
 from ..streams import MAX_PIXELS
-from .content import Content, Opener, named_errors, sha256_of
+from . import reasons
+from .content import ContentReader, Opener, read_errors, sha256_of
 from .file_table import FileEntry, Original, Segment
 from .formats.elements import Measure, stream_type
-from .formats.find import cut_stream
-from .formats.layout import COMPRESSED, CUT_OFF, NO_SETTINGS, TOO_LARGE, Cut, Pixels
+from .formats.find import find_layout_in
+from .formats.layout import FileLayout, PixelLayout
 from .recompress import jpeg_ls
-from .recompress.deflate import ZLIB, DeflateSettings, Inflated, find_settings, made_again, sound_gzip
+from .recompress.deflate import ZLIB, DeflateSettings, Inflated, find_settings, reproduce, sound_gzip
 from .recompress.jpeg_ls import Codestreams
+from .settings import ArchiveSettings
+from .storage import CODEC, DIRECTORY, INFLATED, NEAR_LOSSLESS, STORAGE_METHODS, TRANSCODED, VERBATIM
 
 _ELEMENTS = {"uint8": "u1", "int8": "i1", "uint16": "<u2", "int16": "<i2"}
 _SMALL_BYTES = 2**16
 _HEADER_BYTES = 2**13
+_SHA256_OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +42,12 @@ class SourceFile:
     """A file, or an empty folder, that goes into an archive.
 
     Args:
-        locator: where to read it, a path or a member of a zip archive.
-        path: under which it is restored: relative, with forward slashes; of a folder it ends with one.
+        locator: where it is read: a path or a member of a zip archive.
+        path: where it is restored: relative, with forward slashes; that of a folder ends with a slash.
         size: bytes.
-        mtime_ns: when it was changed last, ns since 1970; of a zip member, its archive.
-        mode: permission bits; of a zip member, those of its archive.
-        cut: how it falls into bytes and pixels.
+        mtime_ns: time of its last change in ns since 1970; of a zip member, that of its zip archive.
+        mode: permission bits; of a zip member, those of its zip archive.
+        layout: where its pixels are.
     """
 
     locator: str
@@ -51,56 +55,33 @@ class SourceFile:
     size: int
     mtime_ns: int
     mode: int
-    cut: Cut
+    layout: FileLayout
 
 
 @dataclass(frozen=True)
-class ArchiveSettings:
-    """What an archive promises, and how it is written.
+class PreparedFile:
+    """A file with its storage method.
 
     Args:
-        max_error: CT slices may be off by so many HU; 0: every file comes back byte for byte.
-        effort: ``"fast"``, ``"default"`` or ``"max"``, as in ``compress``.
-        model: path of a model that ``fit-pixel`` made; it rides in the archive where that makes it smaller.
-        transcode: take the pixels out of files that are compressed already without loss; uncompressed files come back.
-        inflate: of .nii.gz files that no zlib setting makes again, keep the content; .nii files come back.
-        verify: decode the archive again and compare before it is there.
-        threads: at most so many at a time.
-    """
-
-    max_error: float = 0.0
-    effort: str = "default"
-    model: str | None = None
-    transcode: bool = False
-    inflate: bool = False
-    verify: bool = True
-    threads: int = 1
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A file, and how it is kept.
-
-    Args:
-        number: its place in the list of files.
+        number: its position in the list of files.
         file: the file.
-        cut: how it falls into bytes and pixels; of a transcoded file, how its copy does.
-        opener: opens what is kept: the file, or its copy.
-        how: one of ``table.WAYS``.
-        why: why its pixels don't go through the codec, or not as asked.
-        dtype: of the stream that takes its pixels; None: they go into none.
-        deflated: settings that make its deflate stream again, and the version of zlib.
-        original: the source, where another file comes back.
+        layout: where its pixels are; of a transcoded file, where they are in its uncompressed copy.
+        opener: opens what is stored: the file, or its uncompressed copy.
+        how: name of a storage method.
+        why: why its pixels are not compressed, or not as requested.
+        dtype: of the stream that stores its pixels; None: no stream does.
+        deflated: the settings that reproduce its deflate stream, and the version of zlib.
+        original: the source, where the restored file is another one.
         sha256: of the file, where it is not that of the content.
         before: bytes before the deflate stream.
-        after: bytes behind it.
-        bound: how far its values may stray, in stored units.
-        codestreams: its frames, where they are JPEG-LS that is made again.
+        after: bytes after it.
+        bound: largest error in stored units.
+        codestreams: its frames, where they are JPEG-LS that can be reproduced.
     """
 
     number: int
     file: SourceFile
-    cut: Cut
+    layout: FileLayout
     opener: Opener
     how: str
     why: str = ""
@@ -114,107 +95,117 @@ class Prepared:
     codestreams: Codestreams | None = None
 
     @property
-    def pixels(self) -> Pixels:
-        """Where its slices lie."""
-        if self.cut.pixels is None:
+    def pixels(self) -> PixelLayout:
+        """Where its slices are."""
+        if self.layout.pixels is None:
             raise ValueError("a file without pixels")
-        return self.cut.pixels
+        return self.layout.pixels
 
     @property
-    def is_near(self) -> bool:
-        """Whether its pixels may stray."""
-        return self.how == "near-lossless"
+    def is_derived(self) -> bool:
+        """Whether its pixels have an error, so that a derived image is restored."""
+        return STORAGE_METHODS[self.how].promise != "lossless"
 
     @property
-    def stack(self) -> tuple[object, ...]:
-        """Files that agree in this share a stream."""
+    def stream_key(self) -> tuple[object, ...]:
+        """Files with equal keys share a stream."""
         pixels = self.pixels
-        promise = (self.bound, pixels.slope, pixels.intercept, pixels.bits_stored, pixels.padding) if self.bound else ()
+        promise = (
+            (self.bound, pixels.slope, pixels.intercept, pixels.bits_stored, pixels.padding_value)
+            if self.is_derived
+            else ()
+        )
         return (pixels.rows, pixels.columns, self.dtype, promise)
 
     @property
     def head_bytes(self) -> int:
-        """Of a file that is kept as it is: so many bytes are like those of its neighbours."""
+        """Of a file that is stored verbatim, the number of first bytes that resemble those of similar files."""
         if self.file.size <= _SMALL_BYTES:
             return self.file.size
-        return _HEADER_BYTES if self.cut.kind == "dicom" else 0
+        return _HEADER_BYTES if self.layout.kind == "dicom" else 0
 
-    def open(self) -> Content:
-        """Its content; of a file that is kept as it is, the file."""
-        start = self.cut.deflated_at
+    def open(self) -> ContentReader:
+        """Return a reader of its content; of a file that is stored verbatim, of the file."""
+        start = self.layout.deflated_at
         if self.dtype is None or start is None:
-            return Content(self.opener)
-        return Content(self.opener, partial(Inflated, offset=start))
+            return ContentReader(self.opener)
+        return ContentReader(self.opener, partial(Inflated, offset=start))
 
-    def entry(self, content: Content | None, segments: tuple[Segment, ...]) -> FileEntry:
-        """The line of the table, once the content was read."""
+    def entry(self, content: ContentReader | None, segments: tuple[Segment, ...]) -> FileEntry:
+        """Return its entry in the list of files.
+
+        Args:
+            content: its content, which was read to its end; None for a folder.
+            segments: what the file consists of.
+        """
         path = self.file.path
         return FileEntry(
-            path=path.removesuffix(path[-3:]) if self.how == "inflated" else path,
+            path=path.removesuffix(path[-3:]) if self.how == INFLATED else path,
             size=0 if content is None else self.file.size if self.deflated else content.size,
-            sha256=_EMPTY if content is None else self.sha256 or content.sha256,
+            sha256=_SHA256_OF_NOTHING if content is None else self.sha256 or content.sha256,
             mode=self.file.mode,
             mtime_ns=self.file.mtime_ns,
-            kind=self.cut.kind,
+            kind=self.layout.kind,
             how=self.how,
             why=self.why,
-            frames=self.cut.frames,
+            frames=self.layout.frames,
             segments=segments,
             original=self.original,
         )
 
 
-_EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-"""SHA-256 of nothing."""
-
-
 def prepare(
-    number: int, file: SourceFile, settings: ArchiveSettings, verbatim: str | None = None, exact: str | None = None
-) -> Prepared:
-    """Decide how a file is kept, and find out what that takes.
+    number: int, file: SourceFile, settings: ArchiveSettings, verbatim: str | None = None, lossless: str | None = None
+) -> PreparedFile:
+    """Choose the storage method of a file, and gather what that method needs.
 
     Args:
-        number: its place in the list of files.
+        number: its position in the list of files.
         file: the file.
-        settings: what to promise, and how.
-        verbatim: why it must be kept as it is, where that is known already.
-        exact: why it must be kept without loss, where that is known already.
+        settings: the options of the archive.
+        verbatim: the reason to store it verbatim, if an earlier attempt has found one.
+        lossless: the reason to store it without loss, if an earlier attempt has found one.
 
     Raises:
-        InputError: it can not be read.
+        InputError: it cannot be read.
     """
-    whole = Prepared(number, file, file.cut, partial(open_exact, file.locator), "verbatim", verbatim or file.cut.why)
-    if file.cut.kind == "directory":
-        return replace(whole, how="directory")
+    whole = PreparedFile(
+        number, file, file.layout, partial(open_exact, file.locator), VERBATIM, verbatim or file.layout.why
+    )
+    if file.layout.kind == DIRECTORY:
+        return replace(whole, how=DIRECTORY)
     if verbatim:
         return whole
-    one = whole
-    if one.cut.syntax == jpeg_ls.SYNTAX and not (settings.transcode and settings.max_error):
-        one = _as_jpeg_ls(one)
-    if settings.transcode and one.why.startswith(COMPRESSED):
-        one = _transcoded(one)
-    if one.cut.pixels is None:
-        return replace(whole, why=one.why)
-    if one.cut.pixels.rows * one.cut.pixels.columns > MAX_PIXELS:
-        return replace(whole, why=TOO_LARGE)
-    if one.cut.deflated_at is not None:
-        one = _deflated(one, settings.inflate)
-        if one.why:
-            return replace(whole, why=one.why)
-    found = stream_type(one.pixels.element)
-    if found is None:
-        measure = _measured(one)
-        found = measure.dtype
-        if found is None:
+    prepared = whole
+    if prepared.layout.syntax == jpeg_ls.SYNTAX and not (settings.transcode and settings.max_error):
+        prepared = _as_jpeg_ls(prepared)
+    if settings.transcode and prepared.why.startswith(reasons.COMPRESSED):
+        prepared = _transcoded(prepared)
+    pixels = prepared.layout.pixels
+    if pixels is None:
+        return replace(whole, why=prepared.why)
+    if pixels.rows * pixels.columns > MAX_PIXELS:
+        return replace(whole, why=reasons.TOO_LARGE)
+    if prepared.layout.deflated_at is not None:
+        prepared = _deflated(prepared, settings.inflate)
+        if prepared.why:
+            return replace(whole, why=prepared.why)
+    dtype = stream_type(pixels.element)
+    if dtype is None:
+        measure = _measured(prepared)
+        dtype = measure.dtype
+        if dtype is None:
             return replace(whole, why=measure.objection)
-    how = "codec" if one.how == "verbatim" else one.how
-    one = replace(one, dtype=found, how=how)
-    return _near(one, settings.max_error, exact) if settings.max_error and one.cut.kind == "dicom" else one
+    how = CODEC if prepared.how == VERBATIM else prepared.how
+    prepared = replace(prepared, dtype=dtype, how=how)
+    if settings.max_error and prepared.layout.kind == "dicom":
+        return _with_bound(prepared, settings.max_error, lossless)
+    return prepared
 
 
 def unchanged(file: SourceFile) -> bool:
-    """Whether a source is still as it was when it was looked at."""
-    if file.cut.kind == "directory":
+    """Return whether a source has the size and time of change that it had when it was inspected."""
+    if file.layout.kind == DIRECTORY:
         return True
     try:
         changed_ns, size = state(file.locator)
@@ -224,73 +215,82 @@ def unchanged(file: SourceFile) -> bool:
     return changed_ns == file.mtime_ns and (size == file.size or not Path(file.locator).is_file())
 
 
-def _transcoded(one: Prepared) -> Prepared:
-    """The file as its uncompressed copy; as it is where there can be none."""
+def _transcoded(prepared: PreparedFile) -> PreparedFile:
+    """Return the file with an uncompressed copy as its content; unchanged, with the reason, if that is impossible."""
+    locator = prepared.file.locator
 
     def copy() -> AbstractContextManager[BinaryIO]:
-        with open_exact(one.file.locator) as stream, named_errors():
+        with open_exact(locator) as stream, read_errors():
             data = stream.read()
-        return nullcontext(io.BytesIO(explicit_copy(data, one.file.locator)))
+        return nullcontext(io.BytesIO(explicit_copy(data, locator)))
 
     try:
         with copy() as stream:
-            found = cut_stream(stream, one.file.locator)
+            layout = find_layout_in(stream, locator)
     except DicomError as error:
-        return replace(one, why=f"{one.why}, {error.reason}")
-    size, sha256 = sha256_of(one.opener)
-    original = Original(size, sha256, one.cut.syntax)
-    return replace(one, cut=found, opener=copy, how="transcoded", why=found.why, original=original)
+        return replace(prepared, why=f"{prepared.why}, {error.reason}")
+    size, sha256 = sha256_of(prepared.opener)
+    original = Original(size, sha256, prepared.layout.syntax)
+    return replace(prepared, layout=layout, opener=copy, how=TRANSCODED, why=layout.why, original=original)
 
 
-def _as_jpeg_ls(one: Prepared) -> Prepared:
-    """The file with the places of its codestreams; as it is where they are not made again."""
-    with one.opener() as file, named_errors():
-        found = jpeg_ls.find_codestreams(file, one.file.locator)
+def _as_jpeg_ls(prepared: PreparedFile) -> PreparedFile:
+    """Return the file with the layout of its codestreams; unchanged if they cannot be reproduced."""
+    with prepared.opener() as file, read_errors():
+        found = jpeg_ls.find_codestreams(file, prepared.file.locator)
     if found is None:
-        return one
-    pixels = Pixels(found.frames[0].offset, len(found.frames), found.rows, found.columns, _ELEMENTS[found.dtype])
-    return replace(one, cut=replace(one.cut, pixels=pixels), codestreams=found, why="")
+        return prepared
+    pixels = PixelLayout(found.frames[0].offset, len(found.frames), found.rows, found.columns, _ELEMENTS[found.dtype])
+    return replace(prepared, layout=replace(prepared.layout, pixels=pixels), codestreams=found, why="")
 
 
-def _deflated(one: Prepared, may_inflate: bool) -> Prepared:
-    """The file with the settings that make its deflate stream again, or as asked without the stream."""
-    start = one.cut.deflated_at or 0
-    size, sha256 = sha256_of(one.opener)
-    with one.opener() as file, named_errors():
+def _deflated(prepared: PreparedFile, may_inflate: bool) -> PreparedFile:
+    """Return the file with the settings that reproduce its deflate stream, or, if allowed, without that stream."""
+    start = prepared.layout.deflated_at or 0
+    pixels = prepared.layout.pixels
+    size, sha256 = sha256_of(prepared.opener)
+    with prepared.opener() as file, read_errors():
         before = file.read(start)
         for settings in find_settings(file, start):
-            if (content := made_again(file, start, settings)) is not None:
-                if one.cut.pixels is None or content.size < one.cut.pixels.offset + one.cut.pixels.nbytes:
-                    return replace(one, how="verbatim", why=CUT_OFF)
+            if (content := reproduce(file, start, settings)) is not None:
+                if pixels is None or content.size < pixels.offset + pixels.nbytes:
+                    return replace(prepared, how=VERBATIM, why=reasons.TRUNCATED)
                 file.seek(start + content.used)
                 after = file.read()
-                return replace(one, deflated=(settings, ZLIB), sha256=sha256, before=before, after=after)
-        may_inflate = may_inflate and one.cut.kind == "nifti" and one.file.path.endswith(".gz")
+                return replace(prepared, deflated=(settings, ZLIB), sha256=sha256, before=before, after=after)
+        may_inflate = may_inflate and prepared.layout.kind == "nifti" and prepared.file.path.endswith(".gz")
         content = sound_gzip(file, start) if may_inflate else None
-    if content is not None and one.cut.pixels and content.size >= one.cut.pixels.offset + one.cut.pixels.nbytes:
-        return replace(one, how="inflated", original=Original(size, sha256))
-    return replace(one, how="verbatim", why=NO_SETTINGS)
+    if content is not None and pixels and content.size >= pixels.offset + pixels.nbytes:
+        return replace(prepared, how=INFLATED, original=Original(size, sha256))
+    return replace(prepared, how=VERBATIM, why=reasons.NO_SETTINGS)
 
 
-def _measured(one: Prepared) -> Measure:
+def _measured(prepared: PreparedFile) -> Measure:
     measure = Measure()
-    with replace(one, dtype="measured").open() as content:
-        for _ in content.take(one.pixels.offset):
+    with replace(prepared, dtype="measured").open() as content:
+        for _ in content.take(prepared.pixels.offset):
             pass
-        for values in content.slices(one.pixels):
+        for values in content.slices(prepared.pixels):
             measure.add(values)
     return measure
 
 
-def _near(one: Prepared, max_error: float, exact: str | None) -> Prepared:
-    """The file with the bound that it is kept within; without loss where no bound is right for it."""
-    why = exact or ("compressed" if one.codestreams else None if one.cut.is_ct else "not a CT slice")
-    if why is None:
-        with one.opener() as file, quiet():
-            header, _ = parse(file, one.file.locator, pixels=False)
-        padding = padding_range_of(header)
-        why = "padding range" if padding and padding[0] != padding[1] else refused_derivation(header)
-    bound = 0 if why else stored_bound(max_error, [one.pixels.slope])
+def _with_bound(prepared: PreparedFile, max_error: float, lossless: str | None) -> PreparedFile:
+    """Return the file with its error bound; stored without loss, with the reason, if it may not have an error."""
+    why = lossless or _refusal(prepared)
+    bound = 0 if why else stored_bound(max_error, [prepared.pixels.slope])
     if not bound:
-        return replace(one, why=f"kept without loss: {why or 'one stored unit is more than the error'}")
-    return replace(one, how="near-lossless", bound=bound)
+        return replace(prepared, why=reasons.lossless(why or reasons.COARSE_VALUES))
+    return replace(prepared, how=NEAR_LOSSLESS, bound=bound)
+
+
+def _refusal(prepared: PreparedFile) -> str | None:
+    """Return why no derived image can be made of a file; None if one can."""
+    if prepared.codestreams:
+        return reasons.CODESTREAM
+    if not prepared.layout.is_ct:
+        return reasons.NOT_CT
+    with prepared.opener() as file, quiet():
+        header, _ = parse(file, prepared.file.locator, pixels=False)
+    padding = padding_range_of(header)
+    return reasons.PADDING_RANGE if padding and padding[0] != padding[1] else refused_derivation(header)

@@ -1,21 +1,16 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Read an archive: its files as they were, and single slices and headers without the rest."""
+"""Read an archive: its list of files, the bytes of each file and the slices of its pixel streams."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 import os
-from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from itertools import accumulate
-from operator import index
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ..bitstream.archive_container import check_section, read_archive_layout
@@ -25,16 +20,16 @@ from ..bitstream.sections import SECTION_HEAD_BYTES, SourceRange, read_section
 from ..errors import CorruptStream, StreamError
 from ..streams import StreamReader
 from ..streams.reader import MAX_PIXELS, open_source
-from .byte_streams import RunReader
+from .byte_streams import ByteStreamReader
 from .file_table import (
     DATA,
     HEAD,
     MAX_TABLE_BYTES,
-    Bytes,
+    ByteRange,
     FileEntry,
-    JpegLs,
+    JpegLsScan,
     Segment,
-    Slices,
+    SliceRange,
     flat,
     other_zlib,
     parse_table,
@@ -43,40 +38,26 @@ from .formats.elements import element_bytes, write_values
 from .info import ArchiveInfo, archive_info, checked_metadata
 from .recompress.deflate import DEFLATE_RATIO, Deflater
 from .recompress.jpeg_ls import encode_scan
+from .storage import DIRECTORY
 
-if TYPE_CHECKING:
-    from pydicom import Dataset
-
-    from .volume import Volume
-
-_BYTES_OF_A_PIXEL = 8
+_MAX_ELEMENT_BYTES = 8
 
 _OPEN_STREAMS = 4
 
 
-class SeriesArchive:
-    """Read the files, the images or the headers of an archive; only what is asked for is read and decoded.
-
-    Images are counted from 0 in the order of the archive: those of one size and type in the order of their places in
-    the patient, one such stack behind the other, then those of files that were kept as they are.
+class ArchiveReader:
+    """Restore the files of an archive; only the requested parts are read and decoded.
 
     Args:
-        path: of the archive; a binary file or bytes are taken too.
+        path: of the archive; a binary file or bytes are accepted too.
         max_pixels: the largest slice group that is decoded, whatever a header claims.
-        threads: at most so many at a time; None for all cores.
+        threads: largest number of threads; None: one per core.
 
     Raises:
         TruncatedStream: the archive ends too early.
-        CorruptStream: it is damaged, or no archive.
+        CorruptStream: it is damaged, or not an archive.
         UnsupportedVersion: written by a later version.
-        InputError: the file can not be read.
-
-    Example::
-
-        with SeriesArchive("0123456789abcdef.mcz") as archive:
-            image = archive[10]                      # stored values, (rows, columns)
-            print(archive.dataset(10).SliceThickness)
-            volume = archive.volume()                # HU and affine
+        InputError: the file cannot be read.
     """
 
     def __init__(
@@ -87,166 +68,141 @@ class SeriesArchive:
         threads: int | None = None,
     ) -> None:
         self._max_pixels, self._threads = max_pixels, threads
-        self._where = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+        self._name = os.fspath(path) if isinstance(path, str | os.PathLike) else None
         self._streams: dict[int, StreamReader] = {}
-        with ExitStack() as stack, self._located():
+        with ExitStack() as stack, self._named_errors():
             self._source = open_source(path, stack)
             self._layout = read_archive_layout(self._source)
             self._damage = list(self._layout.damage)
             self._metadata = self._read_metadata()
             self.files: tuple[FileEntry, ...] = self._read_table()
             """Every file of the archive, and every empty folder."""
-            self._runs = {run: RunReader(self._source, self._layout, run) for run in (HEAD, DATA)}
-            self._ends = list(accumulate(entry.frames for entry in self.files))
+            self._byte_streams = {name: ByteStreamReader(self._source, self._layout, name) for name in (HEAD, DATA)}
             self._stack = stack.pop_all()
 
-    def __len__(self) -> int:
-        """Images in the archive."""
-        return self._ends[-1] if self._ends else 0
-
-    def __getitem__(self, number: int) -> NDArray[Any]:
-        """The stored values of one image, (rows, columns); of files kept as they are, as pydicom decodes them.
-
-        Raises:
-            IndexError: there is no such image.
-            ValueError: it is one of a NIfTI or .npy file that was kept as it is.
-            CorruptStream: its slice group is damaged.
-            DicomError: a file that was kept as it is does not decode.
-        """
-        entry, frame = self._image(number)
-        with self._located():
-            if (found := self._place(entry, frame)) is not None:
-                return self._slice(*found)
-            return self._decoded(entry, frame)
-
-    def dataset(self, number: int) -> Dataset:
-        """The DICOM header of the file that holds an image, as it comes back, without pixels.
-
-        Raises:
-            IndexError: there is no such image.
-            ValueError: the image is not one of DICOM.
-            CorruptStream: the header is damaged.
-        """
-        from ..dicom import tags
-        from ..dicom.parse import parse
-        from ..sources import quiet
-
-        entry, _ = self._image(number)
-        if entry.kind != "dicom":
-            raise ValueError(f"image {number} is {entry.kind}, and has no DICOM header")
-        with self._located(), quiet():
-            first = entry.segments[0] if entry.segments else None
-            if isinstance(first, Bytes) and any(isinstance(part, Slices | JpegLs) for part in entry.segments):
-                data = self._joined(self._runs[first.run].read(first), first.length)
-            else:
-                data = self._joined(self._pieces(entry), entry.size)
-            header, _ = parse(io.BytesIO(data), "", pixels=False)
-        for keyword in tags.PIXELS:  # of a deflated file they are there
-            header.pop(keyword, None)
-        return header
-
-    def hu(self, number: int) -> NDArray[np.float32]:
-        """One image in Hounsfield units, (rows, columns) float32; padding is -1024 HU. NIfTI and .npy: see `volume`.
-
-        Raises:
-            IndexError: there is no such image.
-            ValueError: the image is not one of DICOM.
-            CorruptStream: damaged.
-        """
-        from .volume import hu_of, sound_headers
-
-        self._image(number)
-        with sound_headers():
-            return hu_of(self, number)
-
-    def frame_of(self, number: int) -> tuple[FileEntry, int]:
-        """The file that holds an image, and which of its frames it is.
-
-        Raises:
-            IndexError: there is no such image.
-        """
-        return self._image(number)
-
-    def volume(self, stack: int = 0) -> Volume:
-        """Images of one size and type as a volume in HU, with its place in the patient.
-
-        Args:
-            stack: which of them where there are several, the one with most images first.
-
-        Raises:
-            ValueError: there is no such stack.
-            CorruptStream: damaged.
-        """
-        from .volume import sound_headers, volume_of
-
-        with sound_headers():
-            return volume_of(self, stack)
+    @property
+    def max_pixels(self) -> int:
+        """The largest slice group that is decoded."""
+        return self._max_pixels
 
     @property
     def info(self) -> ArchiveInfo:
-        """What the archive says of itself; decodes nothing."""
-        streams = [self._spoken(number) for number in range(len(self._layout.find_all("STRM")))]
+        """A summary of the archive, from its headers alone."""
+        streams = [self._describe_stream(number) for number in range(len(self._layout.find_all("STRM")))]
         return archive_info(self._layout, self.files, self._metadata, streams, self._damage)
 
     def read(self, entry: FileEntry) -> Iterator[bytes]:
-        """The bytes of a file as it comes back, piece by piece; its SHA-256 is not checked.
+        """Yield the bytes of a restored file in chunks; its SHA-256 is not checked.
 
         Raises:
             CorruptStream: a part of it is damaged.
-            ModelNotFound: its pixels need a model that is not here.
+            ModelNotFound: its pixels need a model that is not installed.
         """
-        with self._located():
-            yield from self._pieces(entry)
+        with self._named_errors():
+            left = entry.size
+            for segment in entry.segments:
+                for chunk in self._segment_bytes(segment, left):
+                    left -= len(chunk)
+                    if left < 0:
+                        message = f"a file has more than the {entry.size} bytes that the archive states"
+                        raise CorruptStream(other_zlib(entry.segments) or message)
+                    yield chunk
+            if left:
+                message = f"a file has {entry.size - left} bytes, not {entry.size} as the archive states"
+                raise CorruptStream(other_zlib(entry.segments) or message)
 
-    def original_header(self, entry: FileEntry) -> bytes:
-        """The bytes before the pixel value of the source of a near-lossless file, whole and unchanged.
-
-        Of a source that was deflated, with its data set inflated; of one that was transcoded, those of its uncompressed
-        copy.
+    def read_whole(self, entry: FileEntry) -> bytes:
+        """Return all bytes of a restored file; its SHA-256 is not checked.
 
         Raises:
-            ValueError: the file is none of those.
+            CorruptStream: a part of it is damaged, or it has more bytes than ``max_pixels`` allows.
+            ModelNotFound: its pixels need a model that is not installed.
+        """
+        with self._named_errors():
+            self._check_size(entry.size)
+        return b"".join(self.read(entry))
+
+    def read_range(self, part: ByteRange) -> bytes:
+        """Return a range of one of the two byte streams.
+
+        Raises:
+            CorruptStream: it is damaged, does not exist or has more bytes than ``max_pixels`` allows.
+        """
+        with self._named_errors():
+            self._check_size(part.length)
+            return b"".join(self._range_chunks(part))
+
+    def read_slice(self, stream: int, number: int) -> NDArray[Any]:
+        """Return the stored values of one slice of a pixel stream, (rows, columns).
+
+        Raises:
+            CorruptStream: it is damaged or does not exist.
+            ModelNotFound: it needs a model that is not installed.
+        """
+        with self._named_errors():
+            return self._slice(stream, number)
+
+    def original_header(self, entry: FileEntry) -> bytes:
+        """Return the bytes before the pixel values of the source of a derived file, exactly as they were.
+
+        Of a deflated source, these are the bytes after its data set was inflated; of a transcoded source, those of its
+        uncompressed copy.
+
+        Raises:
+            ValueError: the archive restores the header of the source itself, or the file was only transcoded.
             CorruptStream: a part of it is damaged.
         """
         if entry.original is None or not entry.original.head:
-            raise ValueError("the header comes back as it was, or the file was transcoded")
-        with self._located():
-            return b"".join(piece for part in entry.original.head for piece in self._runs[part.run].read(part))
+            raise ValueError("this file has no separate original header: its own is restored, or it was transcoded")
+        with self._named_errors():
+            return b"".join(chunk for part in entry.original.head for chunk in self._range_chunks(part))
 
     def check(self, entry: FileEntry) -> None:
-        """Restore a file into nothing, and see that its bytes are what they must be.
+        """Check that a file is restored with the right bytes; nothing is written.
 
         Raises:
-            CorruptStream: they are not, or do not decode.
-            ModelNotFound: its pixels need a model that is not here.
+            CorruptStream: its SHA-256 differs, or it does not decode.
+            ModelNotFound: its pixels need a model that is not installed.
         """
         digest = hashlib.sha256()
-        for piece in self.read(entry):
-            digest.update(piece)
-        if digest.hexdigest() != entry.sha256 and entry.how != "directory":
+        for chunk in self.read(entry):
+            digest.update(chunk)
+        if digest.hexdigest() != entry.sha256 and entry.how != DIRECTORY:
             raise CorruptStream(self.mismatch(entry))
 
     def check_frame(self) -> None:
-        """Read every section and see that its checksum fits.
+        """Check the checksum of every section.
 
         Raises:
-            CorruptStream: one does not, or index and sections tell different things.
+            CorruptStream: a checksum is wrong, or the index contradicts the sections.
         """
-        with self._located():
+        with self._named_errors():
             if self._damage:
                 raise CorruptStream("; ".join(self._damage))
             for part in self._layout.entries:
                 check_section(self._source, part.section)
 
+    def check_slices(self) -> None:
+        """Check that every slice that the list of files refers to exists; nothing is decoded.
+
+        Raises:
+            CorruptStream: one does not exist.
+        """
+        with self._named_errors():
+            for entry in self.files:
+                for part in flat(entry.segments):
+                    if isinstance(part, SliceRange) and part.first + part.count > len(self._stream(part.stream)):
+                        raise CorruptStream(f"stream {part.stream} has no slice {part.first + part.count - 1}")
+
     def mismatch(self, entry: FileEntry) -> str:
-        """Why a file may have come back with other bytes than it must have."""
-        return other_zlib(entry.segments) or "it comes back with other bytes than it had: its SHA-256 does not fit"
+        """Return the message for a file whose SHA-256 is wrong."""
+        return other_zlib(entry.segments) or "the file is restored with other bytes: its SHA-256 does not match"
 
     def close(self) -> None:
         """Close the file, if this reader opened it."""
         self._stack.close()
 
-    def __enter__(self) -> SeriesArchive:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -254,36 +210,9 @@ class SeriesArchive:
     ) -> None:
         self.close()
 
-    def _image(self, number: int) -> tuple[FileEntry, int]:
-        place = index(number)
-        if not -len(self) <= place < len(self):
-            raise IndexError(f"there is no image {number}, only {len(self)}")
-        place %= len(self)
-        file = bisect_right(self._ends, place)
-        return self.files[file], place - (self._ends[file - 1] if file else 0)
-
-    def _place(self, entry: FileEntry, frame: int) -> tuple[int, int] | None:
-        """Stream and number of the slice that holds a frame; None where none does."""
-        left = frame
-        for part in flat(entry.segments):
-            if isinstance(part, JpegLs):
-                stream, first, count = part.stream, part.number, 1
-            elif isinstance(part, Slices):
-                stream, first, count = part.stream, part.first, part.count
-            else:
-                continue
-            if left < count:
-                return stream, first + left
-            left -= count
-        return None
-
-    def check_slices(self) -> None:
-        """Raise CorruptStream unless all slices that the list of files names are there; decodes nothing."""
-        with self._located():
-            for entry in self.files:
-                for part in flat(entry.segments):
-                    if isinstance(part, Slices) and part.first + part.count > len(self._stream(part.stream)):
-                        raise CorruptStream(f"stream {part.stream} has no slice {part.first + part.count - 1}")
+    def _check_size(self, size: int) -> None:
+        if size > _MAX_ELEMENT_BYTES * self._max_pixels:
+            raise CorruptStream(f"a file claims {size} bytes, more than max_pixels={self._max_pixels} allows")
 
     def _slice(self, stream: int, number: int) -> NDArray[Any]:
         reader = self._stream(stream)
@@ -291,77 +220,48 @@ class SeriesArchive:
             raise CorruptStream(f"stream {stream} has no slice {number}, only {len(reader)}")
         return reader[number]
 
-    def _decoded(self, entry: FileEntry, frame: int) -> NDArray[Any]:
-        if entry.kind != "dicom":
-            raise ValueError(
-                f"this image is of a {entry.kind} file that was kept as it is: restore it (volume() reads NIfTI)"
-            )
-        from ..dicom.decode import decode
-        from ..dicom.parse import parse
-        from ..sources import quiet
+    def _range_chunks(self, part: ByteRange) -> Iterator[bytes]:
+        return self._byte_streams[part.byte_stream].read(part)
 
-        with quiet():
-            header, _ = parse(io.BytesIO(self._joined(self._pieces(entry), entry.size)), "", pixels=True)
-            return decode(header, "", frame=frame, max_pixels=self._max_pixels)[0]
-
-    def _pieces(self, entry: FileEntry) -> Iterator[bytes]:
-        """The bytes of a file; never more of them than it says that it has."""
-        left = entry.size
-        for segment in entry.segments:
-            for piece in self._of(segment, left):
-                left -= len(piece)
-                if left < 0:
-                    message = f"a file has more bytes than the {entry.size} that the archive says"
-                    raise CorruptStream(other_zlib(entry.segments) or message)
-                yield piece
-        if left:
-            message = f"a file has {entry.size - left} bytes, not {entry.size} as the archive says"
-            raise CorruptStream(other_zlib(entry.segments) or message)
-
-    def _joined(self, pieces: Iterator[bytes], size: int) -> bytes:
-        if size > _BYTES_OF_A_PIXEL * self._max_pixels:
-            raise CorruptStream(f"{size} bytes of a file are too many for max_pixels={self._max_pixels}")
-        return b"".join(pieces)
-
-    def _of(self, segment: Segment, most: int = 0) -> Iterator[bytes]:
-        """The bytes of a segment; ``most`` of them are of use, where it is deflated."""
-        if isinstance(segment, Bytes):
-            yield from self._runs[segment.run].read(segment)
-        elif isinstance(segment, Slices):
+    def _segment_bytes(self, segment: Segment, needed: int = 0) -> Iterator[bytes]:
+        """Yield the bytes of a segment; of a deflate stream, at most ``needed`` bytes are of use."""
+        if isinstance(segment, ByteRange):
+            yield from self._range_chunks(segment)
+        elif isinstance(segment, SliceRange):
             element_bytes(segment.element)
             for frame in range(segment.count):
                 yield write_values(self._slice(segment.stream, segment.first + frame), segment.element)
-        elif isinstance(segment, JpegLs):
+        elif isinstance(segment, JpegLsScan):
             try:
                 yield encode_scan(self._slice(segment.stream, segment.number), segment.bits)
             except ValueError as error:
-                raise CorruptStream(f"a slice makes no JPEG-LS scan: {error}") from error
+                raise CorruptStream(f"a slice cannot be encoded as a JPEG-LS scan: {error}") from error
         else:
             deflater = Deflater(segment.settings)
-            room = DEFLATE_RATIO * (most + 1)
+            room = DEFLATE_RATIO * (needed + 1)
             for part in segment.segments:
-                for piece in self._of(part):
-                    room -= len(piece)
+                for chunk in self._segment_bytes(part):
+                    room -= len(chunk)
                     if room < 0:
                         raise CorruptStream("a deflate stream would be longer than its file")
-                    yield deflater.write(piece)
+                    yield deflater.write(chunk)
             yield deflater.finish()
 
     def _stream(self, number: int) -> StreamReader:
         if number not in self._streams:
             parts = self._layout.find_all("STRM")
             if number >= len(parts):
-                raise CorruptStream(f"there is no stream {number} in the archive, only {len(parts)}")
+                raise CorruptStream(f"the archive has no stream {number}, only {len(parts)}")
             section = parts[number].section
             window = SourceRange(self._source, section.offset + SECTION_HEAD_BYTES, section.length)
-            while len(self._streams) >= _OPEN_STREAMS:  # each keeps a slice group
+            while len(self._streams) >= _OPEN_STREAMS:  # each holds a decoded slice group
                 self._streams.pop(next(iter(self._streams)))
             self._streams[number] = StreamReader(
                 window, max_pixels=self._max_pixels, threads=self._threads, salvage=True
             )
         return self._streams[number]
 
-    def _spoken(self, number: int) -> str:
+    def _describe_stream(self, number: int) -> str:
         try:
             stream = self._stream(number)
         except StreamError:
@@ -371,13 +271,13 @@ class SeriesArchive:
     def _read_metadata(self) -> dict[str, Any]:
         parts = self._layout.find_all("META")
         if len(parts) > 1:
-            raise CorruptStream("section META of the archive is there twice")
+            raise CorruptStream("the archive has two sections META")
         document: dict[str, Any] = {}
         try:
             if parts:
                 document = parse_metadata(read_section(self._source, parts[0].section))
         except CorruptStream as error:
-            self._damage.append(str(error))  # no file needs it
+            self._damage.append(str(error))  # no file depends on it
         return checked_metadata(document)
 
     def _read_table(self) -> tuple[FileEntry, ...]:
@@ -393,17 +293,17 @@ class SeriesArchive:
                 self._damage.append(f"a part of the list of files is lost: {error}")
         entries = parse_table(b"".join(lines))
         if not self._damage and len(entries) != self._layout.files:
-            raise CorruptStream(f"the list has {len(entries)} files, the footer tells {self._layout.files}")
+            raise CorruptStream(f"the list has {len(entries)} files, the footer states {self._layout.files}")
         if not entries and self._damage:
             raise CorruptStream("; ".join(self._damage))
         return entries
 
     @contextmanager
-    def _located(self) -> Iterator[None]:
-        """Put the archive's name before what is wrong with it."""
+    def _named_errors(self) -> Iterator[None]:
+        """Put the name of the archive before the message of an error."""
         try:
             yield
         except StreamError as error:
-            if self._where is None or str(error).startswith(self._where):
+            if self._name is None or str(error).startswith(self._name):
                 raise
-            raise type(error)(f"{self._where}: {error}") from error
+            raise type(error)(f"{self._name}: {error}") from error

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Put files of an archive back into a folder: whole, compared, and nowhere else."""
+"""Restore files of an archive into a folder: complete, checked, and never outside of it."""
 
 from __future__ import annotations
 
@@ -10,39 +10,42 @@ from pathlib import Path
 
 from ..errors import CorruptStream, OutputError
 from ..files import atomic_path, output_error
-from .content import PIECE_BYTES
+from .content import CHUNK_BYTES
 from .file_table import FileEntry, check_path
-from .reader import SeriesArchive
+from .reader import ArchiveReader
+from .storage import DIRECTORY
 
 _PERMISSIONS = 0o777
-"""No right to run as somebody else comes back from an archive."""
+"""Set-user-ID and set-group-ID bits are not restored."""
 
 
 def target_of(entry: FileEntry, folder: Path) -> Path:
-    """Where a file of an archive belongs in a folder.
+    """Return where a file of an archive is restored in a folder.
 
     Raises:
-        CorruptStream: outside of it, or to a name that this system does not have.
+        CorruptStream: outside of the folder, or under a name that this system does not allow.
         OutputError: a link in the folder leads outside.
     """
     check_path(entry.path)
     if os.name == "nt" and set(entry.path) & set('\\:*?"<>|'):
-        raise CorruptStream(f"no file of this system can have the name {entry.path!r}")
+        raise CorruptStream(f"this system does not allow files with the name {entry.path!r}")
     target = folder / entry.path
-    # not Path.resolve, which raises an error of its own where links lead in a circle
+    # not Path.resolve, which raises RuntimeError for circular links
     if not Path(os.path.realpath(target)).is_relative_to(os.path.realpath(folder)):
-        raise OutputError(f"cannot write {target}: a link on the way leads out of {folder}; take it away")
+        raise OutputError(f"cannot write {target}: a link on its path leads out of {folder}; remove the link")
     return target
 
 
 def is_restored(entry: FileEntry, target: Path, *, follow: bool = True) -> bool:
-    """Whether a file is there already, with all its bytes.
+    """Return whether a file has been restored already: the target exists and has the right SHA-256.
 
     Args:
-        follow: a link to such a file will do.
+        entry: the file.
+        target: where it is restored.
+        follow: accept a link to a file with the right SHA-256.
     """
     try:
-        if entry.how == "directory":
+        if entry.how == DIRECTORY:
             return target.is_dir()
         if not follow and target.is_symlink():
             return False
@@ -55,30 +58,30 @@ def is_restored(entry: FileEntry, target: Path, *, follow: bool = True) -> bool:
 
 
 def restore(
-    archive: SeriesArchive, entry: FileEntry, folder: Path, *, overwrite: bool = False, flush: bool = True
+    archive: ArchiveReader, entry: FileEntry, folder: Path, *, overwrite: bool = False, flush: bool = True
 ) -> Path:
-    """Restore one file, compare it with what it must be, and only then give it its name.
+    """Restore one file and check its SHA-256; only then it gets its name.
 
-    Permissions and time of change are those of the source; the umask takes from the permissions what it takes from
-    all. A file that is there with the same bytes is left alone.
+    Permissions and time of change are those of the source; the umask applies to the permissions. An existing file with
+    the same bytes is left unchanged.
 
     Args:
-        archive: holds it.
-        entry: which of ``archive.files``.
-        folder: what its path is relative to.
-        overwrite: replace a file of other content; of a link, the link and never what it leads to.
-        flush: wait until the disk has it.
+        archive: holds the file.
+        entry: one of ``archive.files``.
+        folder: the path of the file is relative to it.
+        overwrite: replace a file with other bytes; of a link, the link itself and never its target.
+        flush: wait until the file is on the disk.
 
     Returns:
-        Where it is.
+        the path of the restored file.
 
     Raises:
-        CorruptStream: its bytes do not come back, or its path leads out of the folder; nothing is written.
-        ModelError: its pixels need a model that is not here.
-        OutputError: it can not be written, or another file is in its place.
+        CorruptStream: it is damaged, or its path leads out of the folder; nothing is written.
+        ModelError: its pixels need a model that is not installed.
+        OutputError: it cannot be written, or another file has its name.
     """
     target = target_of(entry, folder)
-    if entry.how == "directory":
+    if entry.how == DIRECTORY:
         try:
             target.mkdir(mode=(entry.mode & _PERMISSIONS) | 0o700, parents=True, exist_ok=True)
         except OSError as error:
@@ -87,8 +90,8 @@ def restore(
     if os.path.lexists(target) and not overwrite:
         if is_restored(entry, target):
             return target
-        raise OutputError(f"cannot write {target}: another file is there; --overwrite replaces it")
-    if os.path.lexists(target) and target.is_symlink():  # atomic_path would replace what it leads to
+        raise OutputError(f"cannot write {target}: another file has this name; --overwrite replaces it")
+    if os.path.lexists(target) and target.is_symlink():  # atomic_path would replace the target of the link
         archive.check(entry)
         try:
             target.unlink()
@@ -96,10 +99,10 @@ def restore(
             raise output_error(target, error) from error
     with atomic_path(target, mode=entry.mode & _PERMISSIONS, flush=flush) as temporary:
         digest = hashlib.sha256()
-        with temporary.open("wb", buffering=PIECE_BYTES) as file:
-            for piece in archive.read(entry):
-                digest.update(piece)
-                file.write(piece)
+        with temporary.open("wb", buffering=CHUNK_BYTES) as file:
+            for chunk in archive.read(entry):
+                digest.update(chunk)
+                file.write(chunk)
         if digest.hexdigest() != entry.sha256:
             raise CorruptStream(archive.mismatch(entry))
         os.utime(temporary, ns=(entry.mtime_ns, entry.mtime_ns))

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Images of an archive in Hounsfield units, with their place in the patient."""
+"""Images of an archive in Hounsfield units, with their position in the patient."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,20 +22,33 @@ from ..dicom.stacking import SlicePlane, order_by_position, plane_of, stack_affi
 from ..errors import CorruptStream
 from ..images.nifti import read_volume
 from ..sources import quiet
+from .file_table import FileEntry
 
-if TYPE_CHECKING:
-    from .file_table import FileEntry
-    from .reader import SeriesArchive
+
+class ImageSource(Protocol):
+    """Images with their DICOM headers, as `SeriesArchive` gives them."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, number: int) -> NDArray[Any]: ...
+
+    def dataset(self, number: int) -> Dataset: ...
+
+    def frame_of(self, number: int) -> tuple[FileEntry, int]: ...
+
+    def read(self, entry: FileEntry) -> Iterator[bytes]: ...
+
+    def check_slices(self) -> None: ...
 
 
 @dataclass(frozen=True, eq=False)
 class Volume:
-    """Slices of one size, one behind the other.
+    """A stack of slices of one size.
 
     Args:
         hu: (slices, rows, columns) float32 in HU; padding is -1024 HU. Of .npy files the values, as float32.
-        affine: (4, 4) float64 from (row, column, slice) indices to LPS millimetres; None where the files do not say, or
-            where the slices do not share one plane.
+        affine: (4, 4) float64 from (row, column, slice) indices to LPS millimeters; None where the files do not state
+            it, or where the slices do not share one plane.
         images: numbers of these slices in the archive.
     """
 
@@ -45,37 +58,37 @@ class Volume:
 
 
 @contextmanager
-def sound_headers() -> Iterator[None]:
-    """Keep pydicom's remarks, which quote values, to themselves; what it raises on odd ones becomes an error of ours.
+def invalid_headers_raise() -> Iterator[None]:
+    """Raise `CorruptStream` for errors of pydicom on invalid headers, and suppress its warnings, which quote values.
 
     Raises:
-        CorruptStream: a header holds what no header does.
+        CorruptStream: a header is invalid.
     """
     with quiet():
         try:
             yield
         except (ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError) as error:
-            raise CorruptStream(f"a header in the archive makes no sense ({type(error).__name__})") from error
+            raise CorruptStream(f"a header in the archive is invalid ({type(error).__name__})") from error
 
 
-def hu_of(archive: SeriesArchive, number: int) -> NDArray[np.float32]:
-    """See ``SeriesArchive.hu``."""
+def hu_of(archive: ImageSource, number: int) -> NDArray[np.float32]:
+    """Return one image in HU, see `SeriesArchive.hu`."""
     header = archive.dataset(number)
     return _image(header, archive[number], archive.frame_of(number)[1]).hu()
 
 
-def volume_of(archive: SeriesArchive, stack: int) -> Volume:
-    """See ``SeriesArchive.volume``."""
-    archive.check_slices()  # before claims of many are believed
+def volume_of(archive: ImageSource, stack: int) -> Volume:
+    """Return a stack of images in HU, see `SeriesArchive.volume`."""
+    archive.check_slices()  # before memory is allocated for the number of images that is claimed
     headers = _Headers(archive)
     stacks: dict[Hashable, list[int]] = {}
     for number in range(len(archive)):
-        if (kind := headers.stack_key(number)) is not None:
-            stacks.setdefault(kind, []).append(number)
+        if (key := headers.stack_key(number)) is not None:
+            stacks.setdefault(key, []).append(number)
     found = sorted(stacks.values(), key=lambda numbers: -len(numbers))
     if not 0 <= stack < len(found):
-        raise ValueError(f"there is no stack {stack} of grey images in the archive, only {len(found)}")
-    chosen = headers.in_place(found[stack])
+        raise ValueError(f"there is no stack {stack} of grayscale images in the archive, only {len(found)}")
+    chosen = headers.sorted_by_position(found[stack])
     entry, _ = archive.frame_of(chosen[0])
     if entry.kind == "nifti":
         return _nifti(archive, entry, chosen)
@@ -93,9 +106,9 @@ def volume_of(archive: SeriesArchive, stack: int) -> Volume:
 
 
 class _Headers:
-    """The headers of images; that of a multi-frame file is parsed once."""
+    """The headers of images; the header of a multi-frame file is parsed once."""
 
-    def __init__(self, archive: SeriesArchive) -> None:
+    def __init__(self, archive: ImageSource) -> None:
         self._archive = archive
         self._last: tuple[str, Dataset] = ("", Dataset())
         self._planes: dict[int, SlicePlane] = {}
@@ -117,10 +130,10 @@ class _Headers:
         plane = self._planes[number] = plane_of(header, frame)
         return plane.stack_key
 
-    def in_place(self, numbers: list[int]) -> list[int]:
-        """Images of one kind from foot to head, or as they are where a file tells no place, or is all of them.
+    def sorted_by_position(self, numbers: list[int]) -> list[int]:
+        """Return images of one stack from foot to head; unchanged if a position is unknown or there is only one file.
 
-        Slices of one series may lie in several streams, and some in none.
+        Slices of one series may be in several streams, and some in none.
         """
         files = {self._archive.frame_of(number)[0].path for number in numbers}
         if len(files) == 1 or any(number not in self._planes for number in numbers):
@@ -142,8 +155,8 @@ def _image(header: Dataset, stored: NDArray[np.generic], frame: int) -> DicomIma
     )
 
 
-def _nifti(archive: SeriesArchive, entry: FileEntry, images: list[int]) -> Volume:
-    """A NIfTI file is turned to display order by its own reader, which wants a file."""
+def _nifti(archive: ImageSource, entry: FileEntry, images: list[int]) -> Volume:
+    """Return a NIfTI volume in display order, as its reader returns it, which needs a file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / Path(entry.path).name
         with path.open("wb") as file:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Write an archive, decode it again and compare; only then it is there."""
+"""Write an archive, decode it and compare it with its sources; only then it gets its name."""
 
 from __future__ import annotations
 
@@ -16,28 +16,31 @@ from ..bitstream.archive_container import ArchiveWriter
 from ..errors import InputError, PromiseBroken, Skipped, StreamError
 from ..files import atomic_path, output_error
 from ..progress import AdvanceCallback
-from .builder import Builder, stacks
+from . import reasons
+from .entry_writer import EntryWriter, archive_order, group_by_stream
 from .file_table import FileEntry, check_room
-from .prepare import ArchiveSettings, Prepared, SourceFile, prepare
-from .progress import Meter
-from .reader import SeriesArchive
-from .retry import Again, Learning, Surprises, check_sources, settle
+from .prepare import PreparedFile, SourceFile, prepare
+from .progress import PassProgress
+from .reader import ArchiveReader
+from .retry import Exclusions, RecordFailures, RestartWrite, check_sources, find_all_failures
+from .settings import ArchiveSettings
+from .storage import VERBATIM
 
-_PATIENCE = 4
-"""So many attempts learn from one surprise each."""
+MAX_RETRIES = 4
+"""After this many attempts, all failures are searched for at once."""
 
 
 @dataclass(frozen=True)
 class ArchiveReport:
-    """What became of the files of one archive.
+    """The result of writing one archive.
 
     Args:
-        bytes_in: of the files that went in.
+        bytes_in: of the source files.
         bytes_out: of the archive.
-        files: what the archive holds.
-        failed: files that could not be read, and are not in it.
-        seconds: how long it took.
-        is_verified: it was decoded again and compared.
+        files: the entries of the archive.
+        failed: files that could not be read and are not in the archive.
+        seconds: duration.
+        is_verified: the archive was decoded and compared with its sources.
     """
 
     bytes_in: int
@@ -59,75 +62,68 @@ def write_archive(
     replace_existing: bool = True,
     progress: AdvanceCallback | None = None,
 ) -> ArchiveReport:
-    """Put files into one archive, decode it again and compare; then it is there, whole.
+    """Write files into one archive, decode it and compare; then it appears under its name as a whole.
 
-    A file that can not be read is left out, and told. A file whose bytes would not come back is kept as it is.
+    A file that cannot be read is left out and reported. A file that would not be restored exactly is stored verbatim.
 
     Args:
-        target: where the archive goes.
+        target: path of the archive.
         files: what it holds.
-        settings: what to promise, and how.
-        series: 16 hex digits that name the series; empty for other files.
-        generation: 1, or more where the series had changed since an earlier archive.
-        mode: permission bits of the archive; None: as the umask has it.
-        replace_existing: where there is a file of that name, take its place.
+        settings: the options of the archive.
+        series: 16 hex digits that identify the series; empty for other files.
+        generation: 1, or higher where the series has changed since an earlier archive.
+        mode: permission bits of the archive; None: those of the umask.
+        replace_existing: replace a file of that name.
         progress: called with the bytes of sources that were done since the last call.
 
     Raises:
-        OutputError: the archive can not be written.
-        InputError: none of the files can be read, or they are more than one archive lists.
-        ValueError: there are none, or two are restored under one path.
-        ModelError: there is no such model.
-        PromiseBroken: what was written does not come back: a fault of this program or of the machine.
+        OutputError: the archive cannot be written.
+        InputError: none of the files can be read, or they are more than one archive can list.
+        ValueError: there are no files, or two have the same path.
+        ModelError: the model does not exist or cannot be used.
+        PromiseBroken: the archive does not decode to its sources: a fault of this program or of the machine.
     """
     started = time.perf_counter()
     if not files or len({file.path for file in files}) < len(files):
-        raise ValueError("an archive has at least one file, and no two under one path")
+        raise ValueError("an archive has at least one file, and no two with the same path")
     check_room(file.path for file in files)
-    surprises = Surprises()
-    metadata = {
-        "series": series,
-        "generation": generation,
-        "max_error": settings.max_error,
-        "settings": {
-            "effort": settings.effort,
-            "transcode": settings.transcode,
-            "inflate": settings.inflate,
-            "verify": settings.verify,
-        },
-    }
-    meter = Meter(progress, sum(file.size for file in files), passes=2 if settings.verify else 1)
-    # as often as there are files that surprise; every time one more is known
-    for attempt in range(3 * len(files) + _PATIENCE + 1):
-        if len(surprises.left_out) == len(files):
-            first = next(iter(surprises.left_out.values()))
+    exclusions = Exclusions()
+    metadata = {"series": series, "generation": generation, **settings.metadata()}
+    meter = PassProgress(progress, sum(file.size for file in files), passes=2 if settings.verify else 1)
+    # every attempt that fails has recorded at least one exclusion, and a file has at most three
+    for attempt in range(3 * len(files) + MAX_RETRIES + 1):
+        if len(exclusions.failed) == len(files):
+            first = next(iter(exclusions.failed.values()))
             raise InputError(first.detail, reason=first.reason, where=first.locator)
         meter.restart()
         try:
             with atomic_path(target, mode=mode) as temporary:
-                if not replace_existing and os.path.lexists(target):  # another process was quicker
-                    raise FileExistsError(errno.EEXIST, "it is there already")
-                entries = _write(temporary, target, files, settings, surprises, metadata, meter)
+                if not replace_existing and os.path.lexists(target):  # another process has written it meanwhile
+                    raise FileExistsError(errno.EEXIST, "a file of this name exists")
+                entries = _write(temporary, target, files, settings, exclusions, metadata, meter)
                 if settings.verify:
-                    _verify(temporary, files, entries, settings, surprises, meter)
-                check_sources(files, surprises)
+                    _verify(temporary, files, entries, settings, exclusions, meter)
+                check_sources(files, exclusions)
                 size = temporary.stat().st_size
-        except Again:
-            with suppress(Again):  # all that are gone are found at once, or each would cost one more attempt
-                check_sources(files, surprises)
-            if attempt == _PATIENCE:
-                settle(files, surprises)
+        except RestartWrite:
+            with suppress(RestartWrite):  # finds all files that have changed, instead of one with each attempt
+                check_sources(files, exclusions)
+            if attempt == MAX_RETRIES:
+                find_all_failures(files, exclusions)
             continue
         meter.finish()
         return ArchiveReport(
             bytes_in=sum(entry.source_size for entry in entries.values()),
             bytes_out=size,
             files=tuple(entries.values()),
-            failed=tuple(surprises.left_out.values()),
+            failed=tuple(exclusions.failed.values()),
             seconds=time.perf_counter() - started,
             is_verified=settings.verify,
         )
-    raise PromiseBroken("the files came out other than thought again and again")
+    raise PromiseBroken(
+        f"no attempt to write the archive of {len(files)} files has succeeded: each one found another file that cannot "
+        "be stored as planned; pack them again when no program writes to them"
+    )
 
 
 def _write(
@@ -135,36 +131,42 @@ def _write(
     target: Path,
     files: Sequence[SourceFile],
     settings: ArchiveSettings,
-    surprises: Surprises,
+    exclusions: Exclusions,
     metadata: dict[str, object],
-    meter: Meter,
+    progress: PassProgress,
 ) -> dict[int, FileEntry]:
-    """Write the archive, and say what became of each file, by its number."""
-    prepared: list[Prepared] = []
+    """Write the archive to a path and return the entries by the numbers of the files.
+
+    Raises:
+        RestartWrite: a file has to be excluded.
+        OutputError: the archive cannot be written; the message names the target.
+    """
+    all_prepared: list[PreparedFile] = []
     paths = {file.path for file in files}
-    again = False
+    must_restart = False
     for number, file in enumerate(files):
-        if number in surprises.left_out:
+        if number in exclusions.failed:
             continue
-        # two files can not come back under one path
+        # the inflated file must not get the path of another one
         may_inflate = settings.inflate and file.path[:-3] not in paths
         own = replace(settings, inflate=may_inflate)
+        verbatim, lossless = exclusions.verbatim.get(number), exclusions.lossless.get(number)
         try:
-            with Learning(surprises, number, file):
-                prepared.append(prepare(number, file, own, surprises.verbatim.get(number), surprises.exact.get(number)))
-        except Again:
-            again = True
-    if again:
-        raise Again
+            with RecordFailures(exclusions, number, file):
+                all_prepared.append(prepare(number, file, own, verbatim, lossless))
+        except RestartWrite:
+            must_restart = True
+    if must_restart:
+        raise RestartWrite
     try:
         with path.open("w+b") as raw, ArchiveWriter(raw) as archive:
-            builder = Builder(archive, raw, settings, surprises, meter)
-            for stack in stacks(prepared):
-                builder.add_stack(stack)
-            for one in sorted(prepared, key=lambda one: (one.cut.order, one.file.path)):
-                if one.dtype is None:
-                    builder.add_verbatim(one)
-            entries = builder.finish(metadata)
+            writer = EntryWriter(archive, raw, settings, exclusions, progress)
+            for group in group_by_stream(all_prepared):
+                writer.add_stream(group)
+            for prepared in sorted(all_prepared, key=archive_order):
+                if prepared.dtype is None:
+                    writer.add_verbatim(prepared)
+            entries = writer.finish(metadata)
     except OSError as error:
         raise output_error(target, error) from error
     return entries
@@ -175,31 +177,32 @@ def _verify(
     files: Sequence[SourceFile],
     entries: dict[int, FileEntry],
     settings: ArchiveSettings,
-    surprises: Surprises,
-    meter: Meter,
+    exclusions: Exclusions,
+    progress: PassProgress,
 ) -> None:
-    """Restore every file from the bytes on the disk; one that does not come back is kept as it is the next time.
+    """Decode every file from the bytes on the disk and compare it; exclude those that differ from all but verbatim.
 
     Raises:
-        PromiseBroken: the archive does not open, or a file kept as it is does not come back.
+        RestartWrite: a file differs, and the next attempt stores it verbatim.
+        PromiseBroken: the archive cannot be opened, or a file that is stored verbatim differs.
     """
     try:
-        with SeriesArchive(path, max_pixels=2**63, threads=settings.threads) as archive:
+        with ArchiveReader(path, max_pixels=2**63, threads=settings.threads) as archive:
             if list(archive.files) != list(entries.values()):
-                raise PromiseBroken("the list of files does not come back as it was written")
+                raise PromiseBroken("the list of files is read differently than it was written")
             archive.check_frame()
             is_broken = False
             for number, entry in entries.items():
                 try:
                     archive.check(entry)
                 except StreamError as error:
-                    check_sources([files[number]], surprises, number)
-                    if entry.how == "verbatim":
-                        raise PromiseBroken(f"a file does not come back: {error}") from error
-                    surprises.verbatim[number] = "does not rebuild"
+                    check_sources([files[number]], exclusions, number)
+                    if entry.how == VERBATIM:
+                        raise PromiseBroken(f"a file that is stored verbatim is not restored: {error}") from error
+                    exclusions.verbatim[number] = reasons.NOT_RESTORED
                     is_broken = True
-                meter.add(entry.source_size)
+                progress.add(entry.source_size)
             if is_broken:
-                raise Again
+                raise RestartWrite
     except StreamError as error:
-        raise PromiseBroken(f"the archive was written and does not open: {error}") from error
+        raise PromiseBroken(f"the archive was written and cannot be opened: {error}") from error

@@ -33,7 +33,7 @@ class Estimate:
     """What one kind of files would become.
 
     Args:
-        way: how most files of the samples were kept, one of ``table.WAYS``.
+        how: how most files of the samples were kept, one of ``table.WAYS``.
         why: why not by the codec, in a short phrase.
         files: how many.
         bytes_in: of them.
@@ -41,7 +41,7 @@ class Estimate:
         seconds: about so long on one core.
     """
 
-    way: str
+    how: str
     why: str
     files: int
     bytes_in: int
@@ -68,7 +68,7 @@ def estimate(
             kinds[_way(file)].append(file)
         for way, files in kinds.items():
             if way[0] != "directory":
-                runs[way].append(sorted(files, key=lambda file: (file.cut.order, file.path)))
+                runs[way].append(sorted(files, key=lambda file: (file.layout.order, file.path)))
     samples = {way: _samples(members) for way, members in runs.items()}
     total, done = sum(map(len, samples.values())), 0
     estimates = []
@@ -102,25 +102,25 @@ def _summed(estimates: list[Estimate]) -> list[Estimate]:
     """One estimate for each way, since files that look different may be kept alike (JPEG-LS)."""
     sums: dict[tuple[str, str], Estimate] = {}
     for one in estimates:
-        other = sums.get((one.way, one.why))
+        other = sums.get((one.how, one.why))
         if other is not None:
             is_known = one.bytes_out is not None and other.bytes_out is not None
             one = Estimate(
-                one.way,
+                one.how,
                 one.why,
                 one.files + other.files,
                 one.bytes_in + other.bytes_in,
                 (one.bytes_out or 0) + (other.bytes_out or 0) if is_known else None,
                 one.seconds + other.seconds,
             )
-        sums[one.way, one.why] = one
+        sums[one.how, one.why] = one
     return list(sums.values())
 
 
 def _way(file: SourceFile) -> tuple[str, str]:
-    if file.cut.kind == "directory":
+    if file.layout.kind == "directory":
         return "directory", ""
-    return ("verbatim", file.cut.why) if file.cut.pixels is None else ("codec", "")
+    return ("verbatim", file.layout.why) if file.layout.pixels is None else ("codec", "")
 
 
 def _samples(runs: list[list[SourceFile]]) -> list[list[SourceFile]]:

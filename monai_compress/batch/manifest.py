@@ -101,7 +101,7 @@ def redaction_key(path: str | os.PathLike[str] | None = None) -> bytes:
     return key
 
 
-def told(entry: Skipped, name: Naming) -> Skipped:
+def redacted_failure(entry: Skipped, name: Naming) -> Skipped:
     """A failure under the name that its path is given; messages hold paths too, so they go where names do."""
     return entry if name is str else Skipped(name(entry.locator), entry.reason)
 

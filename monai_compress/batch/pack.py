@@ -19,11 +19,11 @@ from ..errors import CompressionError, InputError, OutputError, Skipped
 from ..files import is_disk_full, remove_stale
 from ..progress import AdvanceCallback
 from .folders import above, folder_modes, make_folders
-from .manifest import Line, Naming, line_of, told, write_manifest
-from .plan import Plan, Unit, look
-from .resume import Shelf, find_kept, generation_path, is_finished, with_later
+from .manifest import Line, Naming, line_of, redacted_failure, write_manifest
+from .plan import Plan, Unit, inspect_file
+from .resume import ArchiveIndex, find_existing_archive, generation_path, is_finished, with_later
 from .shard import Shard
-from .workers import Broken, Workers, crew
+from .workers import TaskFailed, Workers, workers_for
 
 NOT_TRIED = "not tried"
 
@@ -84,13 +84,13 @@ class PackReport:
 
     Args:
         packed: archives that this run wrote.
-        kept: archives that were there and hold the same files.
-        checked: those of them that were not verified before, and have been now.
+        already_packed: archives that were there and hold the same files.
+        newly_verified: those of them that were not verified before, and have been now.
         files: of both.
         bytes_in: of the files in both.
         bytes_out: of both.
         bytes_read: of the files that this run packed.
-        ways: files by the way in which they were kept, and why: ``(how, why)``.
+        methods: files by the way in which they were kept, and why: ``(how, why)``.
         way_bytes: bytes of these files.
         stricter: archives that were there and promise more than was asked for.
         skipped: what could not be kept, by locator.
@@ -99,14 +99,14 @@ class PackReport:
     """
 
     packed: int = 0
-    kept: int = 0
-    checked: int = 0
+    already_packed: int = 0
+    newly_verified: int = 0
     files: int = 0
     bytes_in: int = 0
     bytes_out: int = 0
     bytes_read: int = 0
-    ways: Counter[tuple[str, str]] = field(default_factory=Counter)
-    way_bytes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    methods: Counter[tuple[str, str]] = field(default_factory=Counter)
+    method_bytes: Counter[tuple[str, str]] = field(default_factory=Counter)
     skipped: list[Skipped] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     seconds: float = 0.0
@@ -179,12 +179,12 @@ def pack(
     modes = folder_modes(plan.units)
     make_folders(folder, {place: bits for place, bits in modes.items() if place == ""})
     write_manifest(folder, (), None, shard=shard, name=name, mode=mode)  # a folder that takes nothing is told at once
-    workers = crew(workers, len(units), sum(unit.size for unit in units))
-    shelf = Shelf(folder)
+    workers = workers_for(workers, len(units), sum(unit.size for unit in units))
+    index = ArchiveIndex(folder)
     settings = replace(settings, threads=max(settings.threads // max(min(workers.count, len(units)), 1), 1))
     tasks = [
         PackTask(
-            unit, folder, shelf.of(unit), settings, by_content, {place: modes[place] for place in above(unit.archive)}
+            unit, folder, index.of(unit), settings, by_content, {place: modes[place] for place in above(unit.archive)}
         )
         for unit in units
     ]
@@ -193,7 +193,7 @@ def pack(
     is_done = [False] * len(tasks)
     for number, result in workers.run(pack_unit, tasks, meter.advance):
         unit, is_done[number] = units[number], True
-        if isinstance(result, Broken):
+        if isinstance(result, TaskFailed):
             result = PackedUnit(failed=_all_failed(unit.files, "not packed", result.reason))
         if result.is_end:
             workers.stop()
@@ -208,7 +208,7 @@ def pack(
             f"{report.stricter} archives of an earlier run promise more than is asked for now, and are kept; "
             "for smaller ones pack into another folder"
         )
-    report.skipped = [told(entry, name) for entry in report.skipped]
+    report.skipped = [redacted_failure(entry, name) for entry in report.skipped]
     write_manifest(folder, lines, report.skipped, shard=shard, name=name, mode=mode)
     if shard is None:
         known = {folder / archive for task in tasks for archive in task.archives}
@@ -228,7 +228,7 @@ def pack_unit(task: PackTask, advance: AdvanceCallback) -> PackedUnit:
     settings = replace(task.settings, inflate=task.settings.inflate and unit.may_inflate)
     archives, generation = with_later(unit, task.folder, task.archives)
     try:
-        kept, broken = find_kept(unit, task.folder, archives, settings, task.by_content)
+        kept, broken = find_existing_archive(unit, task.folder, archives, settings, task.by_content)
         if kept is not None:
             advance(unit.size)
             return PackedUnit(
@@ -282,11 +282,11 @@ def _as_they_are_now(files: Iterable[SourceFile]) -> tuple[list[SourceFile], lis
         if status is None or status == (file.size, file.mtime_ns):
             fresh.append(file)  # what is gone, the writer will miss
             continue
-        seen = look(file.locator)
+        seen = inspect_file(file.locator)
         if isinstance(seen, Skipped):
             failed.append(seen)
         else:
-            fresh.append(replace(file, size=status[0], mtime_ns=status[1], cut=seen))
+            fresh.append(replace(file, size=status[0], mtime_ns=status[1], layout=seen))
     return fresh, failed
 
 
@@ -315,16 +315,16 @@ def _check(settings: ArchiveSettings) -> None:
 
 def _count(report: PackReport, result: PackedUnit, name: Naming) -> None:
     report.packed += bool(result.archive) and result.is_new
-    report.kept += bool(result.archive) and not result.is_new
-    report.checked += result.is_checked
+    report.already_packed += bool(result.archive) and not result.is_new
+    report.newly_verified += result.is_checked
     report.bytes_in += result.bytes_in
     report.bytes_out += result.bytes_out
     report.bytes_read += result.bytes_in * result.is_new
     for entry in result.files:
         if entry.how != "directory":
             report.files += 1
-            report.ways[entry.how, entry.why] += 1
-            report.way_bytes[entry.how, entry.why] += entry.source_size
+            report.methods[entry.how, entry.why] += 1
+            report.method_bytes[entry.how, entry.why] += entry.source_size
     report.skipped += result.failed
     report.stricter += result.is_stricter
     report.remarks += [

@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..archive import SourceFile
-from ..archive.formats.find import Cut, cut
+from ..archive.formats.find import FileLayout, find_layout
 from ..errors import InputError, Skipped
 from ..files import is_temporary
 from ..progress import AdvanceCallback, ProgressCallback
 from .tree import Found, find
-from .workers import Broken, Workers
+from .workers import TaskFailed, Workers
 
 _VOLUMES = (".nii", ".nii.gz", ".npy")
 _REST = "files.mcz"
@@ -104,7 +104,7 @@ def plan(
     cuts = dict(_cuts([found for found in tree.found if not found.path.endswith("/")], workers, progress))
     skipped, groups = list(tree.skipped), defaultdict(list)
     for found in tree.found:
-        seen = cuts.get(found.path, Cut(kind="directory", pixels=None, why=""))
+        seen = cuts.get(found.path, FileLayout(kind="directory", pixels=None, why=""))
         if isinstance(seen, Skipped):
             skipped.append(seen)
         else:
@@ -131,14 +131,14 @@ def series_key(uid: str) -> str:
 
 def _cuts(
     found: list[Found], workers: Workers | None, progress: ProgressCallback | None
-) -> Iterator[tuple[str, Cut | Skipped]]:
+) -> Iterator[tuple[str, FileLayout | Skipped]]:
     """What is in each file, by its path."""
     chunks = [found[start : start + _CHUNK] for start in range(0, len(found), _CHUNK)]
     pool = workers if workers and len(found) >= _WORTH_PROCESSES else Workers(1)
     done = 0
     for number, seen in pool.run(_look, chunks):
         chunk = chunks[number]
-        if isinstance(seen, Broken):  # one of them is to blame, and the others are as good as before
+        if isinstance(seen, TaskFailed):  # one of them is to blame, and the others are as good as before
             seen = [_look_alone(file) for file in chunk]
         for file, result in zip(chunk, seen, strict=True):
             yield file.path, result
@@ -147,30 +147,30 @@ def _cuts(
             progress(done, len(found))
 
 
-def _look(chunk: list[Found], tell: AdvanceCallback) -> list[Cut | Skipped]:
-    return [look(file.locator) for file in chunk]
+def _look(chunk: list[Found], tell: AdvanceCallback) -> list[FileLayout | Skipped]:
+    return [inspect_file(file.locator) for file in chunk]
 
 
-def _look_alone(file: Found) -> Cut | Skipped:
+def _look_alone(file: Found) -> FileLayout | Skipped:
     with Workers(2) as alone:
         _, seen = next(alone.run(_look, [[file]]))
-    return Skipped(file.locator, "unreadable", seen.reason) if isinstance(seen, Broken) else seen[0]
+    return Skipped(file.locator, "unreadable", seen.reason) if isinstance(seen, TaskFailed) else seen[0]
 
 
-def look(locator: str) -> Cut | Skipped:
+def inspect_file(locator: str) -> FileLayout | Skipped:
     """What is in a file, or why it can not be read."""
     try:
-        return cut(locator)
+        return find_layout(locator)
     except InputError as error:
         return Skipped(locator, error.reason, error.detail)
 
 
 def _group(file: SourceFile) -> tuple[str, str]:
     """The series of a file, or the archive that it goes into."""
-    if file.cut.kind == "dicom" and file.cut.series:
-        return series_key(file.cut.series), ""
+    if file.layout.kind == "dicom" and file.layout.series:
+        return series_key(file.layout.series), ""
     folder, name = posixpath.split(file.path.rstrip("/"))
-    is_volume = file.cut.kind in ("nifti", "npy") and name.lower().endswith(_VOLUMES)
+    is_volume = file.layout.kind in ("nifti", "npy") and name.lower().endswith(_VOLUMES)
     # an archive of a temporary file's name would be taken for one
     if is_volume and len(os.fsencode(name)) <= _NAME_BYTES and not is_temporary(f"{name}.mcz"):
         return "", f"{file.path}.mcz"

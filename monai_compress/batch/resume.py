@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ..archive import ArchiveInfo, ArchiveSettings, FileEntry, SeriesArchive, SourceFile
 from ..archive.content import sha256_of
-from ..archive.formats.layout import COMPRESSED, NO_SETTINGS
+from ..archive.storage import INFLATED, may_become_smaller, satisfies
 from ..errors import CompressionError, InputError, Skipped
 from ..sources import open_exact
 from .plan import Unit
@@ -49,7 +49,7 @@ def split_generation(archive: str) -> tuple[str, int]:
     return match["stem"] + SUFFIX, int(match["generation"])
 
 
-class Shelf:
+class ArchiveIndex:
     """The archives under an output folder, by name; none is opened.
 
     Args:
@@ -83,7 +83,7 @@ def _key(first_generation: str) -> str:
 
 
 @dataclass(frozen=True)
-class Kept:
+class ExistingArchive:
     """An archive of an earlier run that holds what a unit asks for.
 
     Args:
@@ -103,9 +103,9 @@ class Kept:
     is_checked: bool = False
 
 
-def find_kept(
+def find_existing_archive(
     unit: Unit, folder: Path, archives: Iterable[str], settings: ArchiveSettings, by_content: bool = False
-) -> tuple[Kept | None, list[str]]:
+) -> tuple[ExistingArchive | None, list[str]]:
     """The newest archive of a unit, if it holds the same files and promises as much.
 
     Files are the same with the same path, size and time of change, or, where only times differ, with the same SHA-256.
@@ -134,16 +134,16 @@ def find_kept(
         if info.damage:
             broken.append(archive)
             continue
-        if info.series != unit.series or not _promises(files, info, settings):
+        if info.series != unit.series or not satisfies((entry.how for entry in files), info.written_with, settings):
             return None, broken
         failed = _missing(files, unit.files, by_content)
         if failed is None:
             return None, broken
-        is_unchecked = settings.verify and not info.settings.get("verify", True)
+        is_unchecked = settings.verify and not info.written_with.verify
         if is_unchecked and not _decodes(folder / archive, settings.threads):
             broken.append(archive)
             continue
-        return Kept(archive, files, info, _is_stricter(files, info, settings), failed, is_unchecked), broken
+        return ExistingArchive(archive, files, info, _is_stricter(files, info, settings), failed, is_unchecked), broken
     return None, broken
 
 
@@ -185,31 +185,14 @@ def _decodes(path: Path, threads: int) -> bool:
     return True
 
 
-def _promises(files: Iterable[FileEntry], info: ArchiveInfo, settings: ArchiveSettings) -> bool:
-    ways = {entry.how for entry in files}
-    return (
-        ("near-lossless" not in ways or info.max_error <= settings.max_error)
-        and ("transcoded" not in ways or settings.transcode)
-        and ("inflated" not in ways or settings.inflate)
-    )
-
-
 def _is_stricter(files: Iterable[FileEntry], info: ArchiveInfo, settings: ArchiveSettings) -> bool:
     """Whether the settings that are asked for now might have made it smaller."""
-    may_be_nearer = settings.max_error > info.max_error
-    may_transcode = settings.transcode and not info.settings.get("transcode")
-    may_inflate = settings.inflate and not info.settings.get("inflate")
-    return any(
-        (may_be_nearer and entry.kind == "dicom" and entry.how in ("codec", "near-lossless"))
-        or (may_transcode and entry.how == "verbatim" and entry.why.startswith(COMPRESSED))
-        or (may_inflate and entry.why == NO_SETTINGS)
-        for entry in files
-    )
+    return any(may_become_smaller(entry.how, entry.why, entry.kind, info.written_with, settings) for entry in files)
 
 
 def _source_path(entry: FileEntry) -> str:
     """The path of the file that an entry was made of: of an inflated one only the name without the suffix is kept."""
-    return entry.path + ".gz" * (entry.how == "inflated")
+    return entry.path + ".gz" * (entry.how == INFLATED)
 
 
 def _missing(

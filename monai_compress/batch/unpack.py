@@ -23,7 +23,7 @@ from ..files import is_disk_full, is_temporary, output_error
 from ..progress import AdvanceCallback, ProgressCallback
 from .archives import find_archives, is_stream
 from .resume import split_generation
-from .workers import Broken, Workers, crew
+from .workers import TaskFailed, Workers, workers_for
 
 NOT_TRIED = "not tried"
 
@@ -76,7 +76,7 @@ class UnpackReport:
 
     Args:
         restored: files that were written.
-        kept: files that were there with the same bytes.
+        already_restored: files that were there with the same bytes.
         bytes_out: of the files that were written.
         skipped: what was not restored: the archive or its file, and why.
         remarks: what a reader of the result must know.
@@ -84,7 +84,7 @@ class UnpackReport:
     """
 
     restored: int = 0
-    kept: int = 0
+    already_restored: int = 0
     bytes_out: int = 0
     skipped: list[Skipped] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
@@ -199,14 +199,14 @@ class UnpackedArchive(NamedTuple):
 
     Args:
         restored: files that were written.
-        kept: files that were there.
+        already_restored: files that were there.
         bytes_out: of the files that were written.
         skipped: files that are not there, and why.
         is_end: no other file can be written either.
     """
 
     restored: int
-    kept: int
+    already_restored: int
     bytes_out: int
     skipped: tuple[Skipped, ...]
     is_end: bool
@@ -249,20 +249,20 @@ def unpack(
             progress(min(done, selection.size), selection.size)
 
     for wanted in _rounds(selection):
-        hands = crew(workers, len(wanted), sum(one.size for one in wanted))
+        hands = workers_for(workers, len(wanted), sum(one.size for one in wanted))
         share = max(threads // max(min(hands.count, len(wanted)), 1), 1)
         tasks = [UnpackTask(one, folder, overwrite, share) for one in wanted]
         left = dict(enumerate(wanted))
         for number, result in () if is_end else hands.run(unpack_archive, tasks, advance):
             one = left.pop(number)
-            if isinstance(result, Broken):
+            if isinstance(result, TaskFailed):
                 report.skipped += _all_failed(one, "not restored", result.reason)
                 continue
             if result.is_end:
                 is_end = True
                 hands.stop()
             report.restored += result.restored
-            report.kept += result.kept
+            report.already_restored += result.already_restored
             report.bytes_out += result.bytes_out
             report.skipped += result.skipped
         for one in left.values():
@@ -290,7 +290,7 @@ def _rounds(selection: Selection) -> Iterator[list[Wanted]]:
 def unpack_archive(task: UnpackTask, advance: AdvanceCallback) -> UnpackedArchive:
     """Restore files of one archive; the job of a process."""
     archive, entries = task.wanted
-    restored = kept = bytes_out = 0
+    restored = already_restored = bytes_out = 0
     skipped: list[Skipped] = []
     try:
         with SeriesArchive(archive, threads=task.threads) as opened:
@@ -299,7 +299,7 @@ def unpack_archive(task: UnpackTask, advance: AdvanceCallback) -> UnpackedArchiv
                 try:
                     # a link may be to a file that is itself replaced later
                     if is_restored(entry, target_of(entry, task.folder), follow=not task.overwrite):
-                        kept += 1
+                        already_restored += 1
                     else:
                         # after a power cut the next run would find what is not whole by its SHA-256
                         restore(opened, entry, task.folder, overwrite=task.overwrite, flush=False)
@@ -310,13 +310,13 @@ def unpack_archive(task: UnpackTask, advance: AdvanceCallback) -> UnpackedArchiv
                     if is_disk_full(error):
                         left = Wanted(archive, entries[number + 1 :])
                         skipped += _all_failed(left, NOT_TRIED, "the disk cannot be written any more")
-                        return UnpackedArchive(restored, kept, bytes_out, tuple(skipped), True)
+                        return UnpackedArchive(restored, already_restored, bytes_out, tuple(skipped), True)
                 except CompressionError as error:
                     skipped.append(Skipped(where, "damaged", str(error)))
                 advance(entry.size)
     except CompressionError as error:
         return UnpackedArchive(0, 0, 0, _all_failed(task.wanted, "archive does not open", str(error)), False)
-    return UnpackedArchive(restored, kept, bytes_out, tuple(skipped), False)
+    return UnpackedArchive(restored, already_restored, bytes_out, tuple(skipped), False)
 
 
 def ignores_case(folder: str | os.PathLike[str]) -> bool:

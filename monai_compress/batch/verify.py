@@ -14,7 +14,7 @@ from ..errors import CompressionError
 from ..progress import AdvanceCallback, ProgressCallback
 from ..streams import StreamInfo
 from .archives import is_archive
-from .workers import Broken, Workers, crew
+from .workers import TaskFailed, Workers, workers_for
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def verify(
         progress: called with bytes of the files done and in all.
     """
     total = sum(_size(file) for file in files)
-    workers = crew(workers, len(files), total)
+    workers = workers_for(workers, len(files), total)
     share = max(threads // max(min(workers.count, len(files)), 1), 1)
     verdicts: dict[int, Verdict] = {}
     done = following = 0
@@ -82,7 +82,7 @@ def verify(
 
     for number, result in workers.run(verify_file, [VerifyTask(file, model, share) for file in files], advance):
         verdicts[number] = (
-            Verdict(files[number], error="Broken", message=result.reason) if isinstance(result, Broken) else result
+            Verdict(files[number], error="Broken", message=result.reason) if isinstance(result, TaskFailed) else result
         )
         while following in verdicts:
             yield verdicts.pop(following)

@@ -35,7 +35,7 @@ WORTH_BYTES = 2**22
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class TaskFailed:
     """The outcome of a task that has no result.
 
     Args:
@@ -45,7 +45,7 @@ class Broken:
     reason: str
 
 
-KILLED = Broken("its process was killed, perhaps for want of memory")
+KILLED = TaskFailed("its process was killed, perhaps for want of memory")
 
 
 class Workers:
@@ -135,7 +135,7 @@ class Workers:
         self._idle, self._busy = [], {}
 
 
-def crew(workers: Workers | None, tasks: int, size: int) -> Workers:
+def workers_for(workers: Workers | None, tasks: int, size: int) -> Workers:
     """These processes, if there is enough for them to do; else this process alone.
 
     Args:
@@ -212,11 +212,11 @@ def _outcome(job: Job, task: Any, tell: AdvanceCallback) -> Any:
     try:
         return job(task, tell)
     except MemoryError:
-        return Broken("not enough memory")
+        return TaskFailed("not enough memory")
     except BrokenPipeError:
         raise
     except Exception as error:
         if os.environ.get(DEBUG):
             traceback.print_exc()
         # its text may quote what a header says of a person
-        return Broken(f"unexpected {type(error).__name__} (a fault of the program; {DEBUG}=1 shows where)")
+        return TaskFailed(f"unexpected {type(error).__name__} (a fault of the program; {DEBUG}=1 shows where)")

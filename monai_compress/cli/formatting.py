@@ -11,13 +11,6 @@ if TYPE_CHECKING:
     from ..archive import ArchiveInfo
     from ..streams import StreamInfo
 
-_OTHER_FILES = {
-    "near-lossless": "derived images, no CT value differs by more than {max_error:g} HU",
-    "transcoded": "uncompressed, with the same pixels",
-    "inflated": "decompressed, with the same content",
-}
-"""What is restored in place of a file that is not restored byte for byte, by how it is stored."""
-
 
 def size_text(size_bytes: int) -> str:
     """Return a number of bytes with a unit.
@@ -98,12 +91,15 @@ def promise_text(info: StreamInfo) -> str:
 
 def archive_promise_text(info: ArchiveInfo) -> str:
     """Return what is restored of the files in an archive."""
+    from ..archive import STORAGE_METHODS
+
+    methods = [(STORAGE_METHODS[name], count) for name, count in sorted(info.methods.items())]
+    exact = sum(count for method, count in methods if method.restores_source)
     parts = [
-        f"{count:,} {_OTHER_FILES[how].format(max_error=info.max_error)}"
-        for how, count in sorted(info.ways.items())
-        if how in _OTHER_FILES
+        f"{count:,} {method.restored_as.format(max_error=info.max_error)}"
+        for method, count in methods
+        if not method.restores_source
     ]
-    exact = sum(count for how, count in info.ways.items() if how not in _OTHER_FILES)
     return "; ".join(([f"{exact:,} byte for byte"] if exact or not parts else []) + parts)
 
 
@@ -122,6 +118,6 @@ def model_text(info: StreamInfo) -> str:
 
 def is_compressed(reason: str) -> bool:
     """Return whether a file is stored as it is because its pixels were already compressed."""
-    from ..archive.formats.layout import COMPRESSED
+    from ..archive.reasons import COMPRESSED
 
     return reason.startswith(COMPRESSED)

@@ -54,13 +54,13 @@ def _inspect_archive(console: Console, file: Path) -> ArchiveInfo:
         ["images", f"{info.images:,}"],
         ["archive", f"{info.bytes:,} bytes"],
         ["ratio", f"{info.ratio:.2f} : 1 of the files"],
-        ["promise", formatting.archive_promise_text(info)],
+        ["promise", f"{info.promise}: {formatting.archive_promise_text(info)}"],
         ["series", info.series or "none"],
         ["generation", str(info.generation)],
         ["settings", ", ".join(f"{key} {value}" for key, value in sorted(info.settings.items()))],
     ]
     rows += [[f"pixel stream {number}", text] for number, text in enumerate(info.streams)]
-    rows += [[f"files stored as {way}", f"{count:,}"] for way, count in sorted(info.ways.items())]
+    rows += [[f"files stored as {method}", f"{count:,}"] for method, count in sorted(info.methods.items())]
     rows += [[f"reason: {reason}", formatting.count_text(count, "file")] for reason, count in info.reasons.items()]
     rows += [[f"section {name}", f"{length:,} bytes"] for name, length in info.sections.items()]
     rows += [["DAMAGED", text] for text in info.damage]

@@ -152,14 +152,14 @@ def _print_report(
 ) -> None:
     speed = formatting.megabytes_per_second(report.bytes_read, report.seconds)
     rows = [
-        [how, reason, f"{count:,}", formatting.size_text(report.way_bytes[how, reason])]
-        for (how, reason), count in sorted(report.ways.items(), key=lambda item: (-item[1], item[0]))
+        [how, reason, f"{count:,}", formatting.size_text(report.method_bytes[how, reason])]
+        for (how, reason), count in sorted(report.methods.items(), key=lambda item: (-item[1], item[0]))
     ]
     console.print_table("How the files are stored", ["stored as", "reason", "files", "bytes"], rows)
     print_failures(console, report.skipped)
     for remark in report.remarks:
         console.warn(formatting.path_text(remark))
-    compressed = sum(count for (_, reason), count in report.ways.items() if formatting.is_compressed(reason))
+    compressed = sum(count for (_, reason), count in report.methods.items() if formatting.is_compressed(reason))
     if compressed and not settings.transcode:
         console.warn(
             f"{compressed:,} files hold images that are already compressed; they are stored verbatim. --transcode "
@@ -168,10 +168,10 @@ def _print_report(
         )
     result: dict[str, Any] = {
         "output": str(output),
-        "archives": report.packed + report.kept,
+        "archives": report.packed + report.already_packed,
         "packed": report.packed,
-        "kept": report.kept,
-        "checked": report.checked,
+        "already_packed": report.already_packed,
+        "newly_verified": report.newly_verified,
         "files": report.files,
         "bytes_in": report.bytes_in,
         "bytes_out": report.bytes_out,
@@ -180,13 +180,13 @@ def _print_report(
         "megabytes_per_second": speed,
         "verified": settings.verify,
         "settings": {key: value for key, value in asdict(settings).items() if key not in ("threads", "verify")},
-        "ways": [{"how": how, "why": why, "files": count} for (how, why), count in sorted(report.ways.items())],
+        "methods": [{"how": how, "why": why, "files": count} for (how, why), count in sorted(report.methods.items())],
         "failed": failure_values(report.skipped),
         "remarks": report.remarks,
         "shard": str(part) if part else None,
     }
-    archives = formatting.count_text(report.packed + report.kept, "archive")
-    archives += f" ({report.kept:,} of an earlier run)" if report.kept else ""
+    archives = formatting.count_text(report.packed + report.already_packed, "archive")
+    archives += f" ({report.already_packed:,} of an earlier run)" if report.already_packed else ""
     text = (
         f"{formatting.count_text(report.files, 'file')}, {formatting.size_text(report.bytes_in)}, in {archives}, "
         f"{formatting.size_text(report.bytes_out)}: {report.ratio:.2f} : 1, {speed:.1f} MB/s"
@@ -197,14 +197,14 @@ def _print_report(
 def _print_estimate(console: Console, todo: Plan, part: Shard | None, settings: ArchiveSettings, name: Naming) -> None:
     """Print sizes and times estimated from a few samples."""
     from ..batch.estimate import estimate
-    from ..batch.manifest import told
+    from ..batch.manifest import redacted_failure
 
     units = [unit for unit in todo.units if part is None or part.holds(unit.key)]
     with console.progress("packing samples") as update:
         kinds = estimate(units, settings, update)
     rows = [
         [
-            kind.way,
+            kind.how,
             kind.why,
             f"{kind.files:,}",
             formatting.size_text(kind.bytes_in),
@@ -215,7 +215,7 @@ def _print_estimate(console: Console, todo: Plan, part: Shard | None, settings: 
     console.print_table(
         "Estimate, from samples", ["stored as", "reason", "files", "bytes", "bytes in archives, about"], rows
     )
-    skipped = [told(entry, name) for entry in todo.skipped]
+    skipped = [redacted_failure(entry, name) for entry in todo.skipped]
     print_failures(console, skipped)
     for remark in todo.remarks:
         console.warn(formatting.path_text(remark))
@@ -229,7 +229,7 @@ def _print_estimate(console: Console, todo: Plan, part: Shard | None, settings: 
         "bytes_in": bytes_in,
         "estimated_bytes_out": round(bytes_out),
         "estimated_seconds": seconds,
-        "ways": [asdict(kind) for kind in kinds],
+        "methods": [asdict(kind) for kind in kinds],
         "unreadable": failure_values(skipped),
         "remarks": list(todo.remarks),
         "shard": str(part) if part else None,

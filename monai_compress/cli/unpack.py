@@ -71,7 +71,7 @@ def unpack(
         "output": str(output),
         "archives": len(selection.wanted),
         "restored": report.restored,
-        "kept": report.kept,
+        "already_restored": report.already_restored,
         "bytes_out": report.bytes_out,
         "seconds": report.seconds,
         "megabytes_per_second": speed,
@@ -80,7 +80,7 @@ def unpack(
     }
     restored = formatting.count_text(report.restored, "file")
     text = f"{restored} restored, {formatting.size_text(report.bytes_out)}, {speed:.1f} MB/s"
-    text += f"; {report.kept:,} existed already" if report.kept else ""
+    text += f"; {report.already_restored:,} existed already" if report.already_restored else ""
     text += f"; {len(report.skipped):,} failed" if report.skipped else ""
     console.print_result(result, text)
     if report.skipped:

@@ -15,7 +15,7 @@ import pydicom
 import pytest
 
 from monai_compress.archive import ArchiveReport, ArchiveSettings, SeriesArchive, SourceFile, restore, write_archive
-from monai_compress.archive.formats.find import Cut, cut
+from monai_compress.archive.formats.find import FileLayout, find_layout
 from monai_compress.phantom import Scan, chest_phantom, simulate_scan
 
 DATA = Path(pydicom.__file__).parent / "data" / "test_files"
@@ -38,9 +38,9 @@ def _source(path: Path, root: Path) -> SourceFile:
     name = path.relative_to(root).as_posix()
     if path.is_dir():
         return SourceFile(
-            str(path), name + "/", 0, state.st_mtime_ns, stat.S_IMODE(state.st_mode), Cut("directory", None, "")
+            str(path), name + "/", 0, state.st_mtime_ns, stat.S_IMODE(state.st_mode), FileLayout("directory", None, "")
         )
-    return SourceFile(str(path), name, state.st_size, state.st_mtime_ns, stat.S_IMODE(state.st_mode), cut(path))
+    return SourceFile(str(path), name, state.st_size, state.st_mtime_ns, stat.S_IMODE(state.st_mode), find_layout(path))
 
 
 def _sources(folder: Path) -> list[SourceFile]:

@@ -13,12 +13,12 @@ import pytest
 from monai_compress.archive.file_table import (
     DATA,
     HEAD,
-    Bytes,
+    ByteRange,
     Deflated,
     FileEntry,
-    JpegLs,
+    JpegLsScan,
     Original,
-    Slices,
+    SliceRange,
     check_path,
     pack_table,
     parse_table,
@@ -30,8 +30,10 @@ NOTHING = hashlib.sha256(b"").hexdigest()
 SOMETHING = hashlib.sha256(b"x").hexdigest()
 
 ENTRIES = (
-    FileEntry("a", 1, SOMETHING, 0o644, 1, "other", "verbatim", "empty", segments=(Bytes(DATA, 0, 1),)),
-    FileEntry("b/c d", 2**62, SOMETHING, 0, -(2**62), "dicom", "codec", frames=7, segments=(Slices(0, 3, 7, "<i2"),)),
+    FileEntry("a", 1, SOMETHING, 0o644, 1, "other", "verbatim", "empty", segments=(ByteRange(DATA, 0, 1),)),
+    FileEntry(
+        "b/c d", 2**62, SOMETHING, 0, -(2**62), "dicom", "codec", frames=7, segments=(SliceRange(0, 3, 7, "<i2"),)
+    ),
     FileEntry(
         'Größe\n"\\\udce9\U0001fa7b\u2028',
         0,
@@ -41,9 +43,9 @@ ENTRIES = (
         "nifti",
         "codec",
         segments=(
-            Bytes(HEAD, 2**40, 0),
-            Deflated(DeflateSettings(6, 8, 0, -15), "1.2.13", (Bytes(HEAD, 0, 3), Slices(1, 2, 3, "u1x"))),
-            JpegLs(4, 5, 12),
+            ByteRange(HEAD, 2**40, 0),
+            Deflated(DeflateSettings(6, 8, 0, -15), "1.2.13", (ByteRange(HEAD, 0, 3), SliceRange(1, 2, 3, "u1x"))),
+            JpegLsScan(4, 5, 12),
         ),
     ),
     FileEntry("empty/", 0, NOTHING, 0o755, 5, "directory", "directory"),
@@ -56,9 +58,9 @@ ENTRIES = (
         "dicom",
         "near-lossless",
         frames=1,
-        segments=(Bytes(HEAD, 1, 2), Slices(0, 0, 1, ">i2")),
+        segments=(ByteRange(HEAD, 1, 2), SliceRange(0, 0, 1, ">i2")),
         original=Original(
-            9, NOTHING, "1.2.840.10008.1.2", (Bytes(HEAD, 4, 5), Bytes(DATA, 6, 7)), (Bytes(HEAD, 8, 9),)
+            9, NOTHING, "1.2.840.10008.1.2", (ByteRange(HEAD, 4, 5), ByteRange(DATA, 6, 7)), (ByteRange(HEAD, 8, 9),)
         ),
     ),
     FileEntry("inflated", 4, SOMETHING, 0o600, 5, "nifti", "inflated", original=Original(9, NOTHING)),

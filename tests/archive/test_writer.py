@@ -23,13 +23,13 @@ from monai_compress.archive import (
     ArchiveSettings,
     SeriesArchive,
     SourceFile,
-    builder,
+    entry_writer,
     file_table,
     prepare,
     write_archive,
     writer,
 )
-from monai_compress.archive.formats.find import Cut, cut
+from monai_compress.archive.formats.find import FileLayout, find_layout
 from monai_compress.errors import InputError, ModelError, OutputError, PromiseBroken
 from monai_compress.phantom import SYNTAXES, VENDORS, write_series
 
@@ -216,7 +216,7 @@ def test_a_long_file_of_zeros_is_no_dicom(tmp_path, source) -> None:
     started = time.process_time()
     file = source(tmp_path / "zeros", tmp_path)
     write_archive(tmp_path / "x.mcz", [file])
-    assert file.cut.kind == "other"
+    assert file.layout.kind == "other"
     assert time.process_time() - started < 2
 
 
@@ -266,7 +266,9 @@ def test_what_is_no_file_is_told(tmp_path, sources) -> None:
     files = sources(tmp_path / "in")
     for path in (tmp_path / "pipe", tmp_path / "in"):
         state = path.stat()
-        files.append(SourceFile(str(path), path.name, state.st_size, state.st_mtime_ns, 0o644, Cut("other", None, "x")))
+        files.append(
+            SourceFile(str(path), path.name, state.st_size, state.st_mtime_ns, 0o644, FileLayout("other", None, "x"))
+        )
     report = write_archive(tmp_path / "x.mcz", files)
     assert [skipped.reason for skipped in report.failed] == ["not a file", "not a file"]
 
@@ -276,7 +278,7 @@ def hurts(monkeypatch, moment: str, deed) -> None:
     deeds = iter([deed])
     name, target = {
         "prepare": ("prepare", writer),
-        "writing": ("stacks", writer),
+        "writing": ("group_by_stream", writer),
         "verify": ("_verify", writer),
         "end": ("check_sources", writer),
     }[moment]
@@ -343,7 +345,7 @@ def test_a_wrong_cut_costs_bytes_never_truth(tmp_path, noise, write_ct, sources,
     root = tmp_path / "in"
     root.mkdir()
     path = write_ct(root / "x.dcm", noise)
-    true = cut(path)
+    true = find_layout(path)
     size = path.stat().st_size
     files = sources(root)
     for number, change in enumerate(
@@ -362,13 +364,13 @@ def test_a_wrong_cut_costs_bytes_never_truth(tmp_path, noise, write_ct, sources,
             {"element": "<f8", "columns": 5, "rows": 10},
             {"element": "<i4", "columns": 25},
             {"element": "<u8", "columns": 5, "rows": 10},
-            {"bits_stored": 3, "padding": 7},
+            {"bits_stored": 3, "padding_value": 7},
             {"count": 2, "rows": 18},
         ]
     ):
         pixels = dataclasses.replace(true.pixels, **change)
         assert pixels.offset + pixels.nbytes <= size
-        given = [dataclasses.replace(files[0], cut=dataclasses.replace(true, pixels=pixels))]
+        given = [dataclasses.replace(files[0], layout=dataclasses.replace(true, pixels=pixels))]
         report = write_archive(tmp_path / "x.mcz", given, ArchiveSettings(effort="fast"))
         assert not report.failed
         check_all(tmp_path / "x.mcz")
@@ -381,8 +383,8 @@ def test_a_cut_that_reaches_beyond_the_file_is_told(tmp_path, noise, write_ct, s
     write_ct(tmp_path / "in" / "x.dcm", noise)
     (tmp_path / "in" / "y").write_text("y")
     files = sources(tmp_path / "in")
-    pixels = dataclasses.replace(files[0].cut.pixels, rows=5000)
-    files[0] = dataclasses.replace(files[0], cut=dataclasses.replace(files[0].cut, pixels=pixels))
+    pixels = dataclasses.replace(files[0].layout.pixels, rows=5000)
+    files[0] = dataclasses.replace(files[0], layout=dataclasses.replace(files[0].layout, pixels=pixels))
     report = write_archive(tmp_path / "x.mcz", files)
     assert [skipped.reason for skipped in report.failed] == ["changed while it was read"]
 
@@ -394,13 +396,13 @@ def test_what_does_not_rebuild_is_kept_as_it_is(tmp_path, sources, monkeypatch, 
     nib.save(nib.Nifti1Image(np.arange(2000, dtype=np.int16).reshape(10, 20, 10), np.eye(4)), root / "v.nii.gz")
     (root / "note").write_text("note")
 
-    class Other(writer.SeriesArchive):
-        def _of(self, segment, *most):
-            for piece in super()._of(segment, *most):
+    class Other(writer.ArchiveReader):
+        def _segment_bytes(self, segment, *most):
+            for piece in super()._segment_bytes(segment, *most):
                 yield bytes(piece).replace(b"\x05", b"\x06") if type(segment).__name__ == "Deflated" else piece
 
     with monkeypatch.context() as patch:
-        patch.setattr(writer, "SeriesArchive", Other)
+        patch.setattr(writer, "ArchiveReader", Other)
         report = write_archive(tmp_path / "x.mcz", sources(root))
     assert {entry.path: entry.why for entry in report.files}["v.nii.gz"] == "does not rebuild"
     assert unpack(tmp_path / "x.mcz", tmp_path / "out")["v.nii.gz"].read_bytes() == (root / "v.nii.gz").read_bytes()
@@ -411,11 +413,11 @@ def test_a_fault_of_the_machine_is_told_and_nothing_written(tmp_path, sources, m
     (tmp_path / "in" / "a").write_text("x" * 100)
     (tmp_path / "x.mcz").write_text("what was there")
 
-    class Broken(writer.SeriesArchive):
-        def _of(self, segment, *most):
-            yield from (piece[::-1].replace(b"x", b"y") for piece in super()._of(segment, *most))
+    class Broken(writer.ArchiveReader):
+        def _segment_bytes(self, segment, *most):
+            yield from (piece[::-1].replace(b"x", b"y") for piece in super()._segment_bytes(segment, *most))
 
-    monkeypatch.setattr(writer, "SeriesArchive", Broken)
+    monkeypatch.setattr(writer, "ArchiveReader", Broken)
     with pytest.raises(PromiseBroken):
         write_archive(tmp_path / "x.mcz", sources(tmp_path / "in"))
     assert (tmp_path / "x.mcz").read_text() == "what was there"
@@ -527,7 +529,7 @@ def test_members_of_a_zip_archive(small_scan, tmp_path, check_all, unpack) -> No
     for path in written:
         locator = f"{tmp_path / 'a.zip'}!/b/{path.name}"
         size = path.stat().st_size
-        files.append(SourceFile(locator, f"b/{path.name}", size, state.st_mtime_ns, 0o640, cut(locator)))
+        files.append(SourceFile(locator, f"b/{path.name}", size, state.st_mtime_ns, 0o640, find_layout(locator)))
     report = write_archive(tmp_path / "x.mcz", files)
     assert not report.failed
     check_all(tmp_path / "x.mcz")
@@ -592,7 +594,7 @@ def test_many_small_files_make_a_long_list(tmp_path, check_all) -> None:
     state = (tmp_path / "a").stat()
     files = [
         SourceFile(
-            str(tmp_path / "a"), f"{number:04}/{'n' * 150}", 1, state.st_mtime_ns, 0o644, Cut("other", None, "x")
+            str(tmp_path / "a"), f"{number:04}/{'n' * 150}", 1, state.st_mtime_ns, 0o644, FileLayout("other", None, "x")
         )
         for number in range(1000)
     ]
@@ -605,8 +607,8 @@ def test_many_small_files_make_a_long_list(tmp_path, check_all) -> None:
 def test_the_same_path_twice_is_no_archive(tmp_path) -> None:
     (tmp_path / "a").write_text("x")
     state = (tmp_path / "a").stat()
-    file = SourceFile(str(tmp_path / "a"), "a", 1, state.st_mtime_ns, 0o644, Cut("other", None, "x"))
-    with pytest.raises(ValueError, match="one path"):
+    file = SourceFile(str(tmp_path / "a"), "a", 1, state.st_mtime_ns, 0o644, FileLayout("other", None, "x"))
+    with pytest.raises(ValueError, match="same path"):
         write_archive(tmp_path / "x.mcz", [file, file])
     assert not (tmp_path / "x.mcz").exists()
 
@@ -674,7 +676,7 @@ def test_a_transcoded_file_that_does_not_fit_comes_back_itself(
 def test_more_files_than_one_archive_lists(tmp_path, sources, monkeypatch) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.txt").write_text("a")
-    for where in (file_table, builder):
+    for where in (file_table, entry_writer):
         monkeypatch.setattr(where, "MAX_TABLE_BYTES", 150)
         for verify in (True, False):
             with pytest.raises(InputError, match=r"more files|longer"):

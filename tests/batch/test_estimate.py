@@ -18,12 +18,12 @@ def test_near_what_packing_makes(made_tree, tmp_path):
     assert sum(kind.files for kind in found) == report.files == 13
     assert sum(kind.bytes_in for kind in found) == report.bytes_in
     assert 0.7 < sum(kind.bytes_out or 0 for kind in found) / report.bytes_out < 1.3
-    assert {(kind.way, kind.why) for kind in found} == set(report.ways)
+    assert {(kind.how, kind.why) for kind in found} == set(report.methods)
     assert all(kind.seconds > 0 for kind in found if kind.bytes_in)
     assert told[-1][0] == told[-1][1] > 4
 
 
 def test_what_is_too_large_for_a_sample_is_unknown(made_tree, monkeypatch):
     monkeypatch.setattr(estimating, "SAMPLE_BYTES", 100)
-    found = {kind.way: kind for kind in estimate(plan([made_tree / "a" / "ct"]).units, ArchiveSettings())}
+    found = {kind.how: kind for kind in estimate(plan([made_tree / "a" / "ct"]).units, ArchiveSettings())}
     assert found["codec"].bytes_out is None and found["codec"].bytes_in > 0

@@ -11,7 +11,7 @@ import stat
 import pytest
 
 from monai_compress.archive.file_table import FileEntry, Original
-from monai_compress.batch.manifest import line_of, plain, redacted, redaction_key, told, write_manifest
+from monai_compress.batch.manifest import line_of, plain, redacted, redacted_failure, redaction_key, write_manifest
 from monai_compress.batch.shard import Shard
 from monai_compress.errors import OutputError, Skipped
 
@@ -94,7 +94,7 @@ def test_redacted_paths_tell_nothing_and_cover_earlier_lines(tmp_path):
     first = line_of(entry("Doe^John/a.dcm"), "Doe^John/x.mcz")
     write_manifest(tmp_path, [first], ())
     name = redacted(b"k" * 32)
-    skipped = told(Skipped("Doe^John/b", "r", "Doe^John/b is bad"), name)
+    skipped = redacted_failure(Skipped("Doe^John/b", "r", "Doe^John/b is bad"), name)
     for _ in range(2):
         write_manifest(tmp_path, [line_of(entry("Doe^John/c/"), "Doe^John/y.mcz")], [skipped], name=name)
     written = (tmp_path / "manifest.jsonl").read_text() + (tmp_path / "failures.jsonl").read_text()

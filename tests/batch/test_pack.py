@@ -56,10 +56,10 @@ def test_the_same_tree_comes_back_and_the_source_stays(tree, tmp_path, contents)
     before = contents(tree)
     report = there_and_back(tree, tmp_path / "out", tmp_path / "back")
     assert contents(tree) == before == contents(tmp_path / "back")
-    assert (report.packed, report.kept, report.files, report.skipped) == (7, 0, 13, [])
+    assert (report.packed, report.already_packed, report.files, report.skipped) == (7, 0, 13, [])
     assert report.bytes_in == report.bytes_read == plan([tree]).size
     assert report.bytes_out == sum(map(len, archives(tmp_path / "out").values()))
-    assert report.ways["codec", ""] == 8 and report.ways["verbatim", "already compressed: RLE"] == 3
+    assert report.methods["codec", ""] == 8 and report.methods["verbatim", "already compressed: RLE"] == 3
     lines = manifest(tmp_path / "out")
     assert [line["path"] for line in lines] == sorted(line["path"] for line in lines)
     assert {line["path"] for line in lines if line["how"] != "directory"} == {
@@ -84,7 +84,7 @@ def test_a_second_run_writes_nothing_and_says_the_same(tree, tmp_path):
     before, listed = archives(tmp_path / "out"), manifest(tmp_path / "out")
     times = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.mcz")}
     report = pack(plan([tree]), tmp_path / "out")
-    assert (report.packed, report.kept, report.files, report.bytes_read) == (0, 7, 13, 0)
+    assert (report.packed, report.already_packed, report.files, report.bytes_read) == (0, 7, 13, 0)
     assert archives(tmp_path / "out") == before and manifest(tmp_path / "out") == listed
     assert {path: path.stat().st_mtime_ns for path in times} == times
 
@@ -308,7 +308,7 @@ def test_an_archive_that_came_in_the_meantime_is_kept(tmp_path, monkeypatch):
 
     monkeypatch.setattr(packing, "with_later", late)
     report = pack(todo, out)
-    assert (report.packed, report.kept) == (0, 1)
+    assert (report.packed, report.already_packed) == (0, 1)
     assert [path.name for path in out.rglob("*.mcz")] == ["files.mcz"]
 
 
@@ -336,13 +336,13 @@ def test_no_archive_is_called_like_an_unfinished_one(tree):
 def test_archives_of_a_run_without_verification_are_verified_later(tree, tmp_path, contents):
     out = tmp_path / "out"
     pack(plan([tree]), out, ArchiveSettings(verify=False))
-    assert pack(plan([tree]), out, ArchiveSettings(verify=False)).checked == 0
+    assert pack(plan([tree]), out, ArchiveSettings(verify=False)).newly_verified == 0
     (archive,) = (out / "a" / "ct").iterdir()
     data = bytearray(archive.read_bytes())
     data[300] ^= 1
     archive.write_bytes(data)
     report = pack(plan([tree]), out)
-    assert (report.packed, report.kept, report.checked) == (1, 6, 6)
+    assert (report.packed, report.already_packed, report.newly_verified) == (1, 6, 6)
     assert archive.read_bytes() == data and "is damaged" in report.remarks[0]
     with SeriesArchive(archive.with_name(archive.name.replace(".mcz", ".2.mcz"))) as made:
         assert made.info.settings["verify"] is True
@@ -356,7 +356,7 @@ def test_one_file_that_can_not_be_read_again_is_told_and_its_archive_kept(tree, 
     lost = tree / "a" / "ct" / "slice_0002.dcm"
     lost.unlink()
     report = pack(made, tmp_path / "out", by_content=True)
-    assert (report.packed, report.kept, report.files) == (0, 7, 13)
+    assert (report.packed, report.already_packed, report.files) == (0, 7, 13)
     assert [(skipped.locator, skipped.reason) for skipped in report.skipped] == [(str(lost), "not found")]
 
 
@@ -370,7 +370,7 @@ def test_failures_of_the_last_run_stay_until_a_run_ends(tree, tmp_path, monkeypa
     def stop(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(packing, "Shelf", stop)
+    monkeypatch.setattr(packing, "ArchiveIndex", stop)
     with pytest.raises(KeyboardInterrupt):
         pack(made, tmp_path / "out")
     assert manifest(tmp_path / "out", "failures.jsonl") == before != []

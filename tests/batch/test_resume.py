@@ -11,7 +11,7 @@ import pytest
 
 from monai_compress.archive.writer import ArchiveSettings, write_archive
 from monai_compress.batch.plan import plan
-from monai_compress.batch.resume import Shelf, find_kept, is_finished, split_generation, with_later
+from monai_compress.batch.resume import ArchiveIndex, find_existing_archive, is_finished, split_generation, with_later
 
 LOSSLESS = ArchiveSettings()
 
@@ -27,7 +27,7 @@ def put(unit, folder, name, settings=LOSSLESS):
 
 
 def kept(unit, folder, archives, settings=LOSSLESS):
-    found, broken = find_kept(unit, folder, archives, settings)
+    found, broken = find_existing_archive(unit, folder, archives, settings)
     assert broken == []
     return found and found.archive
 
@@ -70,7 +70,7 @@ def test_the_newest_decides_and_a_damaged_one_counts_as_not_there(unit, tmp_path
     whole = (tmp_path / "x.2.mcz").read_bytes()
     for data in (whole[: len(whole) // 2], b"", b"something else", whole[:-1] + b"\0"):
         (tmp_path / "x.2.mcz").write_bytes(data)
-        found, broken = find_kept(unit, tmp_path, ["x.2.mcz", "x.mcz"], LOSSLESS)
+        found, broken = find_existing_archive(unit, tmp_path, ["x.2.mcz", "x.mcz"], LOSSLESS)
         assert found is not None and found.archive == "x.mcz"
         assert broken == ["x.2.mcz"]
 
@@ -81,11 +81,11 @@ def test_what_promises_less_is_not_kept_and_what_promises_more_is(unit, tmp_path
     put(unit, tmp_path, "lossless.mcz")
     assert kept(unit, tmp_path, ["near.mcz"]) is None
     assert kept(unit, tmp_path, ["near.mcz"], ArchiveSettings(max_error=2)) is None
-    found, _ = find_kept(unit, tmp_path, ["near.mcz"], near)
+    found, _ = find_existing_archive(unit, tmp_path, ["near.mcz"], near)
     assert found is not None and not found.is_stricter
-    found, _ = find_kept(unit, tmp_path, ["near.mcz"], ArchiveSettings(max_error=8))
+    found, _ = find_existing_archive(unit, tmp_path, ["near.mcz"], ArchiveSettings(max_error=8))
     assert found is not None and found.is_stricter
-    found, _ = find_kept(unit, tmp_path, ["lossless.mcz"], near)
+    found, _ = find_existing_archive(unit, tmp_path, ["lossless.mcz"], near)
     assert found is not None and found.is_stricter
 
 
@@ -96,7 +96,7 @@ def test_transcoded_files_are_kept_where_that_is_asked_for(tree, tmp_path):
     assert kept(unit, tmp_path, ["x.mcz"]) is None
     assert kept(unit, tmp_path, ["x.mcz"], transcode) == "x.mcz"
     put(unit, tmp_path, "y.mcz")
-    found, _ = find_kept(unit, tmp_path, ["y.mcz"], transcode)
+    found, _ = find_existing_archive(unit, tmp_path, ["y.mcz"], transcode)
     assert found is not None and found.is_stricter
 
 
@@ -113,10 +113,10 @@ def test_a_series_is_found_anywhere_and_other_archives_in_their_place(tree, tmp_
     ):
         (tmp_path / "out" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "out" / name).write_bytes(b"")
-    shelf = Shelf(tmp_path / "out")
-    assert shelf.of(series) == (f"deep/er/{series.series}.12.mcz", f"{series.series}.mcz")
-    assert shelf.of(rest) == ("a/files.3.mcz", "a/files.mcz")
-    assert Shelf(tmp_path / "absent").of(series) == ()
+    index = ArchiveIndex(tmp_path / "out")
+    assert index.of(series) == (f"deep/er/{series.series}.12.mcz", f"{series.series}.mcz")
+    assert index.of(rest) == ("a/files.3.mcz", "a/files.mcz")
+    assert ArchiveIndex(tmp_path / "absent").of(series) == ()
 
 
 def test_the_next_generation_is_one_that_nobody_has(unit, tmp_path):
@@ -140,7 +140,7 @@ def test_a_file_that_stays_unreadable_makes_no_new_generation(unit, tmp_path, mo
     lost, *others = unit.files
     write_archive(tmp_path / "x.mcz", others, LOSSLESS, series=unit.series)
     Path(lost.locator).unlink()
-    found, _ = find_kept(unit, tmp_path, ["x.mcz"], LOSSLESS)
+    found, _ = find_existing_archive(unit, tmp_path, ["x.mcz"], LOSSLESS)
     assert found is not None and [skipped.locator for skipped in found.failed] == [lost.locator]
     Path(lost.locator).write_bytes(bytes(lost.size))
     assert kept(unit, tmp_path, ["x.mcz"]) is None
@@ -154,7 +154,7 @@ def test_a_file_in_the_archive_that_can_not_be_read_now_stays_in_it(unit, tmp_pa
         (tuple(replace(file, mtime_ns=file.mtime_ns + 5) for file in unit.files), False),
         (unit.files, True),
     ):
-        found, broken = find_kept(replace(unit, files=files), tmp_path, ["x.mcz"], LOSSLESS, by_content)
+        found, broken = find_existing_archive(replace(unit, files=files), tmp_path, ["x.mcz"], LOSSLESS, by_content)
         assert found is not None and broken == []
         assert [(skipped.locator, skipped.reason) for skipped in found.failed] == [(lost.locator, "not found")]
 
@@ -166,12 +166,12 @@ def test_what_was_not_verified_is_decoded_where_that_is_asked_for(unit, tmp_path
     whole = bytearray((tmp_path / "bad.mcz").read_bytes())
     whole[300] ^= 1
     (tmp_path / "bad.mcz").write_bytes(whole)
-    found, broken = find_kept(unit, tmp_path, ["bad.mcz", "sound.mcz"], unverified)
+    found, broken = find_existing_archive(unit, tmp_path, ["bad.mcz", "sound.mcz"], unverified)
     assert found is not None and (found.archive, found.is_checked, broken) == ("bad.mcz", False, [])
-    found, broken = find_kept(unit, tmp_path, ["bad.mcz", "sound.mcz"], LOSSLESS)
+    found, broken = find_existing_archive(unit, tmp_path, ["bad.mcz", "sound.mcz"], LOSSLESS)
     assert found is not None and (found.archive, found.is_checked, broken) == ("sound.mcz", True, ["bad.mcz"])
     put(unit, tmp_path, "verified.mcz")
-    found, broken = find_kept(unit, tmp_path, ["verified.mcz"], LOSSLESS)
+    found, broken = find_existing_archive(unit, tmp_path, ["verified.mcz"], LOSSLESS)
     assert found is not None and not found.is_checked
 
 

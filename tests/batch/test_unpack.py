@@ -16,7 +16,7 @@ import pytest
 
 from monai_compress import api
 from monai_compress.archive import ArchiveSettings, write_archive
-from monai_compress.archive.formats.find import cut
+from monai_compress.archive.formats.find import find_layout
 from monai_compress.archive.writer import SourceFile
 from monai_compress.batch import unpack as unpacking
 from monai_compress.batch.pack import pack
@@ -50,7 +50,7 @@ def put(target: Path, **texts: str) -> Path:
         place.write_text(text)
         os.utime(place, ns=(10**18, 10**18))
         status = place.stat()
-        files.append(SourceFile(str(place), path, status.st_size, status.st_mtime_ns, 0o644, cut(str(place))))
+        files.append(SourceFile(str(place), path, status.st_size, status.st_mtime_ns, 0o644, find_layout(str(place))))
     write_archive(target, files, ArchiveSettings())
     return target
 
@@ -73,7 +73,7 @@ def test_processes_restore_the_same(packed, made_tree, tmp_path, contents, monke
         report = unpack(
             selection, tmp_path / "back", workers=workers, threads=2, progress=lambda *now: told.append(now)
         )
-    assert (report.restored, report.kept, report.skipped) == (14, 0, [])
+    assert (report.restored, report.already_restored, report.skipped) == (14, 0, [])
     assert contents(tmp_path / "back") == contents(made_tree)
     assert told[-1] == (selection.size, selection.size) and selection.files == 14
 
@@ -85,7 +85,7 @@ def test_what_is_there_stays_and_what_is_missing_comes(packed, made_tree, tmp_pa
     shutil.rmtree(back / "a" / "empty")
     times = {path: path.stat().st_mtime_ns for path in back.rglob("*.dcm")}
     report = unpack(select([packed]), back)
-    assert (report.restored, report.kept) == (2, 12)
+    assert (report.restored, report.already_restored) == (2, 12)
     assert {path: path.stat().st_mtime_ns for path in times} == times
     assert contents(back) == contents(made_tree)
 
@@ -154,7 +154,9 @@ def _sources(archive: Path) -> list[SourceFile]:
     files = []
     for place in sorted((archive.parent / "sources" / archive.name).iterdir()):
         status = place.stat()
-        files.append(SourceFile(str(place), place.name, status.st_size, status.st_mtime_ns, 0o644, cut(str(place))))
+        files.append(
+            SourceFile(str(place), place.name, status.st_size, status.st_mtime_ns, 0o644, find_layout(str(place)))
+        )
     return files
 
 
@@ -342,6 +344,6 @@ def test_overwriting_replaces_links_and_not_what_they_lead_to(tmp_path):
         (back / "a").symlink_to("b")
         (back / "c").symlink_to("nowhere")
         report = unpack(select([archive]), back, overwrite=True)
-        assert (report.restored, report.kept, report.skipped) == (3, 0, [])
+        assert (report.restored, report.already_restored, report.skipped) == (3, 0, [])
         assert {path.name: path.read_text() for path in back.iterdir()} == {"a": "AAAA", "b": "BBBB", "c": "CCCC"}
         assert not any(path.is_symlink() for path in back.iterdir())

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from monai_compress.batch.workers import KILLED, Broken, Workers
+from monai_compress.batch.workers import KILLED, TaskFailed, Workers
 
 JOBS = '''
 import os, signal, time
@@ -73,7 +73,7 @@ def test_an_error_stops_no_other_task_and_quotes_nothing(jobs, count):
     with Workers(count) as workers:
         results = dict(workers.run(jobs.odd_fails, [0, 1, 2]))
     assert (results[0], results[2]) == (0, 2)
-    assert isinstance(results[1], Broken)
+    assert isinstance(results[1], TaskFailed)
     assert "ValueError" in results[1].reason and "patient" not in results[1].reason
 
 

@@ -82,7 +82,7 @@ def test_round_trip(tree, tmp_path):
     assert same_files(tree, tmp_path / "back")
     assert sha256_of_files(tree) == before
     second = run_json("pack", tree, "-o", tmp_path / "out", "-j", "1")
-    assert (second["packed"], second["kept"], second["files"]) == (0, 4, 8)
+    assert (second["packed"], second["already_packed"], second["files"]) == (0, 4, 8)
 
 
 def test_several_processes_and_json(tree, tmp_path, monkeypatch):
@@ -93,15 +93,15 @@ def test_several_processes_and_json(tree, tmp_path, monkeypatch):
     assert result["bytes_out"] == sum(path.stat().st_size for path in (tmp_path / "out").rglob("*.mcz"))
     assert result["ratio"] == pytest.approx(result["bytes_in"] / result["bytes_out"])
     restored = run_json("unpack", tmp_path / "out", "-o", tmp_path / "back", "-j", "2")
-    assert (restored["restored"], restored["kept"], restored["failed"]) == (8, 0, [])
+    assert (restored["restored"], restored["already_restored"], restored["failed"]) == (8, 0, [])
     assert same_files(tree, tmp_path / "back")
 
 
 def test_verified_only_if_verified(tree, tmp_path):
     result = run_json("pack", tree, "-o", tmp_path / "out", "-j", "1", "--no-verify")
-    assert (result["packed"], result["verified"], result["checked"]) == (4, False, 0)
+    assert (result["packed"], result["verified"], result["newly_verified"]) == (4, False, 0)
     result = run_json("pack", tree, "-o", tmp_path / "out", "-j", "1")
-    assert (result["kept"], result["verified"], result["checked"]) == (4, True, 4)
+    assert (result["already_packed"], result["verified"], result["newly_verified"]) == (4, True, 4)
 
 
 def test_transcoded_files_are_restored_uncompressed(tree, tmp_path):
@@ -196,7 +196,7 @@ def test_inspect(packed):
     for words in ("3 byte for byte", "3 x 32 x 32 int16", archive.stem, "section STRM"):
         assert words in output
     result = run_json("inspect", archive)
-    assert result["series"] == archive.stem and result["ways"] == {"codec": 3}
+    assert result["series"] == archive.stem and result["methods"] == {"codec": 3}
 
 
 def test_verify_and_list_continue_after_damaged_archives(packed, tmp_path):

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Where the frames of a DICOM file lie in it, and where they lie in the patient."""
+"""The layout of a DICOM file."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ...dicom.rescale import padding_range_of, rescale_of
 from ...dicom.stacking import file_sort_key, plane_of
 from ...dicom.syntaxes import DEFLATED, of_header
 from ...errors import InputError, NotDicom
+from .. import reasons
 from ..recompress.deflate import Inflated
-from . import layout
-from .layout import Cut, Pixels
+from .layout import FileLayout, PixelLayout
 
 _JPEG_ROOT = "1.2.840.10008.1.2.4."
-# by the number behind the root: pydicom's lists name neither all profiles nor JPEG XL
+# by the number after the root: the lists of pydicom have neither all profiles nor JPEG XL
 _FAMILIES = (
     (range(50, 71), "JPEG"),
     (range(80, 82), "JPEG-LS"),
@@ -37,23 +37,23 @@ _OTHER_FAMILIES = {RLELossless: "RLE", "1.2.840.10008.1.2.8.1": "deflate"}
 _KEYWORDS = {0x0010: "PixelData", 0x0008: "FloatPixelData", 0x0009: "DoubleFloatPixelData"}
 _LONG_VRS = frozenset({b"OB", b"OW", b"OF", b"OD", b"OL", b"OV", b"UN"})
 _UNDEFINED_LENGTH = 0xFFFFFFFF
-# what `check_ct` lets pass too
+# `check_ct` accepts the same
 _HU_TYPES = frozenset({None, "HU", "HU_MOD", "US"})
-# the element of a deflated image must begin within so many bytes: no header that was seen is as long
+# the pixel element of a deflated image must begin within this many bytes; known headers are much shorter
 _INFLATED_HEADER_BYTES = 2**24
 
 
 @dataclass(frozen=True, slots=True)
 class _Element:
-    """The element that holds the image.
+    """The element that holds the pixels.
 
     Args:
         keyword: its name.
-        vr: as written; empty if it is implicit.
-        is_little: its byte order.
+        vr: its value representation as written; empty if it is implicit.
+        is_little: whether its byte order is little-endian.
         offset: of its value in the content.
-        length: as stated.
-        available: bytes of the value that are there.
+        length: of its value as stated.
+        available: bytes of the value that exist.
     """
 
     keyword: str
@@ -64,8 +64,8 @@ class _Element:
     available: int
 
 
-def cut_dicom(stream: BinaryIO, size: int, head: bytes, where: str) -> Cut:
-    """Return the cut of a DICOM file: the frames of its own image, not of an icon in a sequence.
+def find_dicom_layout(stream: BinaryIO, size: int, head: bytes, where: str) -> FileLayout:
+    """Return the layout of a DICOM file: the frames of its main image, not of an icon in a sequence.
 
     Args:
         stream: the file.
@@ -86,39 +86,43 @@ def cut_dicom(stream: BinaryIO, size: int, head: bytes, where: str) -> Cut:
             syntax = str(DEFLATED)
     except NotDicom:
         is_dicom = head[128:132] == b"DICM"
-        return Cut("dicom", None, layout.BROKEN_HEADER) if is_dicom else Cut("other", None, layout.UNKNOWN)
+        return (
+            FileLayout("dicom", None, reasons.BROKEN_HEADER) if is_dicom else FileLayout("other", None, reasons.UNKNOWN)
+        )
     except InputError:
-        return Cut("dicom", None, layout.DAMAGED)
+        return FileLayout("dicom", None, reasons.DAMAGED_DEFLATE)
     series = tags.text(header, "SeriesInstanceUID") or ""
-    found = Cut("dicom", None, layout.NO_IMAGE, series=series, order=file_sort_key(plane_of(header)), syntax=syntax)
+    found = FileLayout(
+        "dicom", None, reasons.NO_IMAGE, series=series, order=file_sort_key(plane_of(header)), syntax=syntax
+    )
     if element is None:
         return found
     frames = max(int(tags.number(header, "NumberOfFrames") or 1), 1)
     pixels = _pixels(header, element, syntax, frames)
-    if isinstance(pixels, Pixels):
+    if isinstance(pixels, PixelLayout):
         is_ct = frames == 1 and _is_ct(header)
         return replace(found, pixels=pixels, why="", frames=frames, deflated_at=deflated_at, is_ct=is_ct)
-    # a hostile header may claim frames without end; even an empty one takes a byte
-    is_readable = pixels not in (layout.NO_IMAGE, layout.CUT_OFF) and frames <= element.available
+    # a hostile header may claim any number of frames; even an empty frame takes a byte
+    is_readable = pixels not in (reasons.NO_IMAGE, reasons.TRUNCATED) and frames <= element.available
     return replace(found, why=pixels, frames=frames if is_readable else 0)
 
 
 def _deflated_at(stream: BinaryIO) -> int | None:
-    """Where the deflated data set starts; None if the file only mentions that transfer syntax."""
+    """Return where the deflated data set starts; None if the file only mentions that transfer syntax."""
     stream.seek(132)
     try:
         meta = read_dataset(stream, False, True, stop_when=lambda tag, vr, length: tag.group != 2)
-    except Exception:  # pydicom's own on odd bytes are many; `parse` then says what is wrong
+    except Exception:  # pydicom raises errors of many types on odd bytes; `parse` then raises the right one
         return None
     return stream.tell() if tags.text(meta, "TransferSyntaxUID") == DEFLATED else None
 
 
 def _inflated(stream: BinaryIO, start: int) -> tuple[Dataset, _Element | None]:
-    """Header and image of a deflated data set, of which only the beginning is kept.
+    """Return the header and the pixel element of a deflated data set, of which only the beginning is held in memory.
 
     Raises:
         NotDicom: the header does not parse.
-        InputError: damaged, cut off or without end.
+        InputError: it is damaged, truncated or too long.
     """
     first = bytearray()
     total = 0
@@ -136,7 +140,7 @@ def _inflated(stream: BinaryIO, start: int) -> tuple[Dataset, _Element | None]:
 
 
 def _element(stream: BinaryIO, content_bytes: int) -> _Element | None:
-    """The element at which the parser stopped; None if that is not one of an image, or the end.
+    """Return the element at which the parser stopped; None if that is the end of the file or not a pixel element.
 
     Source: DICOM PS3.5 7.1.2, 7.1.3.
     """
@@ -147,62 +151,63 @@ def _element(stream: BinaryIO, content_bytes: int) -> _Element | None:
     group, keyword = int.from_bytes(raw[:2], order), _KEYWORDS.get(int.from_bytes(raw[2:4], order))
     if group != 0x7FE0 or keyword is None or len(raw) < 8:
         return None
-    # by the bytes, since writers switch from one encoding to the other; a length that reads like a VR would be odd
+    # judged by the bytes, since some writers change the encoding; a length that looks like a VR would be odd
     vr = raw[4:6] if raw[4:6] in _LONG_VRS else b""
     offset = start + (12 if vr else 8)
     length = int.from_bytes(raw[8:12] if vr else raw[4:8], order)
     return _Element(keyword, vr, is_little, offset, length, max(min(length, content_bytes - offset), 0))
 
 
-def _pixels(header: Dataset, element: _Element, syntax: str, frames: int) -> Pixels | str:
-    """Where the frames lie, or the reason why they stay as they are."""
+def _pixels(header: Dataset, element: _Element, syntax: str, frames: int) -> PixelLayout | str:
+    """Return the layout of the frames, or the reason to store the file verbatim."""
     if element.keyword != "PixelData":
-        return layout.FLOATS
+        return reasons.FLOATS
     if syntax not in UncompressedTransferSyntaxes:
-        return layout.compressed(_family(syntax))
+        return reasons.compressed(_family(syntax))
     if element.length == _UNDEFINED_LENGTH:
-        return layout.NO_LENGTH
+        return reasons.NO_LENGTH
     rows, columns = (int(tags.number(header, keyword) or 0) for keyword in ("Rows", "Columns"))
     if rows < 1 or columns < 1:
-        return layout.NO_IMAGE
+        return reasons.NO_IMAGE
     if (tags.number(header, "SamplesPerPixel") or 1) != 1:
-        return layout.COLOUR
+        return reasons.COLOR
     bits = int(tags.number(header, "BitsAllocated") or 0)
     if bits not in (8, 16, 32):
-        return layout.ONE_BIT if bits == 1 else layout.OTHER_BITS
+        return reasons.ONE_BIT if bits == 1 else reasons.OTHER_BITS
     kind = "i" if tags.number(header, "PixelRepresentation") == 1 else "u"
     if bits > 8:
         name = f"{'<' if element.is_little else '>'}{kind}{bits // 8}"
     elif element.is_little or element.vr != b"OW":
         name = f"{kind}1"
     elif rows * columns % 2:
-        return layout.ODD_WORDS
+        return reasons.ODD_WORDS
     else:
         name = f"{kind}1x"
     slope, intercept = (rescale_of(header) if frames == 1 else None) or (1.0, 0.0)
     stored = int(tags.number(header, "BitsStored") or 0)
-    pixels = Pixels(
+    pixels = PixelLayout(
         offset=element.offset,
         count=frames,
         rows=rows,
         columns=columns,
         element=name,
         bits_stored=stored if 1 <= stored <= bits else None,
-        padding=_padding(header, bits, kind == "i") if 0 <= stored <= bits else None,
+        padding_value=_padding_value(header, bits, kind == "i") if 0 <= stored <= bits else None,
         slope=slope,
         intercept=intercept,
     )
-    return pixels if pixels.nbytes <= element.available else layout.CUT_OFF
+    return pixels if pixels.nbytes <= element.available else reasons.TRUNCATED
 
 
-def _padding(header: Dataset, bits: int, is_signed: bool) -> int | None:
-    """The stored value of padding, if the pixels can hold it."""
+def _padding_value(header: Dataset, bits: int, is_signed: bool) -> int | None:
+    """Return the stored value of padding if the pixels can have it."""
     found = padding_range_of(header)
     lowest = -(2 ** (bits - 1)) if is_signed else 0
     return found[0] if found and lowest <= found[0] < lowest + 2**bits else None
 
 
 def _family(syntax: str) -> str:
+    """Return the name of the codec of a transfer syntax."""
     if syntax in _OTHER_FAMILIES:
         return _OTHER_FAMILIES[syntax]
     number = syntax.removeprefix(_JPEG_ROOT).split(".")[0] if syntax.startswith(_JPEG_ROOT) else ""
@@ -210,7 +215,7 @@ def _family(syntax: str) -> str:
 
 
 def _is_ct(header: Dataset) -> bool:
-    """Whether the stored values of a slice mean Hounsfield units; unlike `check_ct`, whatever way it lies."""
+    """Return whether the stored values of a slice mean Hounsfield units; in any orientation, unlike `check_ct`."""
     found = rescale_of(header)
     return (
         tags.text(header, "SOPClassUID") == CTImageStorage

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Values as files write them, and slices as streams hold them."""
+"""Pixel values as files write them and as streams store them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from ...bitstream.header import MAX_SPAN
 from ...codecs.promise import Integers
 from ...errors import CorruptStream
+from .. import reasons
 
 SWAPPED: Final = "x"
-"""Ends the name of 8-bit elements whose bytes stand swapped in pairs (8-bit pixels in big-endian words).
+"""Suffix of 8-bit elements whose bytes are swapped in pairs (8-bit pixels in big-endian words).
 
 Source: DICOM PS3.5 8.1.2.
 """
@@ -22,27 +23,27 @@ Source: DICOM PS3.5 8.1.2.
 _PLAIN: Final = ("u1", "i1")
 _WIDE: Final = ("i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8")
 ELEMENTS: Final = (*_PLAIN, *(f"{name}{SWAPPED}" for name in _PLAIN), *(f"{o}{name}" for name in _WIDE for o in "<>"))
-"""Names of elements: numpy's, with the byte order."""
+"""Names of elements: those of numpy, with the byte order."""
 
 _STREAM_TYPES: Final = {"u1": "uint8", "i1": "int8", "i2": "int16", "u2": "uint16"}
 
 
 def element_bytes(element: str) -> int:
-    """Bytes of one value.
+    """Return the number of bytes of one value.
 
     Raises:
-        CorruptStream: there is no such element.
+        CorruptStream: the element is unknown.
 
     >>> element_bytes("<i2"), element_bytes("u1x")
     (2, 1)
     """
     if element not in ELEMENTS:
-        raise CorruptStream(f"the archive holds values written as {element[:8]!r}, which this version does not know")
+        raise CorruptStream(f"the archive holds values of the type {element[:8]!r}, which this version does not know")
     return int(element.strip("<>" + SWAPPED)[1])
 
 
 def parse_values(data: bytes, rows: int, columns: int, element: str) -> NDArray[Any]:
-    """A slice as a file writes it, (rows, columns), in this machine's byte order.
+    """Return a slice that a file has written, (rows, columns), in the byte order of this machine.
 
     >>> parse_values(bytes([0, 1, 0, 2]), 1, 2, ">u2").tolist()
     [[1, 2]]
@@ -55,10 +56,10 @@ def parse_values(data: bytes, rows: int, columns: int, element: str) -> NDArray[
 
 
 def write_values(values: NDArray[Any], element: str) -> bytes:
-    """The inverse of `parse_values`, of any type that the element holds.
+    """Return the bytes of a slice, (rows, columns): the inverse of `parse_values`.
 
     Raises:
-        CorruptStream: bytes to swap, and an odd number of them.
+        CorruptStream: the element swaps bytes in pairs, and their number is odd.
 
     >>> write_values(np.array([[1, 2]], np.int16), ">u2")
     b'\\x00\\x01\\x00\\x02'
@@ -66,13 +67,13 @@ def write_values(values: NDArray[Any], element: str) -> bytes:
     written = values.astype(np.dtype(element.removesuffix(SWAPPED)))
     if element.endswith(SWAPPED):
         if written.size % 2:
-            raise CorruptStream("bytes of a slice can not be swapped in pairs: their number is odd")
+            raise CorruptStream("bytes of a slice cannot be swapped in pairs: their number is odd")
         written = written.reshape(-1, 2)[:, ::-1]
     return written.tobytes()
 
 
 def stream_type(element: str) -> str | None:
-    """The dtype of a stream that holds all values of an element; None where the values themselves decide.
+    """Return the dtype of a stream that stores all values of an element; None if it depends on the values.
 
     >>> stream_type("<i2"), stream_type("u1x"), stream_type("<f4")
     ('int16', 'uint8', None)
@@ -81,20 +82,20 @@ def stream_type(element: str) -> str | None:
 
 
 class Measure:
-    """Look at all values of a file, and say which integers hold them without loss."""
+    """Find the integer dtype that stores all values of a file without loss."""
 
     def __init__(self) -> None:
         self._lowest, self._highest = 0, 0
         self._is_empty, self._is_whole = True, True
 
     def add(self, values: NDArray[Any]) -> None:
-        """Look at a slice, of any type."""
+        """Add a slice of any dtype."""
         if not self._is_whole:
             return
         if values.dtype.kind == "f":
             with np.errstate(invalid="ignore"):
                 whole = np.clip(np.nan_to_num(values), -(2.0**31), 2.0**31 - 1).astype(np.int64)
-            # by their bytes: -0.0 equals 0 and is written differently
+            # compared as bytes, since -0.0 equals 0 and is written differently
             self._is_whole = whole.astype(values.dtype).tobytes() == values.tobytes()
         lowest, highest = (int(values.min()), int(values.max())) if self._is_whole else (0, 0)
         self._lowest = lowest if self._is_empty else min(lowest, self._lowest)
@@ -103,7 +104,7 @@ class Measure:
 
     @property
     def dtype(self) -> str | None:
-        """The narrowest dtype of a stream that holds them all; None: there is none."""
+        """The narrowest dtype of a stream that stores all values; None if there is none."""
         if not self._is_whole or self._highest - self._lowest > MAX_SPAN:
             return None
         for name in ("int16", "uint16", "int32", "uint32"):
@@ -114,10 +115,10 @@ class Measure:
 
     @property
     def objection(self) -> str:
-        """Why there is none, in a short phrase."""
-        return "range over 16 bits" if self._is_whole else "not whole numbers"
+        """The reason if there is no such dtype."""
+        return reasons.WIDE_RANGE if self._is_whole else reasons.NOT_WHOLE
 
 
 def as_integers(values: NDArray[Any], dtype: str) -> Integers:
-    """Values as a stream holds them; `Measure` has seen that none is lost."""
+    """Return values as integers of ``dtype``, which `Measure` has found to store them without loss."""
     return values.astype(dtype)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Look at a file, and say which of its bytes are pixels."""
+"""Find out which bytes of a file are pixels."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from typing import BinaryIO
 
 from ...errors import InputError
 from ...sources import HEAD_BYTES, FileKind, file_kind, open_binary, quiet
-from . import layout, nifti, npy
-from .dicom import cut_dicom
-from .layout import Cut, Pixels
+from .. import reasons
+from . import nifti, npy
+from .dicom import find_dicom_layout
+from .layout import FileLayout, PixelLayout
 
-__all__ = ["Cut", "Pixels", "cut", "cut_stream"]
+__all__ = ["FileLayout", "PixelLayout", "find_layout", "find_layout_in"]
 
-# where the mark of DICOM is, which is behind its preamble
-_DICOM_MARK = slice(128, 132)
+# position of the prefix DICM, after the preamble (DICOM PS3.10 7.1)
+_DICOM_PREFIX = slice(128, 132)
 
 
-def cut(locator: str | os.PathLike[str]) -> Cut:
-    """Look at a file, and say how it falls into bytes and pixels; reads no more than its header, where that is told.
+def find_layout(locator: str | os.PathLike[str]) -> FileLayout:
+    """Return the layout of a file; reads only its header where the format allows.
 
-    Odd content is no error: it is of kind ``"other"``, or has a reason in ``why``.
+    Unsupported content is not an error: its kind is ``"other"``, or ``why`` holds a reason.
 
     Args:
         locator: a path or the locator of a zip member.
@@ -33,43 +34,43 @@ def cut(locator: str | os.PathLike[str]) -> Cut:
     where = os.fspath(locator)
     try:
         with open_binary(where) as stream:
-            return cut_stream(stream, where)
+            return find_layout_in(stream, where)
     except InputError as error:
         if error.reason == "corrupt zip":
-            # a file of that name can be read, and is kept, whatever it holds
-            return Cut("other", None, layout.UNKNOWN)
+            # a file with the name of a zip archive is readable as a file, and is stored verbatim
+            return FileLayout("other", None, reasons.UNKNOWN)
         raise
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", reason="unreadable", where=where) from error
 
 
-def cut_stream(stream: BinaryIO, where: str) -> Cut:
-    """The same for a file that is open, or bytes in memory.
+def find_layout_in(stream: BinaryIO, where: str) -> FileLayout:
+    """Return the layout of an open file.
 
     Args:
         stream: at its beginning.
-        where: what to call it in messages.
+        where: its name in messages.
     """
     with quiet():
-        return _cut(stream, where)
+        return _find_layout(stream, where)
 
 
-def _cut(stream: BinaryIO, where: str) -> Cut:
+def _find_layout(stream: BinaryIO, where: str) -> FileLayout:
     head = stream.read(HEAD_BYTES)
     kind = file_kind(head)
     if kind is FileKind.EMPTY:
-        return Cut("other", None, layout.EMPTY)
+        return FileLayout("other", None, reasons.EMPTY)
     size = stream.seek(0, os.SEEK_END)
     inner: FileKind = kind
     if kind is FileKind.DICOM:
-        # other than elsewhere, what the preamble holds goes before DICOM: archives keep the bytes that they always had
-        inner = file_kind(head[: _DICOM_MARK.start] + bytes(4) + head[_DICOM_MARK.stop :])
+        # unlike elsewhere, a format in the preamble has precedence over DICOM, so that archives keep their bytes
+        inner = file_kind(head[: _DICOM_PREFIX.start] + bytes(4) + head[_DICOM_PREFIX.stop :])
     if inner is FileKind.NPY:
-        return npy.cut_npy(stream, size)
+        return npy.find_npy_layout(stream, size)
     if inner in (FileKind.GZIP, FileKind.NIFTI_GZIP, FileKind.NIFTI_PAIR_GZIP):
-        return nifti.cut_gzip(stream, size)
+        return nifti.find_gzip_layout(stream, size)
     if inner.is_nifti:
-        return nifti.cut_nifti(head, size)
+        return nifti.find_nifti_layout(head, size)
     if kind.is_dicom:
-        return cut_dicom(stream, size, head, where)
-    return Cut("other", None, layout.UNKNOWN)
+        return find_dicom_layout(stream, size, head, where)
+    return FileLayout("other", None, reasons.UNKNOWN)

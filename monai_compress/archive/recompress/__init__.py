@@ -1,3 +1,3 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Compressed data that is decoded for the archive and encoded again to the same bytes."""
+"""Compressed data that an archive stores decoded, and that is reproduced with the same bytes."""

@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Deflate streams undone, and made again with the same bytes.
+"""Inflate deflate streams, and reproduce them with the same bytes.
 
-A file that zlib has deflated can be kept without its deflate stream when the settings are found that make the same one
-again. Most writers of .nii.gz and of deflated DICOM are zlib with settings that are easy to guess. Others never match:
-gzip's own program, pigz (blocks side by side), miniz, zlib-ng.
+A file that zlib has deflated can be stored without its deflate stream if the settings are known that reproduce it. Most
+writers of .nii.gz and of deflated DICOM use zlib with one of a few settings. The streams of other compressors are not
+reproduced: the program gzip, pigz (independent blocks), miniz, zlib-ng.
 """
 
 from __future__ import annotations
@@ -16,28 +16,29 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from ...errors import CorruptStream, InputError
+from .. import reasons
 
 ZLIB: Final = zlib.ZLIB_RUNTIME_VERSION
-"""The zlib in use, such as ``"1.2.13"`` or ``"1.3.1.zlib-ng"``: others may deflate to other bytes."""
+"""The version of zlib in use, such as ``"1.2.13"`` or ``"1.3.1.zlib-ng"``; others may deflate to other bytes."""
 
 DEFLATE_RATIO: Final = 1032
-"""No byte of a deflate stream inflates to more bytes than this."""
+"""The largest number of bytes that one byte of a deflate stream inflates to."""
 
-# zlib's output depends, if very rarely, on how its input is cut: matches over 32506 bytes back are found or not by
-# where the window slides. Pieces of any multiple of 32 KiB give what one single call gives.
-_PIECE_BYTES: Final = 2**16
+# In rare cases, the output of zlib depends on how its input is divided: whether matches over 32506 bytes back are found
+# depends on where the window slides. Chunks of any multiple of 32 KiB give the output of a single call.
+_CHUNK_BYTES: Final = 2**16
 _PACKED_BYTES: Final = 2**16
 _INFLATED_SAMPLE_BYTES: Final = 2**24
 
 
 @dataclass(frozen=True, slots=True)
 class DeflateSettings:
-    """What zlib is told before it deflates.
+    """Settings of zlib.
 
     Args:
         level: 1 to 9.
-        memory: zlib's memLevel, 1 to 9.
-        strategy: 0 the default, 1 filtered, 2 Huffman only, 3 run lengths, 4 fixed codes.
+        memory: memLevel of zlib, 1 to 9.
+        strategy: 0 default, 1 filtered, 2 Huffman only, 3 run lengths, 4 fixed codes.
         wbits: -15 to -9: log2 of the window in bytes, negative for a stream without header and checksum.
     """
 
@@ -47,7 +48,7 @@ class DeflateSettings:
     wbits: int = -zlib.MAX_WBITS
 
 
-# the default first, then what nibabel, ITK and others choose; level 0 is not there, since its blocks depend on buffers
+# the default first, then those of nibabel, ITK and others; not level 0, whose blocks depend on the sizes of buffers
 _CANDIDATES: Final = (
     *(
         DeflateSettings(level, memory, strategy)
@@ -55,19 +56,19 @@ _CANDIDATES: Final = (
         for memory in (8, 9)
         for level in (6, 1, 9, 5, 4, 3, 2, 7, 8)
     ),
-    # of these the level changes nothing
+    # the level has no effect on these
     *(DeflateSettings(6, memory, strategy) for strategy in (zlib.Z_HUFFMAN_ONLY, zlib.Z_RLE) for memory in (8, 9)),
 )
 
 
 class Deflater:
-    """Deflate in pieces; the bytes depend on the settings and the data only, not on how the data come.
+    """Deflate data in chunks; the output depends on the settings and the data, not on the division into chunks.
 
     Args:
-        settings: what to tell zlib.
+        settings: of zlib.
 
     Raises:
-        CorruptStream: zlib knows no such settings.
+        CorruptStream: the settings are outside the ranges of zlib.
 
     >>> deflater = Deflater(DeflateSettings(level=6))
     >>> zlib.decompress(deflater.write(b"ab") + deflater.write(b"c") + deflater.finish(), -15)
@@ -75,43 +76,43 @@ class Deflater:
     """
 
     def __init__(self, settings: DeflateSettings) -> None:
-        is_possible = (
+        is_valid = (
             1 <= settings.level <= 9
             and 1 <= settings.memory <= 9
             and zlib.Z_DEFAULT_STRATEGY <= settings.strategy <= zlib.Z_FIXED
             and -zlib.MAX_WBITS <= settings.wbits <= -9
         )
-        if not is_possible:
-            raise CorruptStream(f"zlib knows no {settings}")
+        if not is_valid:
+            raise CorruptStream(f"zlib has no such settings: {settings}")
         self._zlib = zlib.compressobj(settings.level, zlib.DEFLATED, settings.wbits, settings.memory, settings.strategy)
-        self._waiting = bytearray()
+        self._pending = bytearray()
 
     def write(self, data: bytes | memoryview) -> bytes:
-        """Take bytes, and return what of the stream is done."""
-        self._waiting += data
+        """Add bytes and return the next bytes of the stream."""
+        self._pending += data
         done = bytearray()
-        while len(self._waiting) >= _PIECE_BYTES:
-            done += self._zlib.compress(bytes(self._waiting[:_PIECE_BYTES]))
-            del self._waiting[:_PIECE_BYTES]
+        while len(self._pending) >= _CHUNK_BYTES:
+            done += self._zlib.compress(bytes(self._pending[:_CHUNK_BYTES]))
+            del self._pending[:_CHUNK_BYTES]
         return bytes(done)
 
     def finish(self) -> bytes:
         """Return the rest of the stream."""
-        return self._zlib.compress(bytes(self._waiting)) + self._zlib.flush()
+        return self._zlib.compress(bytes(self._pending)) + self._zlib.flush()
 
 
 class Inflated:
-    """What a deflate stream in a file inflates to, piece by piece.
+    """The content of a deflate stream in a file, in chunks.
 
-    The file may be read elsewhere between two pieces.
+    The position of the file may change between two chunks.
 
     Args:
-        file: it must be possible to seek in it.
+        file: seekable.
         offset: where the stream starts.
-        limit: refuse to inflate to more bytes; None for no limit.
+        limit: refuse to inflate to more bytes; None: no limit.
 
     Raises:
-        InputError: while iterating: the stream is cut off or damaged, or inflates to more than the limit.
+        InputError: while iterating: the stream is truncated or damaged, or inflates to more than the limit.
 
     >>> import io
     >>> content = Inflated(io.BytesIO(b"head" + zlib.compress(b"abc" * 9, wbits=-15) + b"tail"), 4)
@@ -122,11 +123,11 @@ class Inflated:
     def __init__(self, file: BinaryIO, offset: int, *, limit: int | None = None) -> None:
         self._file, self._offset, self._limit = file, offset, limit
         self.used = 0
-        """Bytes of the stream, once it was read to its end; what follows them in the file is not part of it."""
+        """Bytes of the stream, known at its end; the bytes after them in the file are not part of it."""
         self.size = 0
-        """Bytes that it inflates to, once it was read to its end."""
+        """Bytes that it inflates to, known at its end."""
         self.crc = 0
-        """CRC-32 of what it inflates to, as gzip keeps it, once it was read to its end."""
+        """CRC-32 of what it inflates to, as stored by gzip, known at its end."""
 
     def __iter__(self) -> Iterator[bytes]:
         unpack = zlib.decompressobj(-zlib.MAX_WBITS)
@@ -138,30 +139,30 @@ class Inflated:
                 packed = self._file.read(_PACKED_BYTES)
                 read += len(packed)
             try:
-                piece = unpack.decompress(packed, _PIECE_BYTES)
+                chunk = unpack.decompress(packed, _CHUNK_BYTES)
             except zlib.error as error:
-                raise InputError("its deflate stream is damaged", reason="damaged deflate stream") from error
-            # at the end of the file zlib may still hold a piece back
-            if not (packed or piece or unpack.eof):
-                raise InputError("it ends before its deflate stream does", reason="cut off")
-            total += len(piece)
-            crc = zlib.crc32(piece, crc)
+                raise InputError("its deflate stream is damaged", reason=reasons.DAMAGED_DEFLATE) from error
+            # at the end of the file, zlib may still hold back a chunk
+            if not (packed or chunk or unpack.eof):
+                raise InputError("the file ends before its deflate stream does", reason=reasons.TRUNCATED)
+            total += len(chunk)
+            crc = zlib.crc32(chunk, crc)
             if self._limit is not None and total > self._limit:
-                raise InputError(f"it inflates to more than {self._limit} bytes", reason="inflates to too much")
-            if piece:
-                yield piece
+                raise InputError(f"it inflates to more than {self._limit} bytes", reason=reasons.INFLATES_TOO_FAR)
+            if chunk:
+                yield chunk
         self.used, self.size, self.crc = read - len(unpack.unused_data), total, crc
 
 
 def find_settings(file: BinaryIO, offset: int, *, sample_bytes: int = 2**20) -> list[DeflateSettings]:
-    """Return the settings with which zlib makes the beginning of a deflate stream, the likeliest first; often one.
+    """Return the settings that reproduce the beginning of a deflate stream, the most likely first; often one.
 
-    Only the whole stream tells whether the rest is equal too.
+    Whether they reproduce the rest too is known only from the whole stream, see `reproduce`.
 
     Args:
-        file: it must be possible to seek in it.
+        file: seekable.
         offset: where the stream starts.
-        sample_bytes: so many bytes of it are compared, or fewer where they inflate to more than 16 MiB.
+        sample_bytes: number of bytes that are compared; fewer if they inflate to more than 16 MiB.
 
     >>> import io
     >>> packed = zlib.compress(bytes(range(256)) * 99, 4, wbits=-15)
@@ -177,40 +178,40 @@ def find_settings(file: BinaryIO, offset: int, *, sample_bytes: int = 2**20) -> 
         return []
     is_whole = unpack.eof
     packed = sample[: len(sample) - len(unpack.unused_data)]
-    return [settings for settings in _CANDIDATES if _begins_like(packed, content, settings, is_whole)]
+    return [settings for settings in _CANDIDATES if _reproduces_start(packed, content, settings, is_whole)]
 
 
-def made_again(file: BinaryIO, offset: int, settings: DeflateSettings) -> Inflated | None:
-    """Return a deflate stream, read to its end, if settings make the whole of it again; else, or if damaged, None.
+def reproduce(file: BinaryIO, offset: int, settings: DeflateSettings) -> Inflated | None:
+    """Return a deflate stream, read to its end, if some settings reproduce all of it; otherwise None.
 
     Args:
-        file: it must be possible to seek in it.
+        file: seekable.
         offset: where the stream starts.
-        settings: one of those that ``find_settings`` found.
+        settings: one of those that `find_settings` returns.
     """
     content, deflater, at = Inflated(file, offset), Deflater(settings), offset
 
-    def follows(made: bytes) -> bool:
+    def is_next(made: bytes) -> bool:
         nonlocal at
         file.seek(at)
         at += len(made)
         return file.read(len(made)) == made
 
     try:
-        is_made = all(follows(deflater.write(piece)) for piece in content) and follows(deflater.finish())
+        is_same = all(is_next(deflater.write(chunk)) for chunk in content) and is_next(deflater.finish())
     except InputError:
         return None
-    return content if is_made else None
+    return content if is_same else None
 
 
 def sound_gzip(file: BinaryIO, offset: int) -> Inflated | None:
-    """Return the deflate stream of a gzip file, read to its end, if it is all that the file holds and is sound.
+    """Return the deflate stream of a gzip file, read to its end, if it is sound and nothing follows it.
 
-    None if it is damaged or cut off, if its checksum or its size is another, or if more follows: then what it inflates
-    to does not stand for the file.
+    None if it is damaged or truncated, if its checksum or size is wrong, or if more bytes follow: then its content does
+    not represent the whole file.
 
     Args:
-        file: it must be possible to seek in it.
+        file: seekable.
         offset: where the stream starts.
 
     Source: RFC 1952, section 2.3.1.
@@ -225,12 +226,12 @@ def sound_gzip(file: BinaryIO, offset: int) -> Inflated | None:
     return content if file.read(9) == struct.pack("<II", content.crc, content.size % 2**32) else None
 
 
-def _begins_like(packed: bytes, content: bytes, settings: DeflateSettings, is_whole: bool) -> bool:
+def _reproduces_start(packed: bytes, content: bytes, settings: DeflateSettings, is_whole: bool) -> bool:
     deflater = Deflater(settings)
     at = 0
-    for start in range(0, len(content), _PIECE_BYTES):
-        piece = deflater.write(memoryview(content)[start : start + _PIECE_BYTES])
-        if not packed.startswith(piece, at):
+    for start in range(0, len(content), _CHUNK_BYTES):
+        chunk = deflater.write(memoryview(content)[start : start + _CHUNK_BYTES])
+        if not packed.startswith(chunk, at):
             return False
-        at += len(piece)
+        at += len(chunk)
     return not is_whole or packed[at:] == deflater.finish()

@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""JPEG-LS undone, and made again with the same bytes.
+"""Decode JPEG-LS, and reproduce it with the same bytes.
 
-The standard leaves a lossless JPEG-LS encoder no choice: all encoders write the same scan (what stands between the
-markers SOS and EOI). So slices that came as JPEG-LS can be kept smaller than that, and the same scan is made of them
-again. Markers, in which encoders differ, are kept as they are.
+The standard leaves a lossless JPEG-LS encoder no choice: all encoders write the same scan (the bytes between the
+markers SOS and EOI). So the archive stores the slices of a JPEG-LS file in a smaller form, and reproduces the same scan
+from them. The other markers, in which encoders differ, are stored verbatim.
 
 Source: ISO/IEC 14495-1, annexes A (coding) and C (markers).
 """
@@ -40,8 +40,8 @@ class Frame(NamedTuple):
 
     Args:
         offset: of its codestream, in the file.
-        length: bytes of its codestream, with what fills it up.
-        scan: where the scan begins in it.
+        length: bytes of its codestream, with padding.
+        scan: offset of the scan in the codestream.
         scan_length: bytes of the scan.
     """
 
@@ -53,10 +53,10 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Codestreams:
-    """The frames of a DICOM file, each a JPEG-LS codestream whose scan can be made again.
+    """The frames of a DICOM file, each a JPEG-LS codestream whose scan can be reproduced.
 
     Args:
-        frames: where they lie, in their order.
+        frames: their positions, in order.
         rows: of every frame.
         columns: of every frame.
         bits: sample precision, 2 to 16.
@@ -71,14 +71,14 @@ class Codestreams:
 
 
 def decode_frame(codestream: bytes, rows: int, columns: int, bits: int, dtype: str) -> NDArray[Any]:
-    """The stored values of a frame, (rows, columns); signed ones with their sign.
+    """Return the stored values of a frame, (rows, columns), sign-extended if ``dtype`` is signed.
 
     Raises:
-        ValueError: the codestream does not decode, or to another size.
+        ValueError: the codestream does not decode, or has another size.
     """
     if _EOI not in codestream[-4:]:
-        # CharLS would look for the missing bits for seconds
-        raise ValueError("a codestream without end")
+        # CharLS would search for the missing bits for seconds
+        raise ValueError("the codestream has no end marker")
     try:
         data, _ = jpeg_ls.decode_pixel_data(codestream)
     except RuntimeError as error:
@@ -91,14 +91,14 @@ def decode_frame(codestream: bytes, rows: int, columns: int, bits: int, dtype: s
 
 
 def encode_scan(values: NDArray[Any], bits: int) -> bytes:
-    """The scan of a frame, lossless, with the standard's default parameters.
+    """Return the lossless scan of a frame, with the default parameters of the standard.
 
     Args:
-        values: (rows, columns) stored values; of those with a sign the low ``bits`` bits are coded.
+        values: (rows, columns) stored values; the low ``bits`` bits are encoded.
         bits: sample precision, 2 to 16.
 
     Raises:
-        ValueError: no such precision, or an image that the encoder does not take.
+        ValueError: another precision, or an image that the encoder does not accept.
 
     >>> encode_scan(np.zeros((8, 8), np.int16), 12).hex()
     'ff7fc0'
@@ -117,14 +117,14 @@ def encode_scan(values: NDArray[Any], bits: int) -> bytes:
 
 
 def find_codestreams(file: BinaryIO, where: str) -> Codestreams | None:
-    """Where the frames of a DICOM file lie, if the scan of each is made again with the same bytes; None if not.
+    """Return the positions of the frames of a DICOM file if the scan of each can be reproduced; otherwise None.
 
     Args:
         file: at its beginning.
         where: the locator, for messages.
 
     Raises:
-        NotDicom: it does not parse.
+        NotDicom: the header does not parse.
     """
     with quiet():
         header, _ = parse(file, where, pixels=False)
@@ -151,12 +151,12 @@ def find_codestreams(file: BinaryIO, where: str) -> Codestreams | None:
 
 
 def _shape(header: Dataset) -> tuple[int, int, int] | None:
-    """Rows, columns and frames of a grey image."""
+    """Return rows, columns and frames of a grayscale image; None for others."""
     rows, columns = tags.number(header, "Rows"), tags.number(header, "Columns")
     frames = tags.number(header, "NumberOfFrames") or 1
     if not rows or not columns or (tags.number(header, "SamplesPerPixel") or 1) != 1 or frames < 1:
         return None
-    if not 0 < rows * columns <= MAX_PIXELS:  # CharLS would take memory for whatever is claimed
+    if not 0 < rows * columns <= MAX_PIXELS:  # CharLS would allocate memory for any size that is claimed
         return None
     return int(rows), int(columns), int(frames)
 
@@ -167,7 +167,7 @@ def _dtype(header: Dataset, bits: int) -> str:
 
 
 def _places(file: BinaryIO, frames: int) -> list[tuple[int, int]]:
-    """Offset and length of the items that hold a frame each, the file being at the element of the image.
+    """Return offset and length of the items that hold one frame each; the file is at the element Pixel Data.
 
     Source: DICOM PS3.5 A.4.
     """
@@ -190,10 +190,10 @@ def _places(file: BinaryIO, frames: int) -> list[tuple[int, int]]:
 
 
 def _scan(codestream: bytes, rows: int, columns: int) -> tuple[int, int, int]:
-    """Where the scan of a codestream begins, how long it is, and the sample precision.
+    """Return the offset and length of the scan of a codestream, and the sample precision.
 
     Raises:
-        ValueError: no codestream of this size and one component.
+        ValueError: it is not a codestream of this size and one component.
     """
     at, bits = len(_SOI), 0
     while codestream.startswith(_SOI) and at + 4 <= len(codestream) and codestream[at] == 0xFF:
@@ -208,4 +208,4 @@ def _scan(codestream: bytes, rows: int, columns: int) -> tuple[int, int, int]:
                 return end, length, bits
             break
         at = end
-    raise ValueError("no JPEG-LS codestream of one component and this size")
+    raise ValueError("not a JPEG-LS codestream of one component and this size")

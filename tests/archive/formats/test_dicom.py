@@ -23,10 +23,10 @@ from pydicom.uid import (
     UncompressedTransferSyntaxes,
 )
 
-from monai_compress.archive.formats import layout
+from monai_compress.archive import reasons
 from monai_compress.archive.formats.dicom import _family
 from monai_compress.archive.formats.elements import element_bytes, parse_values, write_values
-from monai_compress.archive.formats.find import cut
+from monai_compress.archive.formats.find import find_layout
 from monai_compress.archive.recompress.deflate import Inflated
 from monai_compress.sources import walk
 
@@ -77,7 +77,7 @@ def _slices(path, found) -> list[np.ndarray]:
 
 def _check(path) -> tuple[object, np.ndarray]:
     """The cut, and its slices: they must be those of pydicom, and make the file again."""
-    found = cut(path)
+    found = find_layout(path)
     assert found.why == "" and found.pixels is not None
     slices, pixels, content = _slices(path, found), found.pixels, _content(path, found)
     again = b"".join(write_values(values, pixels.element) for values in slices)
@@ -88,10 +88,10 @@ def _check(path) -> tuple[object, np.ndarray]:
 
 def test_every_file(folder, record_property):
     """Nine of ten uncompressed images with one channel of 8 or 16 bits go through the codec."""
-    reasons, plain, taken = Counter(), 0, 0
+    counts, plain, taken = Counter(), 0, 0
     for path in walk(folder):
-        found = cut(path)
-        reasons[found.why or "pixels"] += 1
+        found = find_layout(path)
+        counts[found.why or "pixels"] += 1
         ds, expected = _by_pydicom(path)
         if found.pixels is not None:
             _, values = _check(path)
@@ -104,10 +104,10 @@ def test_every_file(folder, record_property):
         if syntax in UncompressedTransferSyntaxes and ds.SamplesPerPixel == 1 and ds.BitsAllocated in (8, 16):
             plain += 1
             taken += found.pixels is not None
-    for reason, count in reasons.most_common():
+    for reason, count in counts.most_common():
         record_property(reason, count)
     assert plain >= 40 and taken >= 0.9 * plain
-    assert reasons[layout.compressed("JPEG 2000")] >= 5 and reasons[layout.NO_IMAGE] >= 15
+    assert counts[reasons.compressed("JPEG 2000")] >= 5 and counts[reasons.NO_IMAGE] >= 15
 
 
 def _convert(path, syntax):
@@ -149,8 +149,8 @@ def test_syntaxes_and_types(tmp_path, write_ct, frames, bits, is_signed, syntax)
 def test_odd_slices_in_swapped_words(tmp_path, write_ct):
     tags = {"BitsAllocated": 8, "BitsStored": 8, "HighBit": 7, "PixelRepresentation": 0}
     path = write_ct(tmp_path / "a", np.zeros((3, 5)), PixelData=bytes(range(16)), **tags)
-    assert cut(path).why == ""
-    assert cut(_convert(path, ExplicitVRBigEndian)).why == layout.ODD_WORDS
+    assert find_layout(path).why == ""
+    assert find_layout(_convert(path, ExplicitVRBigEndian)).why == reasons.ODD_WORDS
 
 
 def test_odd_files(tmp_path, write_ct):
@@ -183,30 +183,30 @@ def test_odd_files(tmp_path, write_ct):
 @pytest.mark.parametrize(
     ("tags", "why"),
     [
-        ({"SamplesPerPixel": 3}, layout.COLOUR),
-        ({"BitsAllocated": 1, "BitsStored": 1}, layout.ONE_BIT),
-        ({"BitsAllocated": 12}, layout.OTHER_BITS),
-        ({"BitsAllocated": 64}, layout.OTHER_BITS),
-        ({"Rows": 0}, layout.NO_IMAGE),
-        ({"Columns": None}, layout.NO_IMAGE),
-        ({"Rows": 37}, layout.CUT_OFF),
-        ({"NumberOfFrames": 2}, layout.CUT_OFF),
-        ({"NumberOfFrames": 2**31 - 1}, layout.CUT_OFF),
-        ({"PixelData": None}, layout.NO_IMAGE),
-        ({"PixelData": None, "FloatPixelData": bytes(36 * 50 * 4)}, layout.FLOATS),
-        ({"PixelData": None, "DoubleFloatPixelData": bytes(36 * 50 * 8)}, layout.FLOATS),
+        ({"SamplesPerPixel": 3}, reasons.COLOR),
+        ({"BitsAllocated": 1, "BitsStored": 1}, reasons.ONE_BIT),
+        ({"BitsAllocated": 12}, reasons.OTHER_BITS),
+        ({"BitsAllocated": 64}, reasons.OTHER_BITS),
+        ({"Rows": 0}, reasons.NO_IMAGE),
+        ({"Columns": None}, reasons.NO_IMAGE),
+        ({"Rows": 37}, reasons.TRUNCATED),
+        ({"NumberOfFrames": 2}, reasons.TRUNCATED),
+        ({"NumberOfFrames": 2**31 - 1}, reasons.TRUNCATED),
+        ({"PixelData": None}, reasons.NO_IMAGE),
+        ({"PixelData": None, "FloatPixelData": bytes(36 * 50 * 4)}, reasons.FLOATS),
+        ({"PixelData": None, "DoubleFloatPixelData": bytes(36 * 50 * 8)}, reasons.FLOATS),
     ],
 )
 def test_what_stays_as_it_is(tmp_path, write_ct, tags, why):
-    found = cut(write_ct(tmp_path / "a", HU, **tags))
+    found = find_layout(write_ct(tmp_path / "a", HU, **tags))
     assert (found.kind, found.pixels, found.why) == ("dicom", None, why)
     assert found.series == "1.2.3.65.1" and not found.is_ct
-    assert found.frames == (0 if why in (layout.NO_IMAGE, layout.CUT_OFF) else 1)
+    assert found.frames == (0 if why in (reasons.NO_IMAGE, reasons.TRUNCATED) else 1)
 
 
 def test_frames_without_end(tmp_path, write_ct):
-    found = cut(write_ct(tmp_path / "a", HU, SamplesPerPixel=3, NumberOfFrames=2**31 - 1))
-    assert (found.why, found.frames) == (layout.COLOUR, 0)
+    found = find_layout(write_ct(tmp_path / "a", HU, SamplesPerPixel=3, NumberOfFrames=2**31 - 1))
+    assert (found.why, found.frames) == (reasons.COLOR, 0)
 
 
 def test_32_bits(tmp_path, write_ct):
@@ -219,13 +219,13 @@ def test_32_bits(tmp_path, write_ct):
 def test_truncated_files(tmp_path, write_ct):
     path = write_ct(tmp_path / "a", HU)
     data = path.read_bytes()
-    start = cut(path).pixels.offset
-    for length, why in ((len(data) - 1, layout.CUT_OFF), (start, layout.CUT_OFF), (start - 12, layout.NO_IMAGE)):
+    start = find_layout(path).pixels.offset
+    for length, why in ((len(data) - 1, reasons.TRUNCATED), (start, reasons.TRUNCATED), (start - 12, reasons.NO_IMAGE)):
         path.write_bytes(data[:length])
-        found = cut(path)
+        found = find_layout(path)
         assert (found.why, found.frames, found.series) == (why, 0, "1.2.3.65.1")
     path.write_bytes(data[:140])
-    assert (cut(path).kind, cut(path).why) == ("dicom", layout.BROKEN_HEADER)
+    assert (find_layout(path).kind, find_layout(path).why) == ("dicom", reasons.BROKEN_HEADER)
 
 
 def test_compressed_families(tmp_path, write_ct):
@@ -233,11 +233,11 @@ def test_compressed_families(tmp_path, write_ct):
     ds = dcmread(path)
     ds.compress(RLELossless, generate_instance_uid=False)
     ds.save_as(path)
-    found = cut(path)
+    found = find_layout(path)
     assert (found.why, found.frames, found.syntax) == ("already compressed: RLE", 1, RLELossless)
     # a writer that decoded nothing and wrote another syntax into the header
     path.write_bytes(path.read_bytes().replace(RLELossless.encode(), ExplicitVRLittleEndian.encode()))
-    assert cut(path).why == layout.NO_LENGTH
+    assert find_layout(path).why == reasons.NO_LENGTH
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_deflated_damage(tmp_path, write_ct):
     data = path.read_bytes()
     for broken in (data[:-50], data[: len(data) // 2] + b"\xff" * 200):
         path.write_bytes(broken)
-        assert (cut(path).kind, cut(path).why) == ("dicom", layout.DAMAGED)
+        assert (find_layout(path).kind, find_layout(path).why) == ("dicom", reasons.DAMAGED_DEFLATE)
     # bytes behind the stream are no part of it
     path.write_bytes(data + b"\0")
     _check(path)
@@ -275,19 +275,22 @@ def test_deflated_damage(tmp_path, write_ct):
 def test_order(tmp_path, write_ct):
     """Along the normal, whatever the instance number; other directions apart."""
     heights = [30.0, -10.0, 12.5, 12.5]
-    cuts = [cut(write_ct(tmp_path / str(number), HU, z=z, InstanceNumber=number)) for number, z in enumerate(heights)]
-    coronal = cut(write_ct(tmp_path / "c", HU, ImageOrientationPatient=[1, 0, 0, 0, 0, -1]))
-    assert [one.order[6:] for one in sorted(cuts, key=lambda one: one.order)] == [
+    layouts = [
+        find_layout(write_ct(tmp_path / str(number), HU, z=z, InstanceNumber=number))
+        for number, z in enumerate(heights)
+    ]
+    coronal = find_layout(write_ct(tmp_path / "c", HU, ImageOrientationPatient=[1, 0, 0, 0, 0, -1]))
+    assert [one.order[6:] for one in sorted(layouts, key=lambda one: one.order)] == [
         (-10, 1),
         (12.5, 2),
         (12.5, 3),
         (30, 0),
     ]
-    assert cuts[0].order[:6] == (1, 0, 0, 0, 1, 0) and coronal.order[:6] == (1, 0, 0, 0, 0, -1)
+    assert layouts[0].order[:6] == (1, 0, 0, 0, 1, 0) and coronal.order[:6] == (1, 0, 0, 0, 0, -1)
     tags = {"ImageOrientationPatient": None, "ImagePositionPatient": None}
-    nowhere = cut(write_ct(tmp_path / "n", HU, **tags))
+    nowhere = find_layout(write_ct(tmp_path / "n", HU, **tags))
     assert nowhere.order == (0.0,) * 8
-    assert cut(write_ct(tmp_path / "s", HU, SliceLocation=5, InstanceNumber=3, **tags)).order[6:] == (5, 3)
+    assert find_layout(write_ct(tmp_path / "s", HU, SliceLocation=5, InstanceNumber=3, **tags)).order[6:] == (5, 3)
 
 
 @pytest.mark.parametrize(
@@ -305,7 +308,7 @@ def test_order(tmp_path, write_ct):
     ],
 )
 def test_is_ct(tmp_path, write_ct, tags, is_ct):
-    assert cut(write_ct(tmp_path / "a", HU, **tags)).is_ct == is_ct
+    assert find_layout(write_ct(tmp_path / "a", HU, **tags)).is_ct == is_ct
 
 
 @pytest.mark.parametrize(
@@ -317,7 +320,7 @@ def test_padding(tmp_path, write_ct, value, vr, expected):
         ds = dcmread(path)
         ds.add_new("PixelPaddingValue", vr, value)
         ds.save_as(path)
-    assert cut(path).pixels.padding == expected
+    assert find_layout(path).pixels.padding_value == expected
 
 
 def test_padding_that_no_pixel_can_have(tmp_path, write_ct):
@@ -326,4 +329,4 @@ def test_padding_that_no_pixel_can_have(tmp_path, write_ct):
     ds = dcmread(path)
     ds.add_new("PixelPaddingValue", "US", 300)
     ds.save_as(path)
-    assert cut(path).pixels.padding is None
+    assert find_layout(path).pixels.padding_value is None

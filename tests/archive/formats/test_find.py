@@ -10,27 +10,27 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from monai_compress.archive.formats import layout
-from monai_compress.archive.formats.find import cut
+from monai_compress.archive import reasons
+from monai_compress.archive.formats.find import find_layout
 from monai_compress.errors import InputError
 
 
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (b"", layout.EMPTY),
-        (b"\n", layout.UNKNOWN),
-        (b"\x89PNG\r\n\x1a\n and more", layout.UNKNOWN),
-        (bytes(4096), layout.UNKNOWN),
-        (gzip.compress(b"some text"), layout.UNKNOWN),
-        (gzip.compress(b"some text")[:12], layout.UNKNOWN),
-        (b"\x1f\x8b\x08" + bytes(7) + b"\xff" * 99, layout.DAMAGED),
+        (b"", reasons.EMPTY),
+        (b"\n", reasons.UNKNOWN),
+        (b"\x89PNG\r\n\x1a\n and more", reasons.UNKNOWN),
+        (bytes(4096), reasons.UNKNOWN),
+        (gzip.compress(b"some text"), reasons.UNKNOWN),
+        (gzip.compress(b"some text")[:12], reasons.UNKNOWN),
+        (b"\x1f\x8b\x08" + bytes(7) + b"\xff" * 99, reasons.DAMAGED_DEFLATE),
     ],
 )
 def test_other_files(tmp_path, data, why):
     path = tmp_path / "x"
     path.write_bytes(data)
-    found = cut(path)
+    found = find_layout(path)
     assert (found.kind, found.pixels, found.why) == ("other", None, why)
     assert (found.series, found.order, found.frames, found.deflated_at) == ("", (), 0, None)
 
@@ -38,26 +38,26 @@ def test_other_files(tmp_path, data, why):
 def test_a_broken_zip_is_a_file_like_others(tmp_path):
     path = tmp_path / "study.zip"
     path.write_bytes(b"PK\3\4 and no more")
-    assert cut(path).kind == "other"
+    assert find_layout(path).kind == "other"
 
 
 def test_members_of_a_zip(tmp_path, write_ct):
     slice_path = write_ct(tmp_path / "a.dcm", np.zeros((8, 9)))
     with zipfile.ZipFile(tmp_path / "study.zip", "w") as archive:
         archive.write(slice_path, "deep/a.dcm")
-    assert cut(tmp_path / "study.zip!/deep/a.dcm") == cut(slice_path)
+    assert find_layout(tmp_path / "study.zip!/deep/a.dcm") == find_layout(slice_path)
     with pytest.raises(InputError, match="no such member"):
-        cut(tmp_path / "study.zip!/b.dcm")
+        find_layout(tmp_path / "study.zip!/b.dcm")
 
 
 def test_what_cannot_be_read(tmp_path):
     for path in (tmp_path, tmp_path / "nothing"):
         with pytest.raises(InputError):
-            cut(path)
+            find_layout(path)
     if hasattr(os, "mkfifo"):
         os.mkfifo(tmp_path / "pipe")
         with pytest.raises(InputError) as caught:
-            cut(tmp_path / "pipe")
+            find_layout(tmp_path / "pipe")
         assert caught.value.reason == "not a file"
 
 
@@ -82,7 +82,7 @@ def test_damaged_files_never_raise(tmp_path, write_ct, kind):
         data = nib.Nifti1Image(hu.astype(np.int16)[..., None], np.eye(4)).to_bytes()
         path.write_bytes(gzip.compress(data) if kind == "gzip" else data)
     whole = path.read_bytes()
-    expected = cut(path)
+    expected = find_layout(path)
     assert expected.pixels is not None and expected.frames == 1
     rng = np.random.default_rng(0)
     damaged = [whole[:length] for length in range(0, len(whole), 11)]
@@ -93,7 +93,7 @@ def test_damaged_files_never_raise(tmp_path, write_ct, kind):
         damaged.append(bytes(flipped))
     for data in damaged:
         path.write_bytes(data)
-        found = cut(path)
+        found = find_layout(path)
         assert (found.pixels is None) == bool(found.why)
         assert found.frames <= len(data) * (1032 if kind == "gzip" else 1)
         assert all(np.isfinite(found.order))

@@ -8,9 +8,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from monai_compress.archive.formats import layout
+from monai_compress.archive import reasons
 from monai_compress.archive.formats.elements import element_bytes, parse_values
-from monai_compress.archive.formats.find import cut
+from monai_compress.archive.formats.find import find_layout
 from monai_compress.archive.recompress.deflate import Inflated
 
 
@@ -52,7 +52,7 @@ def save(tmp_path):
 def test_planes(save, name, kind, dtype, order):
     values = np.arange(6 * 5 * 4 * 2).reshape(6, 5, 4, 2).astype(order + dtype)
     path = save(values, name, kind, order)
-    found = cut(path)
+    found = find_layout(path)
     assert (found.kind, found.why, found.frames) == ("nifti", "", 8)
     assert found.pixels.element == (dtype if dtype.endswith("1") else order + dtype)
     expected = values.T.reshape(8, 5, 6)
@@ -64,7 +64,7 @@ def test_planes(save, name, kind, dtype, order):
 def test_extensions_lie_before_the_voxels(save, name):
     values = np.arange(6 * 5 * 4).reshape(6, 5, 4).astype(np.int16)
     path = save(values, name, extension=b"who and when" * 100)
-    found = cut(path)
+    found = find_layout(path)
     assert found.pixels.offset > 1500
     assert np.array_equal(_slices(path, found), values.T)
 
@@ -72,20 +72,20 @@ def test_extensions_lie_before_the_voxels(save, name):
 @pytest.mark.parametrize(
     ("values", "why"),
     [
-        (np.zeros((6, 5, 4), np.complex64), layout.NOT_NUMBERS),
-        (np.zeros((6, 5, 4), [("R", "u1"), ("G", "u1"), ("B", "u1")]), layout.COLOUR),
-        (np.zeros(6, np.int16), layout.ONE_AXIS),
+        (np.zeros((6, 5, 4), np.complex64), reasons.NOT_NUMBERS),
+        (np.zeros((6, 5, 4), [("R", "u1"), ("G", "u1"), ("B", "u1")]), reasons.COLOR),
+        (np.zeros(6, np.int16), reasons.ONE_AXIS),
     ],
 )
 def test_what_stays_as_it_is(save, values, why):
-    found = cut(save(values))
+    found = find_layout(save(values))
     assert (found.kind, found.pixels, found.why, found.frames) == ("nifti", None, why, 0)
 
 
 def test_pair(tmp_path):
     nib.save(nib.Nifti1Pair(np.zeros((6, 5, 4), np.int16), np.eye(4)), tmp_path / "x.img")
-    assert (cut(tmp_path / "x.hdr").kind, cut(tmp_path / "x.hdr").why) == ("nifti", layout.PAIR)
-    assert cut(tmp_path / "x.img").why == layout.UNKNOWN
+    assert (find_layout(tmp_path / "x.hdr").kind, find_layout(tmp_path / "x.hdr").why) == ("nifti", reasons.PAIR)
+    assert find_layout(tmp_path / "x.img").why == reasons.UNKNOWN
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -95,16 +95,16 @@ def test_broken_headers(save, tmp_path, packed):
     def why(at, value):
         changed = data[:at] + value + data[at + len(value) :]
         (tmp_path / "y").write_bytes(gzip.compress(changed) if packed else changed)
-        return cut(tmp_path / "y").why
+        return find_layout(tmp_path / "y").why
 
-    assert why(40, b"\0\0") == layout.BROKEN_HEADER
-    assert why(40, b"\x08\0") == layout.BROKEN_HEADER
-    assert why(0, b"\1\1\1\1") == layout.BROKEN_HEADER
-    assert why(42, b"\0\0") == layout.NO_IMAGE
-    assert why(42, b"\xff\xff") == layout.NO_IMAGE
-    assert why(108, np.float32("nan").tobytes()) == layout.BROKEN_HEADER
-    assert why(108, np.float32(1e38).tobytes()) == layout.CUT_OFF
-    assert why(42, b"\xff\x7f\xff\x7f\xff\x7f") == layout.CUT_OFF
+    assert why(40, b"\0\0") == reasons.BROKEN_HEADER
+    assert why(40, b"\x08\0") == reasons.BROKEN_HEADER
+    assert why(0, b"\1\1\1\1") == reasons.BROKEN_HEADER
+    assert why(42, b"\0\0") == reasons.NO_IMAGE
+    assert why(42, b"\xff\xff") == reasons.NO_IMAGE
+    assert why(108, np.float32("nan").tobytes()) == reasons.BROKEN_HEADER
+    assert why(108, np.float32(1e38).tobytes()) == reasons.TRUNCATED
+    assert why(42, b"\xff\x7f\xff\x7f\xff\x7f") == reasons.TRUNCATED
     # some writers leave the place of the voxels 0
     assert why(108, bytes(4)) == ""
 
@@ -112,15 +112,15 @@ def test_broken_headers(save, tmp_path, packed):
 def test_cut_off(save):
     path = save(np.zeros((6, 5, 4), np.int16))
     path.write_bytes(path.read_bytes()[:-1])
-    assert cut(path).why == layout.CUT_OFF
+    assert find_layout(path).why == reasons.TRUNCATED
 
 
 def test_only_the_header_is_inflated(save):
     """What is behind it may be damaged: only its reader sees that."""
     path = save(np.random.default_rng(0).integers(0, 99, (60, 50, 40)).astype(np.int16), "x.nii.gz")
-    whole = cut(path)
+    whole = find_layout(path)
     path.write_bytes(path.read_bytes()[:9000])
-    assert cut(path) == whole
+    assert find_layout(path) == whole
     assert len(_content_until_the_end(path, whole)) < whole.pixels.nbytes
 
 

@@ -7,9 +7,9 @@ import pickle
 import numpy as np
 import pytest
 
-from monai_compress.archive.formats import layout
+from monai_compress.archive import reasons
 from monai_compress.archive.formats.elements import element_bytes, parse_values
-from monai_compress.archive.formats.find import cut
+from monai_compress.archive.formats.find import find_layout
 
 
 def _save(tmp_path, values, version=None):
@@ -34,7 +34,7 @@ def _slices(path, pixels):
 def test_planes(tmp_path, dtype, order, version):
     values = np.arange(5 * 6 * 7 * 8).reshape(5, 6, 7, 8).astype(dtype)
     path = _save(tmp_path, np.asarray(values, order=order), version)
-    found = cut(path)
+    found = find_layout(path)
     assert (found.kind, found.why) == ("npy", "") and found.frames == found.pixels.count
     expected = values if order == "C" else values.T
     expected = expected.reshape(-1, *expected.shape[-2:])
@@ -43,33 +43,33 @@ def test_planes(tmp_path, dtype, order, version):
 
 
 def test_one_plane(tmp_path):
-    found = cut(_save(tmp_path, np.zeros((30, 40), np.int16)))
+    found = find_layout(_save(tmp_path, np.zeros((30, 40), np.int16)))
     assert (found.pixels.count, found.pixels.rows, found.pixels.columns) == (1, 30, 40)
 
 
 @pytest.mark.parametrize(
     ("values", "why"),
     [
-        (np.zeros(9, np.int16), layout.ONE_AXIS),
-        (np.zeros((), np.int16), layout.ONE_AXIS),
-        (np.zeros((0, 4, 5), np.int16), layout.NO_IMAGE),
-        (np.zeros((30, 40, 3), np.uint8), layout.COLOUR),
-        (np.zeros((30, 40), bool), layout.NOT_NUMBERS),
-        (np.zeros((30, 40), np.complex64), layout.NOT_NUMBERS),
-        (np.zeros((30, 40), np.float16), layout.NOT_NUMBERS),
-        (np.zeros((30, 40), [("a", "<i2"), ("b", "<f4")]), layout.NOT_NUMBERS),
-        (np.full((30, 40), "text"), layout.NOT_NUMBERS),
+        (np.zeros(9, np.int16), reasons.ONE_AXIS),
+        (np.zeros((), np.int16), reasons.ONE_AXIS),
+        (np.zeros((0, 4, 5), np.int16), reasons.NO_IMAGE),
+        (np.zeros((30, 40, 3), np.uint8), reasons.COLOR),
+        (np.zeros((30, 40), bool), reasons.NOT_NUMBERS),
+        (np.zeros((30, 40), np.complex64), reasons.NOT_NUMBERS),
+        (np.zeros((30, 40), np.float16), reasons.NOT_NUMBERS),
+        (np.zeros((30, 40), [("a", "<i2"), ("b", "<f4")]), reasons.NOT_NUMBERS),
+        (np.full((30, 40), "text"), reasons.NOT_NUMBERS),
     ],
 )
 def test_what_stays_as_it_is(tmp_path, values, why):
-    found = cut(_save(tmp_path, values))
+    found = find_layout(_save(tmp_path, values))
     assert (found.kind, found.pixels, found.why, found.frames) == ("npy", None, why, 0)
 
 
 def test_cut_off(tmp_path):
     path = _save(tmp_path, np.zeros((30, 40), np.int16))
     path.write_bytes(path.read_bytes()[:-1])
-    assert cut(path).why == layout.CUT_OFF
+    assert find_layout(path).why == reasons.TRUNCATED
 
 
 class _Trap:
@@ -82,9 +82,9 @@ def test_nothing_is_unpickled(tmp_path):
     values[:] = _Trap()
     path = tmp_path / "x.npy"
     np.save(path, values, allow_pickle=True)
-    assert cut(path).why == layout.NOT_NUMBERS
+    assert find_layout(path).why == reasons.NOT_NUMBERS
     path.write_bytes(pickle.dumps(_Trap()))
-    assert cut(path).why == layout.UNKNOWN
+    assert find_layout(path).why == reasons.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -106,14 +106,14 @@ def test_hostile_headers(tmp_path, header, version):
     path = tmp_path / "x.npy"
     length = len(header).to_bytes(2 if version[0] == 1 else 4, "little")
     path.write_bytes(b"\x93NUMPY" + version + length + header + bytes(64))
-    found = cut(path)
-    assert (found.kind, found.why) == ("npy", layout.BROKEN_HEADER)
+    found = find_layout(path)
+    assert (found.kind, found.why) == ("npy", reasons.BROKEN_HEADER)
 
 
 def test_huge_claims(tmp_path):
     path = tmp_path / "x.npy"
     header = b"{'descr': '<i2', 'fortran_order': False, 'shape': (99999999999, 99999999999, 99999999999)}"
     path.write_bytes(b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header + bytes(64))
-    assert cut(path).why == layout.CUT_OFF
+    assert find_layout(path).why == reasons.TRUNCATED
     path.write_bytes(b"\x93NUMPY\2\0\xff\xff\xff\xff" + header)
-    assert cut(path).why == layout.BROKEN_HEADER
+    assert find_layout(path).why == reasons.BROKEN_HEADER

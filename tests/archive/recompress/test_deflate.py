@@ -16,7 +16,7 @@ from monai_compress.archive.recompress.deflate import (
     DeflateSettings,
     Inflated,
     find_settings,
-    made_again,
+    reproduce,
     sound_gzip,
 )
 from monai_compress.errors import CorruptStream, InputError
@@ -48,13 +48,13 @@ def test_settings_are_found(content, settings):
     for sample in (2**16, 2**20):
         found = find_settings(file, 4, sample_bytes=sample)
         assert settings in found
-    assert len(found) <= 4 and made_again(file, 4, settings)
+    assert len(found) <= 4 and reproduce(file, 4, settings)
 
 
 def test_settings_that_do_not_make_the_stream(content):
     file = io.BytesIO(_packed(content, DeflateSettings(6)))
     assert DeflateSettings(1) not in find_settings(file, 0)
-    assert not made_again(file, 0, DeflateSettings(1))
+    assert not reproduce(file, 0, DeflateSettings(1))
 
 
 def test_other_compressors_are_not_taken_for_zlib(content):
@@ -64,7 +64,7 @@ def test_other_compressors_are_not_taken_for_zlib(content):
     packed = flushed.compress(content[:half]) + flushed.flush(zlib.Z_SYNC_FLUSH)
     packed += flushed.compress(content[half:]) + flushed.flush()
     file = io.BytesIO(packed)
-    assert not any(made_again(file, 0, settings) for settings in find_settings(file, 0))
+    assert not any(reproduce(file, 0, settings) for settings in find_settings(file, 0))
     stored = zlib.compressobj(0, zlib.DEFLATED, -15)
     assert find_settings(io.BytesIO(stored.compress(content) + stored.flush()), 0) == []
     assert find_settings(io.BytesIO(b"\xff" * 99), 0) == []
@@ -77,7 +77,7 @@ def test_a_prefix_is_not_the_stream(content, level):
     packed = _packed(content, settings)
     other = zlib.compressobj(level, zlib.DEFLATED, -15)
     longer = other.compress(content) + other.flush(zlib.Z_FULL_FLUSH) + other.flush()
-    assert made_again(io.BytesIO(packed), 0, settings) and not made_again(io.BytesIO(longer), 0, settings)
+    assert reproduce(io.BytesIO(packed), 0, settings) and not reproduce(io.BytesIO(longer), 0, settings)
     assert settings in find_settings(io.BytesIO(longer), 0, sample_bytes=2**16)
 
 
@@ -134,13 +134,13 @@ def test_damage(content):
         with pytest.raises(InputError) as caught:
             list(Inflated(io.BytesIO(packed[:length]), 0))
         assert caught.value.reason == "cut off"
-        assert made_again(io.BytesIO(packed[:length]), 0, DeflateSettings(6)) is None
+        assert reproduce(io.BytesIO(packed[:length]), 0, DeflateSettings(6)) is None
     broken = bytearray(packed)
     broken[len(packed) // 2 :] = b"\xff" * (len(packed) - len(packed) // 2)
     with pytest.raises(InputError) as caught:
         list(Inflated(io.BytesIO(bytes(broken)), 0))
     assert caught.value.reason == "damaged deflate stream"
-    assert made_again(io.BytesIO(bytes(broken)), 0, DeflateSettings(6)) is None
+    assert reproduce(io.BytesIO(bytes(broken)), 0, DeflateSettings(6)) is None
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_files_of_real_writers(tmp_path, content, writer):
     raw = path.read_bytes()
     start = gzip_data_offset(raw[:1024])
     with path.open("rb") as file:
-        assert any(made_again(file, start, settings) for settings in find_settings(file, start))
+        assert any(reproduce(file, start, settings) for settings in find_settings(file, start))
         inflated = Inflated(file, start)
         assert b"".join(inflated) == gzip.decompress(raw)
         # CRC-32 and size
@@ -215,4 +215,4 @@ def test_real_volumes(shared_data):
     for path in sorted((shared_data / "nifti").glob("*.nii.gz")):
         with path.open("rb") as file:
             start = gzip_data_offset(file.read(1024))
-            assert any(made_again(file, start, settings) for settings in find_settings(file, start)), path.name
+            assert any(reproduce(file, start, settings) for settings in find_settings(file, start)), path.name

@@ -1,0 +1,162 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""The images of an archive: stored values, DICOM headers, Hounsfield units and volumes."""
+
+from __future__ import annotations
+
+import io
+import os
+from bisect import bisect_right
+from itertools import accumulate
+from operator import index
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset
+
+from ..dicom import tags
+from ..dicom.decode import decode
+from ..dicom.parse import parse
+from ..sources import quiet
+from ..streams import MAX_PIXELS
+from .file_table import ByteRange, FileEntry, JpegLsScan, SliceRange, flat
+from .reader import ArchiveReader
+from .volume import Volume, hu_of, invalid_headers_raise, volume_of
+
+
+class SeriesArchive(ArchiveReader):
+    """Read the files, the images or the headers of an archive; only the requested parts are read and decoded.
+
+    Images are numbered from 0 in the order of the archive: images of one size and type in the order of their positions
+    in the patient, one such stack after the other, then those of files that are stored verbatim.
+
+    Args:
+        path: of the archive; a binary file or bytes are accepted too.
+        max_pixels: the largest slice group that is decoded, whatever a header claims.
+        threads: largest number of threads; None: one per core.
+
+    Raises:
+        TruncatedStream: the archive ends too early.
+        CorruptStream: it is damaged, or not an archive.
+        UnsupportedVersion: written by a later version.
+        InputError: the file cannot be read.
+
+    Example::
+
+        with SeriesArchive("0123456789abcdef.mcz") as archive:
+            image = archive[10]                      # stored values, (rows, columns)
+            print(archive.dataset(10).SliceThickness)
+            volume = archive.volume()                # HU and affine
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | BinaryIO | bytes,
+        *,
+        max_pixels: int = MAX_PIXELS,
+        threads: int | None = None,
+    ) -> None:
+        super().__init__(path, max_pixels=max_pixels, threads=threads)
+        self._ends = list(accumulate(entry.frames for entry in self.files))
+
+    def __len__(self) -> int:
+        """Return the number of images in the archive."""
+        return self._ends[-1] if self._ends else 0
+
+    def __getitem__(self, number: int) -> NDArray[Any]:
+        """Return the stored values of one image, (rows, columns); of files stored verbatim, as pydicom decodes them.
+
+        Raises:
+            IndexError: there is no image of this number.
+            ValueError: it belongs to a NIfTI or .npy file that is stored verbatim.
+            CorruptStream: its slice group is damaged.
+            DicomError: a file that is stored verbatim does not decode.
+        """
+        entry, frame = self.frame_of(number)
+        place = _slice_of(entry, frame)
+        return self._decoded(entry, frame) if place is None else self.read_slice(*place)
+
+    def frame_of(self, number: int) -> tuple[FileEntry, int]:
+        """Return the file that holds an image, and the number of its frame there, from 0.
+
+        Raises:
+            IndexError: there is no image of this number.
+        """
+        place = index(number)
+        if not -len(self) <= place < len(self):
+            raise IndexError(f"there is no image {number}, only {len(self)}")
+        place %= len(self)
+        file = bisect_right(self._ends, place)
+        return self.files[file], place - (self._ends[file - 1] if file else 0)
+
+    def dataset(self, number: int) -> Dataset:
+        """Return the DICOM header of the restored file that holds an image, without pixels.
+
+        Raises:
+            IndexError: there is no image of this number.
+            ValueError: the image is not from a DICOM file.
+            CorruptStream: the header is damaged.
+        """
+        entry, _ = self.frame_of(number)
+        if entry.kind != "dicom":
+            raise ValueError(f"image {number} is {entry.kind} and has no DICOM header")
+        first = entry.segments[0] if entry.segments else None
+        has_slices = any(isinstance(part, SliceRange | JpegLsScan) for part in entry.segments)
+        data = self.read_range(first) if isinstance(first, ByteRange) and has_slices else self.read_whole(entry)
+        with quiet():
+            header, _ = parse(io.BytesIO(data), "", pixels=False)
+        for keyword in tags.PIXELS:  # the parser has read those of a deflated file too
+            header.pop(keyword, None)
+        return header
+
+    def hu(self, number: int) -> NDArray[np.float32]:
+        """Return one image in Hounsfield units, (rows, columns); padding is -1024 HU. NIfTI and .npy: see `volume`.
+
+        Raises:
+            IndexError: there is no image of this number.
+            ValueError: the image is not from a DICOM file.
+            CorruptStream: it is damaged.
+        """
+        self.frame_of(number)
+        with invalid_headers_raise():
+            return hu_of(self, number)
+
+    def volume(self, stack: int = 0) -> Volume:
+        """Return images of one size and type as a volume in HU, with its position in the patient.
+
+        Args:
+            stack: number of the stack where there are several; the one with most images is 0.
+
+        Raises:
+            ValueError: there is no stack of this number.
+            CorruptStream: it is damaged.
+        """
+        with invalid_headers_raise():
+            return volume_of(self, stack)
+
+    def _decoded(self, entry: FileEntry, frame: int) -> NDArray[Any]:
+        if entry.kind != "dicom":
+            raise ValueError(
+                f"this image belongs to a {entry.kind} file that is stored verbatim: restore it (volume() reads NIfTI)"
+            )
+        data = self.read_whole(entry)
+        with quiet():
+            header, _ = parse(io.BytesIO(data), "", pixels=True)
+            return decode(header, "", frame=frame, max_pixels=self.max_pixels)[0]
+
+
+def _slice_of(entry: FileEntry, frame: int) -> tuple[int, int] | None:
+    """Return the stream of a frame and the number of its slice there; None for a file that is stored verbatim."""
+    left = frame
+    for part in flat(entry.segments):
+        if isinstance(part, JpegLsScan):
+            stream, first, count = part.stream, part.number, 1
+        elif isinstance(part, SliceRange):
+            stream, first, count = part.stream, part.first, part.count
+        else:
+            continue
+        if left < count:
+            return stream, first + left
+        left -= count
+    return None
