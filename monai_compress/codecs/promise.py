@@ -14,12 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..bitstream.header import DTYPES, MAX_BOUND, PromiseKind, bits_of, value_range
+from ..bitstream.pixel_format import MAX_SPAN
 from ..errors import PromiseBroken
 
 Integers: TypeAlias = NDArray[np.integer[Any]]
-
-MAX_SPAN = 65535
-"""The most by which two values of one stream may differ."""
 
 
 def stored_bound(max_error: float, slopes: Iterable[float]) -> int:

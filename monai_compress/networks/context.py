@@ -24,14 +24,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..bitstream.pixel_format import INPUTS, LOGISTICS, LOGITS, OUTPUTS
 from .integer import ACTIVATION_BITS, IntegerLinear, round_through
 
-INPUTS: Final = 96
-OUTPUTS: Final = 16
-LOGITS: Final = 5
-LOGISTICS: Final = 3
 _LOGIT_BITS, _MEAN_BITS, _WIDTH_BITS = 4, 6, 3
-_FRACTIONS: Final = [_LOGIT_BITS] * LOGITS + [_MEAN_BITS] * LOGISTICS + [_WIDTH_BITS] * LOGISTICS + [_WIDTH_BITS] * 5
+_FRACTIONS: Final = [_LOGIT_BITS] * LOGITS + [_MEAN_BITS] * LOGISTICS + [_WIDTH_BITS] * (OUTPUTS - LOGITS - LOGISTICS)
 _TOP: Final = 255 / 2**ACTIVATION_BITS
 _FLOOR: Final = 2.0**-24
 

@@ -9,7 +9,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ...codecs.promise import MAX_SPAN, Integers
+from ...bitstream.pixel_format import MAX_SPAN
+from ...codecs.promise import Integers
 from ...errors import CorruptStream
 
 SWAPPED: Final = "x"

@@ -23,7 +23,7 @@ from .backends.numba_backend import extract_band
 from .group import band_count, bands_of, choose_parameters
 from .levels import build_levels, nearest_level
 from .model import ContextModel
-from .slice_group import LEAST_SIDE
+from .slice_group import MIN_SIDE
 
 HIDDEN: Final = {"fast": (32, 16), "default": (128, 64)}
 """Widths of the two hidden layers."""
@@ -34,7 +34,7 @@ _SINGLE: Final = 0.3
 FitProgress = Callable[[float, float], None]
 """Called with the share of the training that is done, and the mean bits per pixel of late."""
 
-_MOST_PIXELS: Final = 16384
+_MAX_PIXELS: Final = 16384
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def fit_context_model(
     """Fit a network to slice groups.
 
     Args:
-        groups: (slices, rows, columns) integers each: neighbouring slices of one series, up to 16.
+        groups: (slices, rows, columns) integers each: neighboring slices of one series, up to 16.
         start: network to start from, with a small learning rate; a new one by default.
         seconds: how long to train.
         bound: near-lossless bounds to train for, stored units; one is drawn for each group.
@@ -177,7 +177,7 @@ def fit_context_model(
     def draw(task: tuple[int, int]) -> list[Samples]:
         index, turn = task
         rng, group = np.random.default_rng([seed, index, turn]), listed[index]
-        if min(group.shape[1:]) < LEAST_SIDE:
+        if min(group.shape[1:]) < MIN_SIDE:
             return []
         single = start is None and rng.random() < _SINGLE
         pieces = [group[z : z + 1] for z in range(len(group))] if single else [group]

@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from ...bitstream.pixel_format import INPUTS, OUTPUTS
 from ...errors import CorruptStream
-from .neighborhood import INPUTS, INPUTS_ALONE
+from .neighborhood import INTRA_INPUTS
 
-OUTPUTS: Final = 16
-"""Outputs of the network: five logits, three means, three widths, five unused."""
 MAX_HIDDEN: Final = 512
 MAX_BYTES: Final = 1 << 20
 """A network's file is no larger."""
@@ -90,20 +89,20 @@ class ContextModel:
         the bias of the first one where the inputs from the previous slice are zero and left out.
         """
         arrays: list[NDArray[np.int32]] = []
-        alone = np.zeros(0, np.int32)
+        intra_bias = np.zeros(0, np.int32)
         for layer in _LAYERS:
             weight = self.tensors[f"{layer}.weight"]
             bias = self.tensors[f"{layer}.bias"].astype(np.int32)
             if layer == "hidden1":
                 wide = weight.astype(np.int32)
-                alone = bias - 128 * wide[:, :INPUTS_ALONE].sum(1, dtype=np.int32)
+                intra_bias = bias - 128 * wide[:, :INTRA_INPUTS].sum(1, dtype=np.int32)
                 bias = bias - 128 * wide.sum(1, dtype=np.int32)
             outputs, inputs = weight.shape
             words = weight.reshape(outputs, inputs // 4, 4).transpose(1, 0, 2)
             arrays.append(np.ascontiguousarray(words).reshape(-1).view("<i4").astype(np.int32))
             arrays.append(np.ascontiguousarray(bias))
             arrays.append(self.tensors[f"{layer}.shift"].astype(np.int32))
-        return *arrays, alone
+        return *arrays, intra_bias
 
     def to_bytes(self) -> bytes:
         """The model as a safetensors file."""

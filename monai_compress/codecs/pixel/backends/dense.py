@@ -29,7 +29,7 @@ from numba.core import cgutils
 
 from .lanes import PIXELS, intrinsic
 
-OUTPUTS = 16
+OUTPUT_BLOCK = 16
 """Outputs that are summed at once: so many registers hold their sums."""
 
 config: Any = numba.core.config
@@ -83,7 +83,7 @@ def _accumulate(typingctx: Any, x: Any, w: Any, steps: Any, outputs: Any, sums: 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         x, w, steps, outputs, sums = arguments
         multiply = _MULTIPLIERS[_INSTRUCTION](builder)
-        cells = [cgutils.alloca_once(builder, _SUMS) for _ in range(OUTPUTS)]
+        cells = [cgutils.alloca_once(builder, _SUMS) for _ in range(OUTPUT_BLOCK)]
         for o, cell in enumerate(cells):
             builder.store(builder.load(_vector_at(builder, sums, _I64(o * PIXELS)), align=4), cell)
         with cgutils.for_range(builder, steps) as loop:
@@ -190,8 +190,8 @@ _MULTIPLIERS: dict[str, Any] = {
 
 @numba.njit(nogil=True)
 def _by_instruction(x: Any, w: Any, bias: Any, steps: int, outputs: int, sums: Any) -> None:
-    for first in range(0, outputs, OUTPUTS):
-        for o in range(first, first + OUTPUTS):
+    for first in range(0, outputs, OUTPUT_BLOCK):
+        for o in range(first, first + OUTPUT_BLOCK):
             for i in range(PIXELS):
                 sums[o * PIXELS + i] = bias[o]
         _accumulate(_address(x, 0), _address(w, first), steps, outputs, _address(sums, first * PIXELS))

@@ -75,7 +75,7 @@ def splat(typingctx: Any, value: Any) -> Any:
 
 @intrinsic
 def load(typingctx: Any, array: Any, index: Any) -> Any:
-    """Lanes from 16 neighbouring elements of a flat int32 array."""
+    """Lanes from 16 neighboring elements of a flat int32 array."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pointer = _element(context, builder, signature.args[0], arguments[0], arguments[1])
@@ -86,7 +86,7 @@ def load(typingctx: Any, array: Any, index: Any) -> Any:
 
 @intrinsic
 def store(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
-    """Write the lanes to 16 neighbouring elements of a flat int32 array."""
+    """Write the lanes to 16 neighboring elements of a flat int32 array."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pointer = _element(context, builder, signature.args[0], arguments[0], arguments[1])

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A slice in memory as the numba backend walks over it: the pixels of one wavefront lie side by side.
 
-The pixel (y, x) is the cell (t, y) with t = x + 3 y. The pixels of one wavefront are neighbours there, and so are their
-k-th taps, for every k: 16 pixels are computed at once from 16 neighbouring cells, and a tap is one constant distance.
+The pixel (y, x) is the cell (t, y) with t = x + 3 y. The pixels of one wavefront are neighbors there, and so are their
+k-th taps, for every k: 16 pixels are computed at once from 16 neighboring cells, and a tap is one constant distance.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Plane(NamedTuple):
         return cls(rows, columns, pitch, (columns + 3 * rows + 2 * LEAD + 8) * pitch)
 
     def offsets(self, taps: tuple[tuple[int, int], ...]) -> NDArray[np.int64]:
-        """Distances in cells to neighbours (dy, dx)."""
+        """Distances in cells to neighbors (dy, dx)."""
         return np.array([(dx + 3 * dy) * self.pitch + dy for dy, dx in taps], np.int64)
 
 
@@ -53,11 +53,11 @@ def cell(t: int, y: int, pitch: int) -> int:
 
 
 @njit(nogil=True)
-def fill_above(values: Any, previous: Any, rows: int, columns: int, pitch: int, first: bool, seed: int) -> None:
-    """The four rows above the slice: ``seed`` in the first slice, afterwards the first row of the previous one."""
+def fill_above(values: Any, previous: Any, rows: int, columns: int, pitch: int, first: bool, border_value: int) -> None:
+    """Fill the four rows above: ``border_value`` in the first slice, else the first row of the previous slice."""
     for y in range(-MARGIN, 0):
         for x in range(-MARGIN, columns + MARGIN):
-            values[cell(x + 3 * y, y, pitch)] = np.int32(seed) if first else previous[cell(x, 0, pitch)]
+            values[cell(x + 3 * y, y, pitch)] = np.int32(border_value) if first else previous[cell(x, 0, pitch)]
 
 
 @njit(nogil=True)
