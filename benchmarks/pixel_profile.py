@@ -25,7 +25,7 @@ from monai_compress.codecs.pixel.backends import mixture as walk_mixture
 from monai_compress.codecs.pixel.backends.dense import instruction
 from monai_compress.codecs.pixel.backends.lanes import PIXELS, load, splat, store
 from monai_compress.codecs.pixel.backends.skewed import Plane
-from monai_compress.codecs.pixel.backends.wavefront import SliceParameters, Slices
+from monai_compress.codecs.pixel.backends.wavefront import SliceCells, SliceParameters
 from monai_compress.codecs.pixel.neighborhood import TAPS_2D, TAPS_3D
 from monai_compress.codecs.pixel.slice_group import SliceGroupCoder
 from monai_compress.codecs.pixel.weights import load_context_model
@@ -86,7 +86,7 @@ def parts(effort: str) -> dict[str, float]:
     """Nanoseconds a pixel of each part of the walk."""
     rng = np.random.default_rng(0)
     plane = Plane.of(256, 512)
-    slices = Slices(*rng.integers(900, 1100, (4, plane.cells)).astype(np.int32))
+    slices = SliceCells(*rng.integers(900, 1100, (4, plane.cells)).astype(np.int32))
     levels = np.arange(4096, dtype=np.int32)
     fixed = SliceParameters(
         offsets=plane.offsets(TAPS_2D),

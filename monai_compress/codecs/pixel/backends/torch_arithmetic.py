@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The arithmetic of the pixel codec on tensors: from the neighbors of pixels to the intervals of their symbols.
 
-Pixels are the last dimension of every tensor. All integers are int32, and no operation leaves their range
-(docs/format.md has the bounds). The layers of the network are products of float64 matrices, in which integers below
-2**53 are exact in any order of summation: no setting of TF32, bfloat16 or autocast reaches float64, so that none of a
-caller's global settings is read or changed.
+Pixels are the last dimension of every tensor. All integers are int32, and no operation overflows (docs/format.md has
+the bounds). The layers of the network are products of float64 matrices, in which integers below 2**53 are exact in any
+order of summation: TF32, bfloat16 and autocast do not apply to float64, so that none of a caller's global settings is
+read or changed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Network(NamedTuple):
     """A `ContextModel` and the tables of the codec on a device.
 
     Args:
-        device: where all of it is.
+        device: device of all tensors.
         weights: of the three layers, (outputs, inputs) float64.
         biases: (outputs, 1) float64.
         shifts: (outputs, 1) int32.
@@ -61,7 +61,7 @@ class Network(NamedTuple):
 
     @classmethod
     def of(cls, model: ContextModel, device: torch.device) -> Network:
-        """Put a model on a device."""
+        """Return a model on a device."""
         layers = ("hidden1", "hidden2", "output")
         weights = [model.tensors[f"{layer}.weight"].astype(np.float64) for layer in layers]
         biases = [model.tensors[f"{layer}.bias"].astype(np.float64)[:, None] for layer in layers]
@@ -84,7 +84,7 @@ class Network(NamedTuple):
 
 
 class Neighbors(NamedTuple):
-    """What pixels are coded from.
+    """The neighborhoods of pixels.
 
     Args:
         current: (32, pixels) int32, values at the taps of the slice; the first row is W.
@@ -100,13 +100,13 @@ class Neighbors(NamedTuple):
 
     @classmethod
     def split(cls, taps: Tensor, uses_previous: bool) -> Neighbors:
-        """From all taps in the order of the fields, (91 or 53, pixels)."""
+        """Split all taps, in the order of the fields, (91 or 53, pixels)."""
         sizes = len(TAPS_2D), len(TAPS_3D) * uses_previous, len(RESIDUALS_2D), len(RESIDUALS_3D) * uses_previous
         return cls(*taps.split(sizes))
 
 
 class Mixture(NamedTuple):
-    """Distributions of pixels.
+    """The distributions of pixels.
 
     Args:
         weights: (5, pixels) int32 Q10: three logistics, the spike at W, the spike at the lowest level.
@@ -125,15 +125,15 @@ class Mixture(NamedTuple):
     west: Tensor
 
     def part(self, first: int, last: int) -> Mixture:
-        """Those of some neighboring pixels."""
+        """Return the distributions of the pixels ``first`` to ``last``."""
         return Mixture(*(tensor[..., first:last] for tensor in self))
 
 
 class Distributions:
-    """Intervals of the pixels of one slice group.
+    """Computes the intervals of the pixels of one slice group.
 
     Args:
-        parameters: those of the group.
+        parameters: parameters of the group.
         network: the network, on its device.
     """
 
@@ -154,25 +154,25 @@ class Distributions:
         half = 1 << ((self.count - 1).bit_length() + 1) // 2
         self._coarse = torch.arange(0, self.count, half, dtype=torch.int32, device=device)[:, None]
         self._fine = torch.arange(half + 1, dtype=torch.int32, device=device)[:, None]
-        # W has no coefficient: it is what distances are taken from
+        # W has no coefficient: the other taps are taken relative to it
         self._coefficients = [
             on_device(np.r_[0, coefficients[1:]][:, None], np.int32, device)
             for coefficients in (parameters.intra, parameters.inter)
         ]
 
     def flat(self, current: Tensor) -> Tensor:
-        """(pixels,) bool: the nearest taps are all equal."""
+        """Return whether the nearest taps are all equal, (pixels,) bool."""
         return (current[1 : self.flat_taps] == current[0]).all(0)
 
     def chance(self, current: Tensor, previous: Tensor) -> Tensor:
-        """(pixels,) int32: counts of 2**24 that a flat pixel equals W."""
+        """Return the counts of 2**24 for a flat pixel that equals W, (pixels,) int32."""
         west = current[0]
         kind = (west == 0).int()
         kind = kind + 2 * (previous[:9] != west).any(0).logical_not() if len(previous) else kind + 4
         return self.chances.index_select(0, kind)
 
     def predict(self, current: Tensor, previous: Tensor) -> Tensor:
-        """The linear prediction: (pixels,) int32."""
+        """Return the linear prediction, (pixels,) int32."""
         west = current[0]
         taps = torch.cat([current, previous]) if len(previous) else current
         products = (taps - west).clamp_(-4095, 4095).mul_(self._coefficients[len(previous) > 0])
@@ -180,7 +180,7 @@ class Distributions:
         return (west + (total >> 12)).clamp_(0, self.top)
 
     def mixture(self, taps: Neighbors, prediction: Tensor) -> Mixture:
-        """The distribution of each pixel."""
+        """Return the distribution of each pixel."""
         network = self.network
         pairs = taps.current.index_select(0, network.rough[0]) - taps.current.index_select(0, network.rough[1])
         rough = pairs.abs_().sum(0, dtype=torch.int32)
@@ -209,7 +209,7 @@ class Distributions:
         )
 
     def _inputs(self, taps: Neighbors, prediction: Tensor, rough: Tensor, mantissa: Tensor, exponent: Tensor) -> Tensor:
-        """The inputs of the network, (96 or 58, pixels) int32, -127 .. 127."""
+        """Return the inputs of the network, (96 or 58, pixels) int32, -127 .. 127."""
         reciprocal, half, shift = self.network.reciprocals.index_select(0, mantissa), 1 << (exponent + 7), exponent + 8
         index = exponent * 4 + mantissa
         distances = [taps.current - prediction, taps.residuals, prediction[None]]
@@ -227,9 +227,9 @@ class Distributions:
         return torch.cat([normal[:first], torch.stack(scalars), normal[first + 1 :]])
 
     def _outputs(self, inputs: Tensor) -> Tensor:
-        """The outputs of the network, (16, pixels) int32."""
+        """Return the outputs of the network, (16, pixels) int32."""
         weights, biases, shifts = self.network.weights, self.network.biases, self.network.shifts
-        # without the previous slice its inputs are zero: they are left out
+        # without the previous slice, the inputs from it are zero and left out
         sums = torch.addmm(biases[0], weights[0][:, : len(inputs)], inputs.double()).int()
         for layer in (1, 2):
             activations = (sums >> shifts[layer - 1]).clamp_(0, 255)
@@ -237,11 +237,11 @@ class Distributions:
         return sums >> shifts[2]
 
     def cumulative(self, symbols: Tensor, mixture: Mixture) -> Tensor:
-        """Counts of 2**24 of all symbols below some.
+        """Return the counts of 2**24 of all symbols below given ones.
 
         Args:
             symbols: (symbols, pixels) or (symbols, 1) int32, at least 0; all from the number of levels on have 2**24.
-            mixture: of the pixels.
+            mixture: distributions of the pixels.
 
         Returns:
             (symbols, pixels) int32, ascending with the symbol.
@@ -258,16 +258,16 @@ class Distributions:
         return torch.where(symbols >= self.count, TOTAL, torch.where(symbols == 0, 0, counts))
 
     def coarse(self, mixture: Mixture) -> Tensor:
-        """`cumulative` of about the square root of all symbols, evenly spaced: where `find` begins."""
+        """Return `cumulative` at evenly spaced symbols, about the square root of their number: where `find` begins."""
         return self.cumulative(self._coarse, mixture)
 
     def find(self, slots: Tensor, coarse: Tensor, mixture: Mixture) -> tuple[Tensor, Tensor, Tensor]:
-        """The symbols whose intervals hold the slots.
+        """Find the symbols whose intervals contain the slots.
 
         Args:
             slots: (pixels,) int64, 0 .. 2**24 - 1.
-            coarse: what `coarse` gave for the same pixels.
-            mixture: of the pixels.
+            coarse: result of `coarse` for the same pixels.
+            mixture: distributions of the pixels.
 
         Returns:
             Symbol, first count and size of its interval, each (pixels,).
@@ -280,16 +280,16 @@ class Distributions:
         return first + under.sum(0, dtype=torch.int32) - 1, start, end - start
 
     def symbols(self, values: Tensor) -> Tensor:
-        """(pixels,) int32, which level each value is."""
+        """Return the index of the level of each value, (pixels,) int32."""
         return torch.bucketize(values, self.levels, out_int32=True, right=True) - 1
 
 
 def on_device(values: Any, dtype: Any, device: torch.device) -> Tensor:
-    """A tensor on a device, whatever default device or type the caller has set."""
+    """Return a tensor on a device, whatever default device or type the caller has set."""
     array: NDArray[Any] = np.array(values, dtype)
     return torch.from_numpy(array).to(device)
 
 
 def _look_up(table: Tensor, index: Tensor) -> Tensor:
-    """Entries of a table, in the shape of the indices."""
+    """Return entries of a table, in the shape of the indices."""
     return table.index_select(0, index.reshape(-1)).view(index.shape)
