@@ -4,7 +4,7 @@
 
     python benchmarks/pixel_profile.py
 
-Parts are compiled into loops of their own, which run on 16 pixels of a simulated neighbourhood again and again. Printed
+Parts are compiled into loops of their own, which run on 16 pixels of a simulated neighborhood again and again. Printed
 are nanoseconds a pixel on one core, the median of several rounds. Steps are wall seconds for 16 simulated slices.
 """
 
@@ -25,7 +25,7 @@ from monai_compress.codecs.pixel.backends import mixture as walk_mixture
 from monai_compress.codecs.pixel.backends.dense import instruction
 from monai_compress.codecs.pixel.backends.lanes import PIXELS, load, splat, store
 from monai_compress.codecs.pixel.backends.skewed import Plane
-from monai_compress.codecs.pixel.backends.wavefront import Rules, Slices
+from monai_compress.codecs.pixel.backends.wavefront import SliceCells, SliceParameters
 from monai_compress.codecs.pixel.neighborhood import TAPS_2D, TAPS_3D
 from monai_compress.codecs.pixel.slice_group import SliceGroupCoder
 from monai_compress.codecs.pixel.weights import load_context_model
@@ -38,7 +38,9 @@ ROUNDS, REPEATS = 7, 4000
 def _predict(n: int, s: Any, r: Any, base: int, out: Any) -> None:
     for k in range(n):
         at = base + (k & 63)
-        p = walk_inputs.predict(s.values, s.old_values, at, r.near, r.before, r.coefficients, r.volume, 4095)
+        p = walk_inputs.predict(
+            s.values, s.previous_values, at, r.offsets, r.previous_offsets, r.coefficients, r.uses_previous, 4095
+        )
         store(out, 0, load(out, 0) | p)
 
 
@@ -46,8 +48,8 @@ def _predict(n: int, s: Any, r: Any, base: int, out: Any) -> None:
 def _inputs(n: int, s: Any, r: Any, base: int, x: Any) -> None:
     for k in range(n):
         at = base + (k & 63)
-        rough = walk_inputs.roughness(s.values, at, r.near)
-        mantissa, exponent = walk_inputs.scale(s.residuals, at, r.near, rough, r.step)
+        rough = walk_inputs.roughness(s.values, at, r.offsets)
+        mantissa, exponent = walk_inputs.scale(s.residuals, at, r.offsets, rough, r.step)
         walk_inputs.inputs(s, r, at, splat(1000), rough, mantissa, exponent, x)
 
 
@@ -66,7 +68,7 @@ def _mixture(n: int, outputs: Any, mix: Any) -> None:
 @njit(nogil=True)
 def _cumulative(n: int, r: Any, mix: Any, out: Any) -> None:
     for k in range(n):
-        c = walk_mixture.cumulative(splat(900 + (k & 127)), r.edges, splat(1000), mix, r.keep)
+        c = walk_mixture.cumulative(splat(900 + (k & 127)), r.edges, splat(1000), mix, r.reserve_shift)
         store(out, 0, load(out, 0) | c)
 
 
@@ -84,17 +86,17 @@ def parts(effort: str) -> dict[str, float]:
     """Nanoseconds a pixel of each part of the walk."""
     rng = np.random.default_rng(0)
     plane = Plane.of(256, 512)
-    slices = Slices(*rng.integers(900, 1100, (4, plane.cells)).astype(np.int32))
+    slices = SliceCells(*rng.integers(900, 1100, (4, plane.cells)).astype(np.int32))
     levels = np.arange(4096, dtype=np.int32)
-    rules = Rules(
-        near=plane.offsets(TAPS_2D),
-        before=plane.offsets(TAPS_3D),
-        volume=True,
+    fixed = SliceParameters(
+        offsets=plane.offsets(TAPS_2D),
+        previous_offsets=plane.offsets(TAPS_3D),
+        uses_previous=True,
         coefficients=rng.integers(-2000, 2000, len(TAPS_2D) + len(TAPS_3D)).astype(np.int32),
         network=load_context_model(effort).packed,
         levels=levels,
         edges=np.concatenate([[0], levels[1:] + levels[:-1], [0]]).astype(np.int32),
-        keep=12,
+        reserve_shift=12,
         step=1,
         step_index=0,
         flat_taps=6,
@@ -107,12 +109,12 @@ def parts(effort: str) -> dict[str, float]:
 
     x, h1, h2, sums, outputs, mix, out = rows(24), rows(128), rows(128), rows(128), rows(16), rows(17), rows(1)
     figures = {
-        "linear prediction": _nanoseconds(_predict, slices, rules, base, out),
-        "scale and inputs": _nanoseconds(_inputs, slices, rules, base, x),
-        "network": _nanoseconds(_network, rules, x, h1, h2, sums, outputs),
+        "linear prediction": _nanoseconds(_predict, slices, fixed, base, out),
+        "scale and inputs": _nanoseconds(_inputs, slices, fixed, base, x),
+        "network": _nanoseconds(_network, fixed, x, h1, h2, sums, outputs),
         "mixture": _nanoseconds(_mixture, outputs, mix),
     }
-    once = _nanoseconds(_cumulative, rules, mix, out)
+    once = _nanoseconds(_cumulative, fixed, mix, out)
     return figures | {"interval, encoding (2 evaluations)": 2 * once, "interval, decoding (12 evaluations)": 12 * once}
 
 

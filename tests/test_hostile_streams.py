@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from monai_compress.api import compress, decompress, inspect, verify_stream
+from monai_compress.bitstream.pixel_format import INPUTS
 from monai_compress.codecs.pixel.model import ContextModel
-from monai_compress.codecs.pixel.neighborhood import INPUTS
 from monai_compress.errors import CompressionError, CorruptStream, StreamError, TruncatedStream
 from monai_compress.streams import StreamReader
 

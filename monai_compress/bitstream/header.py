@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from ..errors import CorruptStream, StreamError, TruncatedStream, UnsupportedVersion
+from .pixel_format import MAX_SPAN
 
 MAGIC: Final = b"\x89MCZ\r\n\x1a\n"
 """As in PNG: a byte that is not ASCII, a name, both kinds of line end and the end-of-file character of DOS."""
@@ -35,9 +36,6 @@ ARCHIVE: Final = 0
 
 PIXEL_CODEC: Final = 1
 """Id of the pixel codec, the only codec of format 1.0."""
-
-MAX_SPAN: Final = 65535
-"""The largest difference of two values of one stream: a 16-bit range."""
 
 MAX_BOUND: Final = MAX_SPAN
 """The largest bound in stored units: with it, all values of a 16-bit image may become the same."""

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Compile a function to machine code and cache the result on disk where possible."""
+"""Compile functions to machine code with numba, and cache the machine code on disk."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from numba import njit
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """Decorate a function to run as machine code, without holding Python's global lock.
+    """Decorate a function that runs as machine code, without holding Python's global interpreter lock.
 
-    The code is compiled at the first call and cached beside the source, or in the user's cache folder if the
-    installation is read-only (``NUMBA_CACHE_DIR`` names another one), or not at all if no folder can be written.
+    The code is compiled at the first call. It is cached beside the source, or in the user's cache folder where the
+    installation is read-only (``NUMBA_CACHE_DIR`` names another folder), or not at all if no folder can be written.
     """
     try:
         dispatcher: Any = njit(nogil=True, cache=True)(function)
     except RuntimeError:  # "cannot cache function": no folder can be written
         return njit(nogil=True)(function)
-    # numba looks only at the file of the function itself, and would run old code after a change in one that it calls
+    # numba checks only the file of the function itself, and would run old code after a change in a function it calls
     with suppress(AttributeError):
         dispatcher._cache._cache_file._source_stamp = _stamp()
     return dispatcher
@@ -32,7 +32,7 @@ def compiled(function: Callable[..., Any]) -> Any:
 
 @cache
 def _stamp() -> str:
-    """Hash of all sources that compiled functions may come from."""
+    """Return the hash of all sources that compiled functions may come from."""
     package = Path(__file__).parents[1]
     sources = sorted([*(package / "bitstream").glob("*.py"), *(package / "codecs").rglob("*.py")])
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()

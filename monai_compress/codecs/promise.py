@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bitstream.header import DTYPES, MAX_BOUND, MAX_SPAN, PromiseKind, bits_of, value_range
+from ..bitstream.header import DTYPES, MAX_BOUND, PromiseKind, bits_of, value_range
+from ..bitstream.pixel_format import MAX_SPAN
 from ..errors import PromiseBroken
 
 Integers: TypeAlias = NDArray[np.integer[Any]]

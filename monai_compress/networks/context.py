@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The network of the pixel codec in its form for training.
+"""The network of the pixel codec in the form in which it is trained.
 
 ::
 
@@ -9,7 +9,7 @@
                                                                 └─ 3 widths (octaves of the local scale)
 
 The density of a pixel is a mixture of three logistic distributions and of two spikes: at the value of the left
-neighbour, and at the lowest level.
+neighbor, and at the lowest level.
 
 Source: mixtures of logistics over integers as in Salimans et al., "PixelCNN++", ICLR 2017.
 """
@@ -24,20 +24,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..bitstream.pixel_format import INPUTS, LOGISTICS, LOGITS, OUTPUTS
 from .integer import ACTIVATION_BITS, IntegerLinear, round_through
 
-INPUTS: Final = 96
-OUTPUTS: Final = 16
-LOGITS: Final = 5
-LOGISTICS: Final = 3
 _LOGIT_BITS, _MEAN_BITS, _WIDTH_BITS = 4, 6, 3
-_FRACTIONS: Final = [_LOGIT_BITS] * LOGITS + [_MEAN_BITS] * LOGISTICS + [_WIDTH_BITS] * LOGISTICS + [_WIDTH_BITS] * 5
+_FRACTIONS: Final = [_LOGIT_BITS] * LOGITS + [_MEAN_BITS] * LOGISTICS + [_WIDTH_BITS] * (OUTPUTS - LOGITS - LOGISTICS)
 _TOP: Final = 255 / 2**ACTIVATION_BITS
 _FLOOR: Final = 2.0**-24
 
 
 class ContextNetwork(nn.Module):
-    """Two hidden layers; see the module.
+    """A network with two hidden layers; see the module.
 
     Args:
         hidden: outputs of the two hidden layers, multiples of 16.
@@ -56,10 +53,10 @@ class ContextNetwork(nn.Module):
             self.output.bias[: len(start)] = torch.tensor(start)
 
     def forward(self, x: Tensor, exact: bool = True) -> tuple[Tensor, Tensor, Tensor]:
-        """Mixtures of pixels.
+        """Compute the mixtures of pixels.
 
         Args:
-            x: (pixels, 96) int8 as `extract_band` gives them.
+            x: (pixels, 96) int8, see `extract_band`.
             exact: round as integer inference does.
 
         Returns:
@@ -81,11 +78,11 @@ class ContextNetwork(nn.Module):
         return logits, means.clamp(-1023 / 64, 1023 / 64), widths.clamp(-5, 3)
 
     def bits(self, x: Tensor, targets: Tensor, exact: bool = True) -> Tensor:
-        """Code length of pixels.
+        """Compute the code length of pixels.
 
         Args:
             x: (pixels, 96) int8.
-            targets: (pixels, 5) int32 as `extract_band` gives them.
+            targets: (pixels, 5) int32, see `extract_band`.
             exact: round as integer inference does.
 
         Returns:
@@ -104,13 +101,13 @@ class ContextNetwork(nn.Module):
         return -torch.log2((weights[:, :LOGISTICS] * mass).sum(1) + spikes + _FLOOR)
 
     def export(self) -> dict[str, NDArray[Any]]:
-        """The tensors of a `ContextModel`."""
+        """Return the tensors of a `ContextModel`."""
         layers = {"hidden1": self.hidden1, "hidden2": self.hidden2, "output": self.output}
         return {f"{name}.{part}": value for name, layer in layers.items() for part, value in layer.export().items()}
 
     @classmethod
     def from_integers(cls, tensors: Mapping[str, NDArray[Any]]) -> ContextNetwork:
-        """The network of a `ContextModel`, to train it further."""
+        """Return the network of a `ContextModel`, to train it further."""
         network = cls((len(tensors["hidden1.bias"]), len(tensors["hidden2.bias"])))
         for name in ("hidden1", "hidden2", "output"):
             layer: IntegerLinear = getattr(network, name)

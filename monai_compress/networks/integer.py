@@ -1,12 +1,12 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Layers that train in floating point with the rounding of integer inference, so that nothing is lost at export.
+"""Layers that are trained in floating point with the rounding of integer inference, so that export loses nothing.
 
 Fixed point: activations are multiples of 1/16 (Q4), weights of a row are multiples of 2**-k (Qk) in -127 .. 127, with
-the largest k that holds the row. Rounding lets gradients pass as if it were not there.
+the largest k at which the row fits. Gradients pass through the rounding unchanged (straight-through estimator).
 
 Source: Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference",
-CVPR 2018; here with powers of two only, so that integer inference needs no multiplication but that of the layer.
+CVPR 2018; here with powers of two only, so that rescaling is a shift.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_SHIFT: Final = 12
 
 
 def round_through(x: Tensor) -> Tensor:
-    """x rounded half up; the gradient is that of x.
+    """Round half up, with the gradient of ``x``.
 
     >>> round_through(torch.tensor([0.4, 0.5, -0.5])).tolist()
     [0.0, 1.0, 0.0]
@@ -35,13 +35,13 @@ def round_through(x: Tensor) -> Tensor:
 
 
 class IntegerLinear(nn.Module):
-    """A linear layer whose weights and bias are rounded as `export` will round them.
+    """A linear layer whose weights and bias are rounded as `export` rounds them.
 
     Args:
-        inputs: features in.
-        outputs: features out.
-        fraction: for each output, how many bits of fraction the integer result has.
-        limit: largest absolute bias.
+        inputs: number of input features.
+        outputs: number of output features.
+        fraction: for each output, the number of fractional bits of the integer result.
+        limit: largest absolute value of the bias.
     """
 
     def __init__(self, inputs: int, outputs: int, fraction: list[int], limit: float = 64.0) -> None:
@@ -54,14 +54,14 @@ class IntegerLinear(nn.Module):
         nn.init.kaiming_uniform_(self.weight, a=5**0.5)
 
     def bits(self) -> Tensor:
-        """k of each output, (outputs,): 2**k times the largest weight is at most 127."""
+        """Return k of each output, (outputs,): 2**k times the largest weight is at most 127."""
         largest = self.weight.detach().abs().amax(1).clamp_min(1e-9)
         k = torch.floor(torch.log2(LARGEST_WEIGHT / largest))
         least = (self.fraction - ACTIVATION_BITS).clamp_min(0)
         return torch.minimum(torch.maximum(k, least), torch.full_like(k, MAX_SHIFT))
 
     def forward(self, x: Tensor, exact: bool = True) -> Tensor:
-        """(batch, inputs) to (batch, outputs), not yet rounded; with ``exact`` from rounded weights."""
+        """Map (batch, inputs) to (batch, outputs), not rounded; if ``exact``, with rounded weights and bias."""
         if not exact:
             return F.linear(x, self.weight, self.bias)
         unit = torch.exp2(self.bits())[:, None]
@@ -72,7 +72,7 @@ class IntegerLinear(nn.Module):
 
     @torch.no_grad()
     def export(self) -> dict[str, NDArray[np.generic]]:
-        """``weight`` (outputs, inputs) int8, ``bias`` (outputs,) int32 with the half of rounding, ``shift`` int8."""
+        """Return ``weight`` (outputs, inputs) int8, ``bias`` (outputs,) int32 plus half a step, ``shift`` int8."""
         k = self.bits()
         unit = torch.exp2(k)
         weight = torch.floor((self.weight * unit[:, None]).clamp(-LARGEST_WEIGHT, LARGEST_WEIGHT) + 0.5)
@@ -87,7 +87,7 @@ class IntegerLinear(nn.Module):
 
     @torch.no_grad()
     def load_integers(self, weight: NDArray[np.int8], bias: NDArray[np.int32], shift: NDArray[np.int8]) -> None:
-        """The inverse of `export`: start training from integers."""
+        """Load integers to train further: the inverse of `export`."""
         k = torch.from_numpy(shift.astype(np.float32)) - ACTIVATION_BITS + self.fraction
         unit = torch.exp2(k)
         steps = torch.from_numpy(shift.astype(np.float64))

@@ -11,14 +11,13 @@ import pytest
 import torch
 
 from monai_compress.bitstream.coder import TOTAL_BITS
-from monai_compress.codecs.pixel.backends.numba_backend import BandWalker, extract_band
-from monai_compress.codecs.pixel.backends.wavefront import ENCODE, Tape
+from monai_compress.bitstream.pixel_format import INPUTS
+from monai_compress.codecs.pixel.backends.numba_backend import BandTraversal, extract_band
+from monai_compress.codecs.pixel.backends.wavefront import ENCODE, CoderBuffers
 from monai_compress.codecs.pixel.group import choose_parameters
-from monai_compress.codecs.pixel.model import OUTPUTS as CODEC_OUTPUTS
 from monai_compress.codecs.pixel.model import ContextModel
-from monai_compress.codecs.pixel.neighborhood import INPUTS as CODEC_INPUTS
 from monai_compress.codecs.pixel.weights import load_context_model
-from monai_compress.networks.context import INPUTS, OUTPUTS, ContextNetwork
+from monai_compress.networks.context import ContextNetwork
 
 
 def network_of(seed: int = 0, hidden: tuple[int, int] = (32, 16), push: float = 0.1) -> ContextNetwork:
@@ -61,10 +60,6 @@ def check_exact(network: ContextNetwork) -> None:
     assert len(np.unique(expected[:, 0])) > 3, "the outputs depend on the inputs"
 
 
-def test_numbers_agree_with_the_codec() -> None:
-    assert (INPUTS, OUTPUTS) == (CODEC_INPUTS, CODEC_OUTPUTS)
-
-
 @pytest.mark.parametrize("hidden", [(16, 16), (32, 16), (128, 64)])
 def test_an_exported_network_computes_the_same(hidden) -> None:
     check_exact(ContextNetwork.from_integers(network_of(hidden=hidden).export()))
@@ -98,26 +93,26 @@ def test_every_export_is_a_model(push: float, hidden) -> None:
 
 def coded_bits(slices, parameters, model: ContextModel) -> np.ndarray:
     """Bits of every interval that the numba backend codes, in order."""
-    walker = BandWalker(slices.shape[1:], 0, parameters, model.packed)
-    room = 2 * slices.size
-    arrays = [np.empty(room, kind) for kind in (np.uint32, np.uint32, np.uint8)]
-    tape = Tape(*arrays, np.empty(parameters.lanes, np.uint64), np.empty(1, np.uint32))
+    traversal = BandTraversal(slices.shape[1:], 0, parameters, model.packed)
+    kinds = {"starts": np.uint32, "sizes": np.uint32, "state_indices": np.uint8, "pixels": np.int64}
+    arrays = {name: np.empty(2 * slices.size, kind) for name, kind in kinds.items()}
+    buffers = CoderBuffers(**arrays, states=np.empty(parameters.state_count, np.uint64), words=np.empty(1, np.uint32))
     count = 0
     for image in slices:
-        walker.write(image)
-        count = walker.step(ENCODE, count, tape)
-    return TOTAL_BITS - np.log2(tape.sizes[:count].astype(np.float64))
+        traversal.write(image)
+        count = traversal.step(ENCODE, count, buffers)
+    return TOTAL_BITS - np.log2(buffers.sizes[:count].astype(np.float64))
 
 
-@pytest.mark.parametrize("volume", [True, False])
+@pytest.mark.parametrize("uses_previous", [True, False])
 @pytest.mark.parametrize("gap", [1, 2, 11, 101])
 @pytest.mark.parametrize("kind", ["untrained", "pushed", "shipped"])
-def test_bits_are_those_that_are_coded(kind: str, gap: int, volume: bool) -> None:
+def test_bits_are_those_that_are_coded(kind: str, gap: int, uses_previous: bool) -> None:
     rng = np.random.default_rng(gap)
     y, x = np.mgrid[:36, :40]
     ground = 2000 + 300 * np.sin(x / 6) + 200 * np.cos(y / 9)
     # the second slice is like the first where the previous slice shall be used
-    slices = ground + rng.normal(0, 40, (2, 36, 40)) + (0 if volume else 1) * rng.normal(0, 300, (2, 1, 1))
+    slices = ground + rng.normal(0, 40, (2, 36, 40)) + (0 if uses_previous else 1) * rng.normal(0, 300, (2, 1, 1))
     levels = np.arange(0, 4096, gap).astype(np.int32)
     slices = levels[np.clip(np.rint(slices / gap), 0, len(levels) - 1).astype(int)]
     network = {
@@ -128,7 +123,9 @@ def test_bits_are_those_that_are_coded(kind: str, gap: int, volume: bool) -> Non
     model = ContextModel(network.export())
     network = ContextNetwork.from_integers(model.tensors)
     parameters = choose_parameters(slices, levels, 1, False)
-    parameters = dataclasses.replace(parameters, volume=np.array([False, volume]), flat_counts=np.full(6, 12345))
+    parameters = dataclasses.replace(
+        parameters, uses_previous=np.array([False, uses_previous]), flat_counts=np.full(6, 12345)
+    )
     coded = coded_bits(slices, parameters, model)
     samples, targets = extract_band(slices, 0, parameters, model.packed, np.ones(slices.shape, np.uint8))
     with torch.no_grad():
@@ -146,7 +143,7 @@ def test_bits_are_those_that_are_coded(kind: str, gap: int, volume: bool) -> Non
 
 
 def test_bits_of_spikes() -> None:
-    """Pixels that repeat their left neighbour, or are at the lowest level, have the spikes besides."""
+    """Pixels that repeat their left neighbor, or are at the lowest level, have the spikes besides."""
     network = network_of(push=0.0)
     x = torch.zeros(1, INPUTS, dtype=torch.int8)
 

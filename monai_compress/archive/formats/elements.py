@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ...bitstream.header import MAX_SPAN
+from ...bitstream.pixel_format import MAX_SPAN
 from ...codecs.promise import Integers
 from ...errors import CorruptStream
 from .. import reasons

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Fit the network of the pixel codec: to a hospital's own scanners, or to one series while it is compressed."""
+"""Train the network of the pixel codec: for a hospital's own scanners, or for one series while it is compressed."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from .backends.numba_backend import extract_band
 from .group import band_count, bands_of, choose_parameters
 from .levels import build_levels, nearest_level
 from .model import ContextModel
-from .slice_group import LEAST_SIDE
+from .slice_group import MIN_SIDE
 
 HIDDEN: Final = {"fast": (32, 16), "default": (128, 64)}
 """Widths of the two hidden layers."""
 
-_SINGLE: Final = 0.3
-"""Share of groups whose slices a new network sees one by one."""
+_SINGLE_SLICES: Final = 0.3
+"""Fraction of groups whose slices a new network is trained on as single slices."""
 
 FitProgress = Callable[[float, float], None]
-"""Called with the share of the training that is done, and the mean bits per pixel of late."""
+"""Called with the fraction of the training that is done and a running mean of the bits per pixel."""
 
-_MOST_PIXELS: Final = 16384
+_MAX_PIXELS: Final = 16384
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Pixels to train on.
+    """Pixels to train on; see `TrainingSamples`.
 
     Args:
         inputs: (pixels, 96) int8.
@@ -51,20 +51,20 @@ class Samples:
 
 
 def sample_group(
-    slices: NDArray[np.integer[Any]], pixels: int, rng: np.random.Generator, bound: int = 0, turn: int = 0
+    slices: NDArray[np.integer[Any]], pixels: int, rng: np.random.Generator, bound: int = 0, orientation: int = 0
 ) -> Samples:
     """Draw pixels from a slice group.
 
     Args:
         slices: (slices, rows, columns) integers.
-        pixels: how many to draw from each slice; flat ones are drawn and left out.
-        rng: source of chance.
-        bound: code near-lossless with this bound, stored units.
-        turn: 0 .. 7: 1 flips rows, 2 flips columns, 4 swaps both.
+        pixels: number of pixels to draw from each slice; flat pixels are drawn and then excluded.
+        rng: random generator.
+        bound: largest error of a pixel, stored units; 0 is lossless.
+        orientation: 0 .. 7: bit 0 flips rows, bit 1 flips columns, bit 2 swaps rows and columns.
     """
-    slices = slices[:, ::-1] if turn & 1 else slices
-    slices = slices[:, :, ::-1] if turn & 2 else slices
-    slices = slices.transpose(0, 2, 1) if turn & 4 else slices
+    slices = slices[:, ::-1] if orientation & 1 else slices
+    slices = slices[:, :, ::-1] if orientation & 2 else slices
+    slices = slices.transpose(0, 2, 1) if orientation & 4 else slices
     present, places = np.unique(slices, return_inverse=True)
     present = present.astype(np.int64) - int(present[0])
     levels = build_levels(present, bound, None)
@@ -84,7 +84,7 @@ def sample_group(
 
 
 def join(parts: Iterable[Samples]) -> Samples:
-    """All samples in one."""
+    """Join samples."""
     listed = list(parts)
     return Samples(torch.cat([part.inputs for part in listed]), torch.cat([part.targets for part in listed]))
 
@@ -100,16 +100,16 @@ def train_network(
     rounded_from: float = 0.5,
     progress: FitProgress | None = None,
 ) -> ContextNetwork:
-    """Train for a time: Adam, one cycle of learning rates; the last part with the rounding of integer inference.
+    """Train for a given time: Adam, one cycle of learning rates; the last part with the rounding of integer inference.
 
     Args:
-        network: where to start; it is changed.
-        samples: what to train on.
-        seconds: how long.
+        network: the network to start from; it is changed in place.
+        samples: pixels to train on.
+        seconds: training time.
         rate: highest learning rate.
-        batch: pixels a step.
-        seed: of the order of pixels.
-        rounded_from: share of the time after which weights and activations are rounded.
+        batch: pixels in a step.
+        seed: seed of the order of pixels.
+        rounded_from: fraction of the time after which weights and activations are rounded.
         progress: see `FitProgress`.
     """
     optimizer = torch.optim.Adam(network.parameters(), lr=rate, betas=(0.9, 0.99))
@@ -146,52 +146,54 @@ def fit_context_model(
     about: Mapping[str, str] | None = None,
     progress: FitProgress | None = None,
 ) -> ContextModel:
-    """Fit a network to slice groups.
+    """Train a network on slice groups.
 
     Args:
-        groups: (slices, rows, columns) integers each: neighbouring slices of one series, up to 16.
+        groups: (slices, rows, columns) integers each: neighboring slices of one series, up to 16.
         start: network to start from, with a small learning rate; a new one by default.
-        seconds: how long to train.
-        bound: near-lossless bounds to train for, stored units; one is drawn for each group.
+        seconds: training time.
+        bound: largest error of a pixel, stored units; of several, one is drawn for each group.
         hidden: widths of the hidden layers of a new network.
-        pixels: about how many pixels to draw in all.
-        weights: for each group, the relative number of pixels to draw from each of its slices; all alike by default.
-        seed: of all that is drawn.
-        name: what the network is called.
-        about: further text for its file.
+        pixels: approximate number of pixels to draw in total.
+        weights: for each group, the relative number of pixels to draw from each of its slices; equal by default.
+        seed: seed of all random numbers.
+        name: name of the network.
+        about: further text entries for its file.
         progress: see `FitProgress`.
 
     Raises:
-        TrainingError: no pixel to train on (all groups are flat or tiny), or the loss is no number.
-        ValueError: no time to train.
+        TrainingError: no pixel to train on (all groups are flat or tiny), or weights that are not finite.
+        ValueError: a training time that is not positive.
     """
     if not seconds > 0:
-        raise ValueError(f"{seconds} seconds are no time to fit a network in")
+        raise ValueError(f"cannot train a network in {seconds} seconds: the time must be positive")
     listed = [np.asarray(group) for group in groups]
     bounds = [bound] if isinstance(bound, int) else list(bound)
     shares = [1.0] * len(listed) if weights is None else list(weights)
     each = pixels / max(1e-9, sum(share * len(group) for share, group in zip(shares, listed, strict=True)))
-    # a new network sees every group twice, each time turned another way, and some of them as single slices
-    turns = 1 if start is not None else 2
+    # a new network is trained on every group twice, in two random orientations, and on some groups as single slices
+    repeats = 1 if start is not None else 2
 
     def draw(task: tuple[int, int]) -> list[Samples]:
-        index, turn = task
-        rng, group = np.random.default_rng([seed, index, turn]), listed[index]
-        if min(group.shape[1:]) < LEAST_SIDE:
+        index, repeat = task
+        rng, group = np.random.default_rng([seed, index, repeat]), listed[index]
+        if min(group.shape[1:]) < MIN_SIDE:
             return []
-        single = start is None and rng.random() < _SINGLE
-        pieces = [group[z : z + 1] for z in range(len(group))] if single else [group]
-        count = max(200, int(each * shares[index] / turns))
+        single = start is None and rng.random() < _SINGLE_SLICES
+        parts = [group[z : z + 1] for z in range(len(group))] if single else [group]
+        count = max(200, int(each * shares[index] / repeats))
         return [
-            sample_group(piece, count, rng, int(rng.choice(bounds)), int(rng.integers(8)) if start is None else 0)
-            for piece in pieces
+            sample_group(part, count, rng, int(rng.choice(bounds)), int(rng.integers(8)) if start is None else 0)
+            for part in parts
         ]
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        parts = [part for drawn in pool.map(draw, product(range(len(listed)), range(turns))) for part in drawn]
+        parts = [part for drawn in pool.map(draw, product(range(len(listed)), range(repeats))) for part in drawn]
     samples = join(parts) if parts else None
     if samples is None or not len(samples.inputs):
-        raise TrainingError("nothing to fit a network to: the images are flat, or smaller than 8 x 8 pixels")
+        raise TrainingError(
+            f"no pixels to train a network on: the images are flat, or smaller than {MIN_SIDE} x {MIN_SIDE} pixels"
+        )
     torch.manual_seed(seed)
     network = ContextNetwork(hidden) if start is None else ContextNetwork.from_integers(start.tensors)
     train_network(
@@ -204,11 +206,11 @@ def fit_context_model(
         progress=progress,
     )
     if not all(bool(torch.isfinite(weight).all()) for weight in network.parameters()):
-        raise TrainingError("the fit diverged: its weights are no numbers")
+        raise TrainingError("the training diverged: weights are not finite")
     return ContextModel(network.export(), name, dict(about or {}))
 
 
 def _unused() -> tuple[Any, ...]:
-    """A network for walks that only write down inputs."""
+    """Return a network for traversals that do not run it."""
     word = np.zeros(16, np.int32)
     return (word,) * 10

@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""What an encoder chooses for a slice group, and a decoder needs to know before the first pixel."""
+"""The parameters of a slice group: chosen by the encoder and stored before the first pixel."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -16,10 +16,10 @@ from .neighborhood import TAPS_2D
 from .predictor import fit_predictor
 
 FLAT_TAPS: Final = (6, 32)
-"""How many nearest taps must be equal for a pixel to count as flat: lossless, near-lossless."""
+"""Number of nearest taps that must be equal for a pixel to count as flat: lossless, bounded error."""
 
 FLAT_KINDS: Final = 6
-"""Flat pixels are counted apart: previous slice differs, agrees, is not used; each above and at the lowest level."""
+"""Kinds of flat pixels: previous slice differs, agrees, is not used; each above and at the lowest level."""
 
 
 @dataclass(frozen=True)
@@ -27,34 +27,34 @@ class GroupParameters:
     """Parameters of one slice group.
 
     Args:
-        levels: (levels,) int32, ascending from 0: the stored values of the group less the lowest one.
-        volume: (slices,) bool, whether a slice is predicted with its previous one.
-        alone: (32,) int32, coefficients of the linear predictor of slices alone, Q12.
-        pairs: (57,) int32, those of slices with their previous one.
-        flat_taps: how many nearest taps are equal around a flat pixel.
-        flat_counts: (6,) int64, how many of 2**16 flat pixels of each kind equal their left neighbour, 1 .. 65535.
-        seeds: (bands,) int32, the value that stands above the first row of the first slice.
-        lanes: states of the entropy coder in each band.
+        levels: (levels,) int32, ascending from 0: the stored values of the group minus the lowest one.
+        uses_previous: (slices,) bool, whether a slice is predicted from its previous slice too (inter).
+        intra: (32,) int32, coefficients of the linear predictor of intra slices, Q12.
+        inter: (57,) int32, coefficients of the linear predictor of inter slices, Q12.
+        flat_taps: number of nearest taps that are equal around a flat pixel.
+        flat_counts: (6,) int64, how many of 2**16 flat pixels of each kind equal their left neighbor, 1 .. 65535.
+        border_values: (bands,) int32, the value that stands above the first row of the first slice of each band.
+        state_count: number of states of the entropy coder in each band.
     """
 
     levels: NDArray[np.int32]
-    volume: NDArray[np.bool_]
-    alone: NDArray[np.int32]
-    pairs: NDArray[np.int32]
+    uses_previous: NDArray[np.bool_]
+    intra: NDArray[np.int32]
+    inter: NDArray[np.int32]
     flat_taps: int
     flat_counts: NDArray[np.int64]
-    seeds: NDArray[np.int32]
-    lanes: int
+    border_values: NDArray[np.int32]
+    state_count: int
 
     @cached_property
     def edges(self) -> NDArray[np.int32]:
-        """(levels + 1,) int32: twice the boundary below each level; the outer two are never read."""
+        """Twice the boundary below each level, (levels + 1,) int32; the outer two are never read."""
         inner = self.levels[1:] + self.levels[:-1]
         return np.concatenate([[0], inner, [0]]).astype(np.int32)
 
     @property
-    def keep(self) -> int:
-        """Shift that leaves room for one count for each level: levels <= 2**(24 - keep)."""
+    def reserve_shift(self) -> int:
+        """Shift that reserves at least one count for each level: levels <= 2**(24 - reserve_shift)."""
         return 24 - (len(self.levels) - 1).bit_length()
 
     @property
@@ -71,7 +71,7 @@ class GroupParameters:
 
 
 def band_count(rows: int) -> int:
-    """Bands that a slice of so many rows is cut into: two, so that two cores share it; more in tall images.
+    """Return the number of bands of a slice: two, so that two cores share it; more in tall images.
 
     >>> [band_count(rows) for rows in (16, 32, 512, 640, 3000)]
     [1, 2, 2, 2, 10]
@@ -80,10 +80,10 @@ def band_count(rows: int) -> int:
 
 
 def bands_of(slices: NDArray[Any], bands: int) -> list[NDArray[Any]]:
-    """Cut slices, (slices, rows, columns), into bands of rows; every second one is read from below.
+    """Split slices, (slices, rows, columns), into bands of rows: views, every second one flipped from bottom to top.
 
-    All are coded alike and independently. With two, each begins at an outer edge of the image, where nothing lies above
-    its first row anyway.
+    All bands are coded in the same way and independently. With two bands, each begins at an outer edge of the image,
+    where nothing lies above its first row anyway.
     """
     rows = slices.shape[1]
     parts = [slices[:, k * rows // bands : (k + 1) * rows // bands] for k in range(bands)]
@@ -93,52 +93,81 @@ def bands_of(slices: NDArray[Any], bands: int) -> list[NDArray[Any]]:
 def choose_parameters(
     slices: NDArray[np.int32], levels: NDArray[np.int32], bands: int, lossless: bool, threads: int = 1
 ) -> GroupParameters:
-    """Measure a group.
+    """Fit the parameters of a group to its slices.
 
     Args:
         slices: (slices, rows, columns) int32, every pixel one of ``levels``.
-        levels: ascending from 0.
+        levels: (levels,) int32, ascending from 0.
         bands: see `band_count`.
         lossless: whether levels are the values themselves.
-        threads: slices that are measured at the same time.
+        threads: number of slices that are measured at the same time.
     """
-    volume, alone, pairs = fit_predictor(slices, threads)
+    uses_previous, intra, inter = fit_predictor(slices, threads)
     taps = FLAT_TAPS[0] if lossless else FLAT_TAPS[1]
     counts = np.zeros((FLAT_KINDS, 2), np.int64)
-    near = np.array(TAPS_2D[:taps], np.int64)
+    offsets = np.array(TAPS_2D[:taps], np.int64)
     for z in range(len(slices)):
-        _count_flat(slices[z], slices[max(z - 1, 0)], bool(volume[z]), near, counts)
+        _count_flat(slices[z], slices[max(z - 1, 0)], bool(uses_previous[z]), offsets, counts)
     hits = (counts[:, 1] * 65536 + 32768) // (counts.sum(1) + 1)
-    seeds = [int(np.median(band[0, 0])) for band in bands_of(slices, bands)]
     pixels = slices[0].size
-    lanes = 16 if len(slices) > 1 and pixels >= 1 << 14 else 8 if pixels >= 1 << 14 else 1
+    state_count = 16 if len(slices) > 1 and pixels >= 1 << 14 else 8 if pixels >= 1 << 14 else 1
     return GroupParameters(
         levels=levels.astype(np.int32),
-        volume=volume,
-        alone=alone,
-        pairs=pairs,
+        uses_previous=uses_previous,
+        intra=intra,
+        inter=inter,
         flat_taps=taps,
         flat_counts=np.clip(hits, 1, 65535),
-        seeds=np.array(seeds, np.int32),
-        lanes=lanes,
+        border_values=_border_values(slices, bands),
+        state_count=state_count,
     )
 
 
+def transfer_parameters(
+    fitted: GroupParameters, slices: NDArray[np.int32], levels: NDArray[np.int32], bands: int
+) -> GroupParameters:
+    """Return parameters to code a group with that were fitted to other slices.
+
+    Coefficients of both predictors, flat counts, flat taps and number of states are those of ``fitted``. All slices but
+    the first use their previous slice if more than half of the fitted slices that have one do. Levels and border values
+    are those of the slices to code, whose values could not be represented without them.
+
+    Args:
+        fitted: parameters of the other slices.
+        slices: (slices, rows, columns) int32, every pixel one of ``levels``.
+        levels: (levels,) int32, ascending from 0.
+        bands: see `band_count`.
+    """
+    uses_previous = np.zeros(len(slices), np.bool_)
+    uses_previous[1:] = 2 * fitted.uses_previous[1:].sum() > len(fitted.uses_previous) - 1
+    return replace(
+        fitted,
+        levels=levels.astype(np.int32),
+        uses_previous=uses_previous,
+        border_values=_border_values(slices, bands),
+    )
+
+
+def _border_values(slices: NDArray[np.int32], bands: int) -> NDArray[np.int32]:
+    """Return the median of the first row of each band."""
+    return np.array([int(np.median(band[0, 0])) for band in bands_of(slices, bands)], np.int32)
+
+
 @compiled
-def _count_flat(image: Any, previous: Any, volume: bool, near: Any, counts: Any) -> None:
-    """Count flat pixels (not in the outer rows and columns) by kind and by whether they equal their left neighbour."""
+def _count_flat(image: Any, previous: Any, uses_previous: bool, offsets: Any, counts: Any) -> None:
+    """Count flat pixels (not in the outer rows and columns) by kind and by whether they equal their left neighbor."""
     for y in range(4, image.shape[0]):
         for x in range(4, image.shape[1] - 4):
             west = image[y, x - 1]
             flat = True
-            for j in range(1, near.shape[0]):
-                if image[y + near[j, 0], x + near[j, 1]] != west:
+            for j in range(1, offsets.shape[0]):
+                if image[y + offsets[j, 0], x + offsets[j, 1]] != west:
                     flat = False
                     break
             if not flat:
                 continue
             kind = 4
-            if volume:
+            if uses_previous:
                 kind = 2
                 for dy in range(-1, 2):
                     for dx in range(-1, 2):

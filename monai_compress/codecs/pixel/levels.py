@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Levels: the stored values that a slice group is coded with.
 
-Lossless, they are the values from the lowest to the highest; or only those that occur, when rescaling has left gaps
-(Starosolski, "Compressing images of sparse histograms", SPIE 2005). Near-lossless, they lie on a grid so wide that no
-value is further than the bound from its level. The padding value is a level of its own.
+Lossless, the levels are all values from the lowest to the highest, or only those that occur if rescaling has left gaps.
+With a bounded error they lie on the widest grid on which no value is further than the bound from its level. The padding
+value is a level of its own.
+
+Source: coding of occurring values only as in Starosolski, "Compressing images of sparse histograms", SPIE 2005.
 """
 
 from __future__ import annotations
@@ -14,17 +16,17 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-from ...bitstream.header import MAX_SPAN
+from ...bitstream.pixel_format import MAX_SPAN
 from ...errors import CorruptStream
 
 
 def build_levels(values: NDArray[np.int64], bound: int, padding_value: int | None) -> NDArray[np.int64]:
-    """Levels for the values that occur.
+    """Return the levels for the values that occur.
 
     Args:
         values: the distinct values of a group, ascending.
-        bound: how far a value may be from its level, stored units.
-        padding_value: value that keeps its own level, and that no other value may become.
+        bound: largest distance of a value from its level, stored units.
+        padding_value: value that has its own level, to which no other value is mapped.
 
     Returns:
         Ascending levels, within the range of the values.
@@ -51,7 +53,7 @@ def build_levels(values: NDArray[np.int64], bound: int, padding_value: int | Non
     levels = low + step * np.arange((high - low + bound) // step + 1)
     levels[-1] = min(levels[-1], high)
     if padding_value is not None and padding_value in levels:
-        # nobody else may become padding: the levels on both sides of it take its neighbours
+        # no other value may become padding: the levels on both sides of it represent its neighbors
         levels = np.union1d(levels[levels != padding_value], [padding_value - 1, padding_value + 1])
     if special:
         levels = np.union1d(levels, [padding_value])
@@ -59,7 +61,7 @@ def build_levels(values: NDArray[np.int64], bound: int, padding_value: int | Non
 
 
 def nearest_level(values: NDArray[np.int64], levels: NDArray[np.int64], padding_value: int | None) -> NDArray[np.int64]:
-    """The level that each value is coded as; ties go to the lower one."""
+    """Return the level that each value is coded as; of two equally near levels, the lower one."""
     others = levels if padding_value is None else levels[levels != padding_value]
     if not len(others):
         return np.full(values.shape, padding_value)
@@ -71,18 +73,18 @@ def nearest_level(values: NDArray[np.int64], levels: NDArray[np.int64], padding_
 
 
 def write_levels(levels: NDArray[np.int64]) -> bytes:
-    """Levels as bytes: differences, deflated."""
+    """Return levels as bytes: their differences, deflated."""
     return _pack(levels)
 
 
 def read_levels(data: bytes, count: int) -> NDArray[np.int64]:
-    """The inverse of `write_levels`, relative to the first level.
+    """Read levels, relative to the first one: the inverse of `write_levels`.
 
     Raises:
-        CorruptStream: not ``count`` ascending levels of a 16-bit range.
+        CorruptStream: the bytes are not ``count`` ascending levels of a 16-bit range.
     """
     if count == 1 and data:
-        raise CorruptStream("the levels of a slice group are damaged: one level has no distance to a next one")
+        raise CorruptStream("the levels of a slice group are damaged: a single level has no differences")
     inflater = zlib.decompressobj()
     try:
         raw = inflater.decompress(data, 2 * count + 1) if count > 1 else b""

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The network of the pixel codec as plain integers: what a decoder needs, and the proof that 32 bits hold its sums."""
+"""The network of the pixel codec as integers, checked when it is loaded: its sums fit 24 bits."""
 
 from __future__ import annotations
 
@@ -16,16 +16,15 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from ...bitstream.pixel_format import INPUTS, OUTPUTS
 from ...errors import CorruptStream
-from .neighborhood import INPUTS, INPUTS_ALONE
+from .neighborhood import INTRA_INPUTS
 
-OUTPUTS: Final = 16
-"""Outputs of the network: five logits, three means, three widths, five unused."""
 MAX_HIDDEN: Final = 512
 MAX_BYTES: Final = 1 << 20
-"""A network's file is no larger."""
+"""Largest size of a network's file."""
 EXACT: Final = 1 << 24
-"""Sums stay below 2**24, so that products in float32 are exact too."""
+"""Sums stay below 2**24, so that they are exact in float32 too."""
 
 _METADATA: Final = "monai_compress"
 _LAYERS: Final = ("hidden1", "hidden2", "output")
@@ -33,7 +32,7 @@ _LAYERS: Final = ("hidden1", "hidden2", "output")
 
 @dataclass(frozen=True, eq=False)
 class ContextModel:
-    """Three layers of integers.
+    """A network of three integer layers.
 
     ::
 
@@ -42,11 +41,11 @@ class ContextModel:
     Args:
         tensors: for each layer, ``NAME.weight`` (outputs, inputs) int8, ``NAME.bias`` (outputs,) int32 in units of the
             products, ``NAME.shift`` (outputs,) int8, 0 .. 24, by which the sums are shifted right.
-        name: what people call it.
-        about: how it was made: data, figures.
+        name: name for people.
+        about: how it was trained: data, license, figures.
 
     Raises:
-        CorruptStream: the tensors are no such network, or sums could leave their range.
+        CorruptStream: the tensors are not such a network, or its sums could exceed 24 bits.
     """
 
     tensors: Mapping[str, NDArray[Any]] = field(repr=False)
@@ -58,25 +57,25 @@ class ContextModel:
         for layer in _LAYERS:
             weight, bias, shift = (self.tensors.get(f"{layer}.{part}") for part in ("weight", "bias", "shift"))
             if weight is None or bias is None or shift is None or weight.ndim != 2:
-                raise CorruptStream(f"no network of the pixel codec: {layer} is not whole")
+                raise CorruptStream(f"not a network of the pixel codec: {layer} is incomplete")
             outputs = weight.shape[0]
             fits = weight.shape[1] == inputs and bias.shape == shift.shape == (outputs,) and outputs % 16 == 0
             kinds = (weight.dtype, bias.dtype, shift.dtype) == (np.int8, np.int32, np.int8)
             if not fits or not kinds or not 16 <= outputs <= MAX_HIDDEN or (layer == "output" and outputs != OUTPUTS):
-                raise CorruptStream(f"no network of the pixel codec: {layer} has other shapes or types")
+                raise CorruptStream(f"not a network of the pixel codec: {layer} has wrong shapes or types")
             reach = np.abs(weight.astype(np.int64)).sum(1) * largest + np.abs(bias.astype(np.int64))
-            # the numba backend adds 128 to the inputs, so that they are bytes, and takes it off the bias
+            # the numba backend adds 128 to the inputs, so that they are unsigned bytes, and corrects the bias
             if layer == "hidden1":
                 reach = np.abs(weight.astype(np.int64)).sum(1) * (255 + 128) + np.abs(bias.astype(np.int64))
             if reach.max() >= EXACT or shift.min() < 0 or shift.max() > 24:
-                raise CorruptStream(f"a network of the pixel codec whose sums leave 24 bits: {layer}")
+                raise CorruptStream(f"a network of the pixel codec whose sums exceed 24 bits: {layer}")
             inputs, largest = outputs, 255
         if len(self.tensors) != 9:
-            raise CorruptStream("a network of the pixel codec with more tensors than it needs")
+            raise CorruptStream("a network of the pixel codec with unknown tensors")
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 over names, types, shapes and values, 64 hexadecimal digits: the model's identity."""
+        """SHA-256 over names, types, shapes and values, 64 hexadecimal digits; it identifies the model."""
         digest = hashlib.sha256()
         for name in sorted(self.tensors):
             tensor = np.ascontiguousarray(self.tensors[name])
@@ -86,37 +85,39 @@ class ContextModel:
 
     @cached_property
     def packed(self) -> tuple[NDArray[np.int32], ...]:
-        """What the numba backend takes, ten flat int32 arrays: weights, biases and shifts of the three layers, and
-        the bias of the first one where the inputs from the previous slice are zero and left out.
+        """The network for the numba backend, ten flat int32 arrays.
+
+        Weights, biases and shifts of the three layers; and the bias of the first layer for intra slices, where the
+        inputs from the previous slice are zero and left out.
         """
         arrays: list[NDArray[np.int32]] = []
-        alone = np.zeros(0, np.int32)
+        intra_bias = np.zeros(0, np.int32)
         for layer in _LAYERS:
             weight = self.tensors[f"{layer}.weight"]
             bias = self.tensors[f"{layer}.bias"].astype(np.int32)
             if layer == "hidden1":
                 wide = weight.astype(np.int32)
-                alone = bias - 128 * wide[:, :INPUTS_ALONE].sum(1, dtype=np.int32)
+                intra_bias = bias - 128 * wide[:, :INTRA_INPUTS].sum(1, dtype=np.int32)
                 bias = bias - 128 * wide.sum(1, dtype=np.int32)
             outputs, inputs = weight.shape
             words = weight.reshape(outputs, inputs // 4, 4).transpose(1, 0, 2)
             arrays.append(np.ascontiguousarray(words).reshape(-1).view("<i4").astype(np.int32))
             arrays.append(np.ascontiguousarray(bias))
             arrays.append(self.tensors[f"{layer}.shift"].astype(np.int32))
-        return *arrays, alone
+        return *arrays, intra_bias
 
     def to_bytes(self) -> bytes:
-        """The model as a safetensors file."""
+        """Return the model as a safetensors file."""
         tensors = {name: np.ascontiguousarray(tensor) for name, tensor in sorted(self.tensors.items())}
-        # one entry, since the file keeps several in no order
+        # one entry, because the order of several is not defined
         return save(tensors, metadata={_METADATA: json.dumps({**self.about, "name": self.name}, sort_keys=True)})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ContextModel:
-        """A model from a safetensors file.
+        """Read a model from a safetensors file.
 
         Raises:
-            CorruptStream: the bytes are no such file.
+            CorruptStream: the bytes are not a safetensors file of such a network.
         """
         if len(data) > MAX_BYTES:
             raise CorruptStream(f"a network of {len(data)} bytes; the largest has {MAX_BYTES}")
@@ -124,14 +125,14 @@ class ContextModel:
             tensors = load(bytes(data))
             about = _metadata(bytes(data))
         except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise CorruptStream(f"a network that is no safetensors file: {error}") from error
+            raise CorruptStream(f"a network that is not a safetensors file: {error}") from error
         return cls(tensors, about.pop("name", ""), about)
 
 
 def _metadata(data: bytes) -> dict[str, str]:
-    """The free text in the header of a safetensors file: its length, then JSON with ``__metadata__``."""
+    """Return the text entries in the header of a safetensors file: its length, then JSON with ``__metadata__``."""
     length = int.from_bytes(data[:8], "little")
     entries = json.loads(data[8 : 8 + length]).get("__metadata__", {})
-    told = {str(key): str(value) for key, value in json.loads(entries.get(_METADATA, "{}")).items()}
-    json.dumps(told, ensure_ascii=False).encode()  # refuses halves of surrogate pairs, which could not be shown
-    return told
+    text = {str(key): str(value) for key, value in json.loads(entries.get(_METADATA, "{}")).items()}
+    json.dumps(text, ensure_ascii=False).encode()  # refuses lone surrogates, which cannot be printed
+    return text

@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The linear predictor of a slice group: fitted by the encoder, sent in the stream as integers.
+"""The linear predictor of a slice group: fitted by the encoder, stored in the stream as integers.
 
 A least-squares predictor adapts to the noise of the reconstruction kernel and to the distance between slices; the
-network then models what is left. The fit weighs every pixel by its local activity, so that edges do not rule.
-Floating point is harmless here: the decoder only sees the rounded coefficients.
+network then models the residuals. The fit weights every pixel by the inverse of its local activity, so that edges do
+not dominate. Floating point cannot change decoded values: the decoder reads the rounded coefficients.
 
 Source: weighted least squares as in TMW and its followers (Meyer and Tischer, "TMW: a new method for lossless image
 compression", PCS 1997), but one set for each group instead of one for each pixel.
@@ -25,21 +25,21 @@ UNIT: Final = 4096
 """Coefficients are Q12."""
 
 MAX_SUM: Final = 1 << 18
-"""Bound on the sum of absolute coefficients, so that a prediction of differences up to 4095 stays inside 32 bits."""
+"""Largest sum of absolute coefficients: predictions from differences up to 4095 then fit 32 bits."""
 
 _TAPS: Final = np.array(TAPS_2D + TAPS_3D, np.int64)
 _N2: Final = len(TAPS_2D)
 _SAMPLES: Final = 240_000
-"""Pixels that a group's statistics are taken from, about; a slice gives at most a quarter of them."""
+"""Approximate number of pixels in the statistics of a group; one slice gives at most a quarter of them."""
 _GAIN: Final = 0.997
-"""The previous slice is used where it brings the residual energy below this share."""
+"""A slice uses its previous slice where that reduces the residual energy below this fraction."""
 
 
 @compiled
 def _statistics(
-    image: Any, previous: Any, taps: Any, near: int, step: int, offset: int, matrix: Any, vector: Any
+    image: Any, previous: Any, taps: Any, intra_taps: int, step: int, offset: int, matrix: Any, vector: Any
 ) -> float:
-    """Add a slice's weighted normal equations; the energy of the target is returned. Inner pixels only."""
+    """Add the weighted normal equations of the inner pixels of a slice; return the energy of the target."""
     count = taps.shape[0]
     distances = np.zeros(count)
     energy = 0.0
@@ -55,9 +55,9 @@ def _statistics(
             target = (image[y, x] - west) / scale
             if abs(target) > 8:
                 continue
-            for j in range(near):
+            for j in range(intra_taps):
                 distances[j] = (image[y + taps[j, 0], x + taps[j, 1]] - west) / scale
-            for j in range(near, count):
+            for j in range(intra_taps, count):
                 distances[j] = (previous[y + taps[j, 0], x + taps[j, 1]] - west) / scale
             energy += target * target
             for i in range(1, count):
@@ -69,7 +69,7 @@ def _statistics(
 
 
 def _solve(matrix: NDArray[np.float64], vector: NDArray[np.float64]) -> NDArray[np.int32]:
-    """Coefficients of all taps but W, Q12."""
+    """Return the coefficients of all taps but W, Q12."""
     n = len(vector)
     full = matrix + np.tril(matrix, -1).T
     ridge = np.trace(full) / n * 1e-4 + 1e-9
@@ -80,7 +80,7 @@ def _solve(matrix: NDArray[np.float64], vector: NDArray[np.float64]) -> NDArray[
 
 
 def _plain(count: int) -> NDArray[np.int32]:
-    """W + N - NW, halfway to (W + N) / 2: for images too small for a fit."""
+    """Return W + N - NW, halfway to (W + N) / 2: for images that are too small for a fit."""
     coefficients = np.zeros(count, np.int32)
     coefficients[1], coefficients[2] = 3 * UNIT // 4, -UNIT // 2
     return coefficients
@@ -89,24 +89,24 @@ def _plain(count: int) -> NDArray[np.int32]:
 def fit_predictor(
     slices: NDArray[np.int32], threads: int = 1
 ) -> tuple[NDArray[np.bool_], NDArray[np.int32], NDArray[np.int32]]:
-    """Fit a group of slices.
+    """Fit the linear predictor to a group of slices.
 
     Args:
-        slices: (slices, rows, columns) int32, as they will be decoded.
-        threads: slices that are measured at the same time.
+        slices: (slices, rows, columns) int32, as they are decoded.
+        threads: number of slices that are measured at the same time.
 
     Returns:
-        For each slice whether the previous one helps; the coefficients of slices alone, (32,) int32 Q12; and of slices
-        with their previous one, (57,) int32 Q12.
+        Whether each slice uses its previous slice, (slices,) bool; the coefficients of intra slices, (32,) int32 Q12;
+        and of inter slices, (57,) int32 Q12.
     """
     count, rows, columns = slices.shape
     size = len(_TAPS)
     if rows < 2 * MARGIN or columns < 4 * MARGIN:
         return np.zeros(count, np.bool_), _plain(_N2), _plain(size)
     step = max(1, rows * columns * max(count, 4) // _SAMPLES)
-    alone = (np.zeros((_N2, _N2)), np.zeros(_N2))
-    pairs = (np.zeros((size, size)), np.zeros(size))
-    volume = np.zeros(count, np.bool_)
+    intra = (np.zeros((_N2, _N2)), np.zeros(_N2))
+    inter = (np.zeros((size, size)), np.zeros(size))
+    uses_previous = np.zeros(count, np.bool_)
 
     def measure(z: int) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
         own = (np.zeros((size, size)), np.zeros(size))
@@ -118,10 +118,12 @@ def fit_predictor(
     for z, (matrix, vector, energy) in enumerate(measured):
         flat = (matrix[:_N2, :_N2], vector[:_N2])
         if z:
-            volume[z] = _energy(matrix, vector, energy) < _GAIN * _energy(*flat, energy)
-        for total, part in zip(pairs if volume[z] else alone, (matrix, vector) if volume[z] else flat, strict=True):
+            uses_previous[z] = _energy(matrix, vector, energy) < _GAIN * _energy(*flat, energy)
+        for total, part in zip(
+            inter if uses_previous[z] else intra, (matrix, vector) if uses_previous[z] else flat, strict=True
+        ):
             total += part
-    return volume, _solve(*alone), _solve(*pairs)
+    return uses_previous, _solve(*intra), _solve(*inter)
 
 
 def _energy(matrix: NDArray[np.float64], vector: NDArray[np.float64], energy: float) -> float:

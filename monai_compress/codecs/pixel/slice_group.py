@@ -1,47 +1,62 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The pixel codec: stored integers of a slice group to bytes and back, lossless or with a bounded error.
+"""The coder of slice groups: stored integers to bytes and back, lossless or with a bounded error.
 
 ::
 
     slices ─ levels ─┬─ linear predictor ── network ── mixture of logistics ── intervals ── rANS ── bytes
-                     │    (fitted, sent)   (integers)    and two spikes        of 2**24
-                     └─ flat flags (counted, sent) ──────────────────────────────┘
+                     │   (fitted, stored)   (integers)    and two spikes        of 2**24
+                     └─ flat flags (counted, stored) ────────────────────────────┘
 
-docs/format.md has the layout of the bytes and the meaning of every step.
+docs/format.md specifies the layout of the bytes and every step.
 """
 
 from __future__ import annotations
 
-import struct
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...bitstream.header import MAX_SPAN
+from ...bitstream.pixel_format import MAX_SPAN
 from ...errors import CorruptStream, TruncatedStream
-from .group import FLAT_KINDS, GroupParameters, band_count, bands_of, choose_parameters
-from .levels import build_levels, nearest_level, read_levels, write_levels
+from .backends import find_backend
+from .group import GroupParameters, band_count, bands_of, choose_parameters, transfer_parameters
+from .group_format import CODED, DEFLATED, CodedBand, CodedGroup, read_group, write_group
+from .levels import build_levels, nearest_level
 from .model import ContextModel
-from .neighborhood import TAPS_2D, TAPS_3D
-from .predictor import MAX_SUM
 
-DEFLATED: Final = 0
-CODED: Final = 1
+MIN_SIDE: Final = 8
+"""Slices with fewer rows or columns have too small a neighborhood for the network."""
 
-LEAST_SIDE: Final = 8
-"""Slices with fewer rows or columns have too little context for the network."""
-MOST_COLUMNS: Final = 16384
-"""Slices with more columns would take too much memory at once."""
+MAX_COLUMNS: Final = 16384
+"""Slices with more columns would need too much memory at once."""
 
-MOST_ROWS: Final = 65536
-"""Slices with more rows would have more bands than a byte counts."""
+MAX_ROWS: Final = 65536
+"""Slices with more rows would have more bands than a byte can count."""
 
-_HEAD: Final = struct.Struct("<BBBBqII")
-_BAND: Final = struct.Struct("<I")
+_MIN_PIXELS: Final = 256
+"""Smaller slices are coded as the rows of one image."""
+
+
+class _Levels(NamedTuple):
+    """A slice group in terms of its levels.
+
+    Args:
+        coded: (slices, rows, columns) int32, the level of every pixel; the lowest level is 0.
+        levels: (levels,) int32, ascending from 0.
+        low: stored value of the lowest level.
+    """
+
+    coded: NDArray[np.int32]
+    levels: NDArray[np.int32]
+    low: int
+
+    def restored(self, dtype: np.dtype[Any]) -> NDArray[np.integer[Any]]:
+        """Return the stored values that the levels stand for."""
+        return (self.coded.astype(np.int64) + self.low).astype(dtype)
 
 
 class SliceGroupCoder:
@@ -49,13 +64,13 @@ class SliceGroupCoder:
 
     Args:
         model: the network that gives the probabilities.
-        bound: how far a pixel may be off, stored units; 0 is lossless.
+        bound: largest error of a pixel in stored units; 0 is lossless.
         padding_value: stored value that is restored exactly and that no other pixel becomes.
-        backend: ``"numba"`` or ``"torch"`` (CPU or CUDA); the bytes are the same.
-        threads: bands that are worked on at the same time.
+        backend: ``"numba"``, ``"torch"`` or ``"torch"`` with a device; see `find_backend`. The bytes are the same.
+        threads: number of bands that are processed at the same time.
 
     Raises:
-        ValueError: a bound below 0, an unknown backend.
+        ValueError: a bound below 0, an unknown backend, or one that this machine cannot run.
     """
 
     codec_id: Final = 1
@@ -71,82 +86,133 @@ class SliceGroupCoder:
         threads: int | None = None,
     ) -> None:
         if bound < 0:
-            raise ValueError(f"a bound of {bound}: it is 0 (lossless) or a number of stored units")
+            raise ValueError(f"a bound of {bound}: it must be 0 (lossless) or a positive number of stored units")
         self.model = model
         self.bound = bound
         self.padding_value = padding_value
         self.threads = threads or 2
-        self._backend = _backend(backend)
+        self._backend = find_backend(backend)
 
     def encode(self, slices: NDArray[np.integer[Any]]) -> bytes:
-        """The bytes of a group; see `encode_with_result`."""
+        """Return the bytes of a group; see `encode_with_result`."""
         return self.encode_with_result(slices)[0]
 
     def encode_with_result(self, slices: NDArray[np.integer[Any]]) -> tuple[bytes, NDArray[np.integer[Any]]]:
         """Encode a group.
 
         Args:
-            slices: (slices, rows, columns) integers that span at most 16 bits.
+            slices: (slices, rows, columns) integers whose values span at most 16 bits.
 
         Returns:
             The bytes, and the slices that they decode to: the same when the bound is 0.
 
         Raises:
-            TypeError: no integers.
+            TypeError: the slices are not integers.
             ValueError: the values span more than 16 bits.
         """
-        if slices.dtype.kind not in "iu":
-            raise TypeError(f"the pixel codec holds integers, not {slices.dtype}: round them to int16 first")
-        low, high = int(slices.min()), int(slices.max())
-        if high - low > MAX_SPAN:
-            raise ValueError(f"stored values from {low} to {high}: the pixel codec holds a range of 65,536 values")
-        relative = slices.astype(np.int32) - np.int32(low) if low >= -(2**31) and high < 2**31 else _wide(slices, low)
-        levels, coded = self._levels(relative, low)
-        result = slices if self.bound == 0 else (coded.astype(np.int64) + low).astype(slices.dtype)
-        shape = _worked_shape(slices.shape)
+        group = self._to_levels(slices)
+        result = slices if self.bound == 0 else group.restored(slices.dtype)
+        shape = _coded_shape(slices.shape)
         if shape is None:
             return min(_deflated(result, 6), _deflated(result, 0), key=len), result
-        data = self._encode(coded.reshape(shape), levels, low)
+        data = self._encode(group._replace(coded=group.coded.reshape(shape)))
         if len(data) > result.nbytes // 2 or result.nbytes < 1 << 14:
-            # noise, pictures of few colours and the tiniest images: what the network cannot help is not its business
+            # noise, pictures of few colors and the smallest images may be smaller without the network
             data = min(data, _deflated(result, 6), _deflated(result, 0), key=len)
         return data, result
 
-    def _levels(self, relative: NDArray[np.int32], low: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Levels less the lowest stored value, and the level of every pixel."""
+    def fit_parameters(self, slices: NDArray[np.integer[Any]]) -> GroupParameters:
+        """Fit the parameters of a group without encoding it, to measure other slices with; see `bits_per_pixel`.
+
+        Args:
+            slices: (slices, rows, columns) integers whose values span at most 16 bits.
+
+        Raises:
+            TypeError: the slices are not integers.
+            ValueError: the values span more than 16 bits, or the slices are too small or too large for the network.
+        """
+        group, shape = self._to_levels(slices), _network_shape(slices.shape)
+        return self._fit(group._replace(coded=group.coded.reshape(shape)))
+
+    def bits_per_pixel(
+        self, slices: NDArray[np.integer[Any]], parameters: GroupParameters | None = None
+    ) -> NDArray[np.float32]:
+        """Measure the code length of every pixel: low where the model expects the value, high where it does not.
+
+        It is the code length of the network, also where `encode` would choose deflate because that is smaller. The sum
+        is the size of the coded words; levels, parameters and coder states are not included.
+
+        Args:
+            slices: (slices, rows, columns) integers whose values span at most 16 bits.
+            parameters: parameters that `fit_parameters` fitted to **other** slices of the same unit, so that the slices
+                to measure have no influence on them; by default they are fitted to ``slices``, as `encode` does. Fixed
+                are the coefficients of both linear predictors, whether slices use their previous slice (all but the
+                first do if most fitted slices do), the number of taps and the counts of flat pixels. Taken from
+                ``slices`` are the levels, and the border value above the first row of each band.
+
+        Returns:
+            (slices, rows, columns) float32, bits, in the orientation of ``slices``. For each pixel, -log2 of the
+            probability that its value is coded with: flat flag and symbol together.
+
+        Raises:
+            TypeError: the slices are not integers.
+            ValueError: the values span more than 16 bits, or the slices are too small or too large for the network.
+        """
+        group, shape = self._to_levels(slices), _network_shape(slices.shape)
+        coded = group.coded.reshape(shape)
+        bands = band_count(shape[1])
+        if parameters is None:
+            parameters = self._fit(group._replace(coded=coded))
+        else:
+            parameters = transfer_parameters(parameters, coded, group.levels, bands)
+        lengths = np.empty(shape, np.float32)
+        parts, outputs = bands_of(coded, bands), bands_of(lengths, bands)
+        network = self._backend.prepare(self.model)
+
+        def measure(band: int) -> None:
+            part = np.ascontiguousarray(parts[band])
+            outputs[band][:] = self._backend.code_lengths(part, band, parameters, network)
+
+        with ThreadPoolExecutor(self.threads) as pool:
+            list(pool.map(measure, range(bands)))
+        return lengths.reshape(slices.shape)
+
+    def _to_levels(self, slices: NDArray[np.integer[Any]]) -> _Levels:
+        if slices.dtype.kind not in "iu":
+            raise TypeError(f"the pixel codec codes integers, not {slices.dtype}: round them to int16 first")
+        low, high = int(slices.min()), int(slices.max())
+        if high - low > MAX_SPAN:
+            raise ValueError(f"stored values from {low} to {high}: the pixel codec codes a range of 65,536 values")
+        relative = slices.astype(np.int32) - np.int32(low) if low >= -(2**31) and high < 2**31 else _wide(slices, low)
         present = np.flatnonzero(np.bincount(relative.reshape(-1)))
         padding_value = None if self.padding_value is None else self.padding_value - low
         levels = build_levels(present, self.bound, padding_value)
-        if self.bound == 0:
-            return levels.astype(np.int32), relative
-        table = np.zeros(int(present[-1]) + 1, np.int32)
-        table[present] = nearest_level(present, levels, padding_value)
-        return levels.astype(np.int32), table[relative]
+        coded = relative
+        if self.bound > 0:
+            table = np.zeros(int(present[-1]) + 1, np.int32)
+            table[present] = nearest_level(present, levels, padding_value)
+            coded = table[relative]
+        # the levels begin at the lowest value that is coded, which is not always the lowest stored value
+        first = int(levels[0])
+        return _Levels(coded - np.int32(first) if first else coded, (levels - first).astype(np.int32), low + first)
 
-    def _encode(self, slices: NDArray[np.int32], levels: NDArray[np.int32], low: int) -> bytes:
-        # the levels start at the lowest value that is coded, which is not always the lowest one that was stored
-        low, slices, levels = low + int(levels[0]), slices - levels[0], levels - levels[0]
-        bands = band_count(slices.shape[1])
-        parameters = choose_parameters(slices, levels, bands, self.bound == 0, self.threads)
-        parts = bands_of(slices, bands)
+    def _fit(self, group: _Levels) -> GroupParameters:
+        bands = band_count(group.coded.shape[1])
+        return choose_parameters(group.coded, group.levels, bands, self.bound == 0, self.threads)
+
+    def _encode(self, group: _Levels) -> bytes:
+        bands = band_count(group.coded.shape[1])
+        parameters = self._fit(group)
+        parts = bands_of(group.coded, bands)
         network = self._backend.prepare(self.model)
 
-        def encode(band: int) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
-            return self._backend.encode_band(np.ascontiguousarray(parts[band]), band, parameters, network)
+        def encode(band: int) -> CodedBand:
+            part = np.ascontiguousarray(parts[band])
+            return CodedBand(*self._backend.encode_band(part, band, parameters, network))
 
         with ThreadPoolExecutor(self.threads) as pool:
             coded = list(pool.map(encode, range(bands)))
-        packed = write_levels(levels.astype(np.int64))
-        head = _HEAD.pack(CODED, bands, parameters.lanes, parameters.flat_taps, low, len(levels), len(packed))
-        pieces = [head, packed, np.packbits(parameters.volume, bitorder="little").tobytes()]
-        if not parameters.volume.all():
-            pieces.append(parameters.alone[1:].astype("<i2").tobytes())
-        if parameters.volume.any():
-            pieces.append(parameters.pairs[1:].astype("<i2").tobytes())
-        pieces += [parameters.flat_counts.astype("<u2").tobytes(), parameters.seeds.astype("<u2").tobytes()]
-        for states, words in coded:
-            pieces += [_BAND.pack(len(words)), states.astype("<u8").tobytes(), words.astype("<u4").tobytes()]
-        return b"".join(pieces)
+        return write_group(CodedGroup(parameters, group.low, coded))
 
     def decode(
         self, data: bytes, shape: tuple[int, int, int], dtype: np.dtype[Any] | type, count: int | None = None
@@ -154,10 +220,10 @@ class SliceGroupCoder:
         """Decode a group.
 
         Args:
-            data: what `encode` gave.
+            data: bytes that `encode` returned.
             shape: slices, rows, columns of the group.
             dtype: integer type of the result.
-            count: how many of its slices are wanted, from the first; all by default.
+            count: number of slices to decode, from the first; all by default.
 
         Returns:
             (count, rows, columns) of ``dtype``.
@@ -165,7 +231,7 @@ class SliceGroupCoder:
         Raises:
             ValueError: ``count`` is not 1 to the number of slices.
             TruncatedStream: the bytes end early.
-            CorruptStream: they are damaged.
+            CorruptStream: the bytes are damaged.
         """
         dtype = np.dtype(dtype)
         wanted = shape[0] if count is None else count
@@ -177,103 +243,50 @@ class SliceGroupCoder:
             return _inflate(data, shape, dtype)[:wanted]
         if data[0] != CODED:
             raise CorruptStream(f"a slice group of unknown kind {data[0]}")
-        worked = _worked_shape(shape)
-        if worked is None:
-            raise CorruptStream(f"a slice group of {shape} pixels cannot be coded like this")
-        reader = _Reader(data)
-        _, bands, lanes, taps, low, levels_count, packed = _HEAD.unpack(reader.take(_HEAD.size))
-        if bands != band_count(worked[1]) or not 1 <= lanes <= 255 or not 1 <= taps <= len(TAPS_2D):
-            raise CorruptStream(f"a slice group with {bands} bands, {lanes} lanes, {taps} taps")
-        if not 1 <= levels_count <= MAX_SPAN + 1:
-            raise CorruptStream(f"a slice group with {levels_count} levels")
-        levels = read_levels(reader.take(packed), levels_count)
-        limits = np.iinfo(dtype)
-        if low < limits.min or low + int(levels[-1]) > limits.max:
-            raise CorruptStream(f"a slice group with values from {low} to {low + int(levels[-1])} in {dtype}")
-        volume = np.unpackbits(
-            np.frombuffer(reader.take(-(-worked[0] // 8)), np.uint8), count=worked[0], bitorder="little"
-        ).astype(np.bool_)
-        if volume[0]:
-            raise CorruptStream("the first slice of a group has no previous one")
-        alone = _coefficients(reader, len(TAPS_2D), bool((~volume).any()))
-        pairs = _coefficients(reader, len(TAPS_2D) + len(TAPS_3D), bool(volume.any()))
-        flat_counts = reader.array("<u2", FLAT_KINDS).astype(np.int64)
-        seeds = reader.array("<u2", bands).astype(np.int32)
-        if (flat_counts == 0).any() or (seeds > levels[-1]).any():
-            raise CorruptStream("a slice group with counts or seeds out of range")
-        parameters = GroupParameters(levels.astype(np.int32), volume, alone, pairs, taps, flat_counts, seeds, lanes)
-        coded = []
-        for _ in range(bands):
-            (words,) = _BAND.unpack(reader.take(_BAND.size))
-            states = reader.array("<u8", lanes).astype(np.uint64)
-            if (states >> np.uint64(63)).any() or (states < np.uint64(1 << 31)).any():
-                raise CorruptStream("a slice group with states out of range")
-            coded.append((states, reader.array("<u4", words).astype(np.uint32)))
-        if reader.left():
-            raise CorruptStream(f"{reader.left()} bytes after the end of a slice group")
-        return self._decode(parameters, coded, worked, shape, wanted, low).astype(dtype)
+        coded_shape = _coded_shape(shape)
+        if coded_shape is None:
+            raise CorruptStream(f"a slice group of {shape} pixels is too small or too large to be coded by the network")
+        group = read_group(data, coded_shape, dtype)
+        decoded = self._decode(group, coded_shape, wanted if coded_shape == shape else coded_shape[0])
+        return (decoded.reshape(-1, *shape[1:])[:wanted].astype(np.int64) + group.low).astype(dtype)
 
-    def _decode(
-        self,
-        parameters: GroupParameters,
-        coded: list[tuple[NDArray[np.uint64], NDArray[np.uint32]]],
-        worked: tuple[int, int, int],
-        shape: tuple[int, int, int],
-        wanted: int,
-        low: int,
-    ) -> NDArray[np.int64]:
-        count = wanted if worked == shape else worked[0]
-        out = np.empty((count, *worked[1:]), np.int32)
-        parts = bands_of(out, len(coded))
+    def _decode(self, group: CodedGroup, shape: tuple[int, int, int], count: int) -> NDArray[np.int32]:
+        out = np.empty((count, *shape[1:]), np.int32)
+        parts = bands_of(out, len(group.bands))
         network = self._backend.prepare(self.model)
 
         def decode(band: int) -> None:
-            states, words = coded[band]
-            self._backend.decode_band(parts[band].shape, band, parameters, network, states, words, parts[band])
+            states, words = group.bands[band]
+            part = parts[band]
+            self._backend.decode_band(part.shape, band, group.parameters, network, states, words, part)
 
         with ThreadPoolExecutor(self.threads) as pool:
-            list(pool.map(decode, range(len(coded))))
-        return out.reshape(-1, *shape[1:])[:wanted].astype(np.int64) + low
+            list(pool.map(decode, range(len(group.bands))))
+        return out
 
 
-class _Reader:
-    """Takes pieces off the front of a slice group."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data, self.at = memoryview(data), 0
-
-    def take(self, count: int) -> bytes:
-        if count > self.left():
-            raise TruncatedStream(f"a slice group ends after {len(self.data)} bytes, in a part of {count}")
-        self.at += count
-        return bytes(self.data[self.at - count : self.at])
-
-    def array(self, dtype: str, count: int) -> NDArray[Any]:
-        return np.frombuffer(self.take(np.dtype(dtype).itemsize * count), dtype)
-
-    def left(self) -> int:
-        return len(self.data) - self.at
-
-
-def _backend(name: str) -> Any:
-    if name == "numba":
-        from .backends import numba_backend
-
-        return numba_backend
-    if name == "torch":
-        from .backends import torch_backend
-
-        return torch_backend
-    raise ValueError(f"unknown backend {name!r} of the pixel codec: use 'numba' or 'torch'")
-
-
-def _worked_shape(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
-    """How a group is looked at: tiny slices as the rows of one image; None where there is no context to speak of."""
+def _coded_shape(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
+    """Return the shape in which a group is coded: tiny slices as the rows of one image; None without the network."""
     count, rows, columns = shape
-    if rows * columns < 256:
+    if rows * columns < _MIN_PIXELS:
         count, rows, columns = 1, count, rows * columns
-    fits = LEAST_SIDE <= rows <= MOST_ROWS and LEAST_SIDE <= columns <= MOST_COLUMNS
+    fits = MIN_SIDE <= rows <= MAX_ROWS and MIN_SIDE <= columns <= MAX_COLUMNS
     return (count, rows, columns) if fits else None
+
+
+def _network_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """Return the shape in which the network codes a group.
+
+    Raises:
+        ValueError: it does not.
+    """
+    coded = _coded_shape(shape)
+    if coded is None:
+        raise ValueError(
+            f"slices of {shape[1]} x {shape[2]} pixels are not coded by the network: it needs {MIN_SIDE} rows and "
+            f"columns, and at most {MAX_ROWS} rows and {MAX_COLUMNS} columns"
+        )
+    return coded
 
 
 def _wide(slices: NDArray[np.integer[Any]], low: int) -> NDArray[np.int32]:
@@ -281,7 +294,7 @@ def _wide(slices: NDArray[np.integer[Any]], low: int) -> NDArray[np.int32]:
 
 
 def _deflated(slices: NDArray[np.integer[Any]], effort: int) -> bytes:
-    """The slices deflated; with effort 0 they are left as they are, plus five bytes for every 64 KB."""
+    """Return the slices deflated; with effort 0 they are stored uncompressed, plus five bytes for every 64 KB."""
     return bytes([DEFLATED]) + zlib.compress(slices.astype(slices.dtype.newbyteorder("<")).tobytes(), effort)
 
 
@@ -295,12 +308,3 @@ def _inflate(data: bytes, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> 
     if len(raw) != size or not inflater.eof or inflater.unused_data:
         raise CorruptStream(f"a slice group inflates to {len(raw)} bytes instead of {size}")
     return np.frombuffer(raw, dtype.newbyteorder("<")).astype(dtype).reshape(shape)
-
-
-def _coefficients(reader: _Reader, taps: int, there: bool) -> NDArray[np.int32]:
-    values = np.zeros(taps, np.int32)
-    if there:
-        values[1:] = reader.array("<i2", taps - 1)
-        if np.abs(values).sum() > MAX_SUM:
-            raise CorruptStream("a slice group with coefficients out of range")
-    return values

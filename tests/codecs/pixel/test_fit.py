@@ -107,7 +107,7 @@ def test_groups_may_weigh_more(groups, clock) -> None:
     ids=["no groups", "flat", "low", "one pixel"],
 )
 def test_nothing_to_fit_to(nothing, clock) -> None:
-    with pytest.raises(TrainingError, match="nothing to fit"):
+    with pytest.raises(TrainingError, match="no pixels to train"):
         fit_context_model(nothing, seconds=2, hidden=(16, 16))
 
 
@@ -127,10 +127,10 @@ def test_a_diverged_fit_is_no_model(groups, clock, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.uint16, np.int32])
-@pytest.mark.parametrize("turn", range(8))
-def test_samples_of_every_turn(turn: int, dtype) -> None:
+@pytest.mark.parametrize("orientation", range(8))
+def test_samples_of_every_turn(orientation: int, dtype) -> None:
     group = (contracts.scan(2, 36, 20) // 16).astype(dtype)
-    samples = sample_group(group, 10**6, np.random.default_rng(0), turn=turn)
+    samples = sample_group(group, 10**6, np.random.default_rng(0), orientation=orientation)
     assert samples.inputs.dtype == torch.int8 and samples.inputs.shape[1] == 96
     assert samples.targets.dtype == torch.int32 and samples.targets.shape == (len(samples.inputs), 5)
     assert 0 < len(samples.inputs) <= group.size

@@ -49,8 +49,8 @@ def test_numbers_that_follow_from_the_levels(count: int, extra: int) -> None:
         levels[-1] = min(65535, levels[-1] + extra)
     group = parameters(levels)
     bits = len(bin(count - 1)) - 2 if count > 1 else 0
-    assert group.keep == 24 - bits
-    assert count <= 1 << (24 - group.keep)
+    assert group.reserve_shift == 24 - bits
+    assert count <= 1 << (24 - group.reserve_shift)
     top = int(levels[-1])
     assert group.step == min(max(top // max(count - 1, 1), 1), 4095)
     a = 4 * group.step
@@ -68,11 +68,11 @@ def chosen(slices, **options) -> GroupParameters:
 
 def check(group: GroupParameters, slices) -> None:
     """What the fields of a stream can hold."""
-    assert group.volume.shape == (len(slices),) and not group.volume[0]
+    assert group.uses_previous.shape == (len(slices),) and not group.uses_previous[0]
     assert group.flat_counts.shape == (6,) and group.flat_counts.min() >= 1 and group.flat_counts.max() <= 65535
-    assert group.seeds.shape == (band_count(slices.shape[1]),)
-    assert group.seeds.min() >= 0 and group.seeds.max() <= group.levels[-1]
-    assert 1 <= group.lanes <= 255
+    assert group.border_values.shape == (band_count(slices.shape[1]),)
+    assert group.border_values.min() >= 0 and group.border_values.max() <= group.levels[-1]
+    assert 1 <= group.state_count <= 255
     assert group.flat_taps in (6, 32)
 
 

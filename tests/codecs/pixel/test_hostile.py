@@ -29,16 +29,16 @@ class Group:
     """The fields of a coded group."""
 
     bands: int
-    lanes: int
+    state_count: int
     flat_taps: int
     low: int
     levels: int
     gaps: bytes
-    volume: bytes
-    alone: bytes
-    pairs: bytes
+    uses_previous: bytes
+    intra: bytes
+    inter: bytes
     flat_counts: bytes
-    seeds: bytes
+    border_values: bytes
     states: tuple[bytes, ...] = field(repr=False)
     words: tuple[bytes, ...] = field(repr=False)
     rest: bytes = b""
@@ -46,7 +46,7 @@ class Group:
 
     @classmethod
     def of(cls, data: bytes, slices: int) -> Group:
-        kind, bands, lanes, taps, low, levels, length = struct.unpack_from("<BBBBqII", data)
+        kind, bands, state_count, taps, low, levels, length = struct.unpack_from("<BBBBqII", data)
         at = struct.calcsize("<BBBBqII")
 
         def take(count: int) -> bytes:
@@ -55,25 +55,25 @@ class Group:
             assert at <= len(data)
             return data[at - count : at]
 
-        gaps, volume = take(length), take(-(-slices // 8))
-        used = [volume[z // 8] >> z % 8 & 1 for z in range(slices)]
-        alone, pairs = take(62 * (not all(used))), take(112 * any(used))
-        flat_counts, seeds = take(12), take(2 * bands)
+        gaps, uses_previous = take(length), take(-(-slices // 8))
+        used = [uses_previous[z // 8] >> z % 8 & 1 for z in range(slices)]
+        intra, inter = take(62 * (not all(used))), take(112 * any(used))
+        flat_counts, border_values = take(12), take(2 * bands)
         states, words = [], []
         for _ in range(bands):
             (count,) = struct.unpack("<I", take(4))
-            states.append(take(8 * lanes))
+            states.append(take(8 * state_count))
             words.append(take(4 * count))
         assert at == len(data)
         return cls(
-            bands, lanes, taps, low, levels, gaps, volume, alone, pairs, flat_counts, seeds,
+            bands, state_count, taps, low, levels, gaps, uses_previous, intra, inter, flat_counts, border_values,
             states=tuple(states), words=tuple(words), kind=kind,
         )  # fmt: skip
 
     def pack(self) -> bytes:
-        head = (self.kind, self.bands, self.lanes, self.flat_taps, self.low, self.levels, len(self.gaps))
-        pieces = [struct.pack("<BBBBqII", *head), self.gaps, self.volume, self.alone, self.pairs]
-        pieces += [self.flat_counts, self.seeds]
+        head = (self.kind, self.bands, self.state_count, self.flat_taps, self.low, self.levels, len(self.gaps))
+        pieces = [struct.pack("<BBBBqII", *head), self.gaps, self.uses_previous, self.intra, self.inter]
+        pieces += [self.flat_counts, self.border_values]
         for states, words in zip(self.states, self.words, strict=True):
             pieces += [struct.pack("<I", len(words) // 4), states, words]
         return b"".join(pieces) + self.rest
@@ -92,7 +92,7 @@ def coded(slices, codec):
     """A group of two bands with both sets of coefficients."""
     group = Group.of(codec.encode(slices), len(slices))
     assert group.kind == CODED and group.bands == 2 and len(group.words[1]) > 40
-    assert group.alone and group.pairs, "one slice is predicted alone, one with it"
+    assert group.intra and group.inter, "one slice is predicted alone, one with it"
     return group
 
 
@@ -122,7 +122,7 @@ def shorts(*values: int) -> bytes:
 
 def test_fields_out_of_range(coded, codec) -> None:
     gaps = zlib.compress(struct.pack("<3H", 1, 0, 1))
-    one_level = {"levels": 1, "gaps": b"", "seeds": bytes(4)}
+    one_level = {"levels": 1, "gaps": b"", "border_values": bytes(4)}
     for changes in (
         {"kind": 2},
         {"kind": 255},
@@ -130,9 +130,9 @@ def test_fields_out_of_range(coded, codec) -> None:
         {"bands": 1},
         {"bands": 3},
         {"bands": 255},
-        {"lanes": 0},
-        {"lanes": coded.lanes + 1},
-        {"lanes": 255},
+        {"state_count": 0},
+        {"state_count": coded.state_count + 1},
+        {"state_count": 255},
         {"flat_taps": 0},
         {"flat_taps": 33},
         {"flat_taps": 255},
@@ -148,18 +148,18 @@ def test_fields_out_of_range(coded, codec) -> None:
         {"gaps": b""},
         {"gaps": coded.gaps + b"\0"},
         {"gaps": coded.gaps[:-1]},
-        {"gaps": gaps, "levels": 4, "seeds": bytes(4)},
-        {"volume": bytes([coded.volume[0] | 1])},
-        {"volume": bytes([coded.volume[0] & 0xFE | 1]), "alone": b""},
-        {"alone": b""},
-        {"pairs": b""},
-        {"alone": shorts(*[32767] * 9, *[0] * 22)},
-        {"alone": shorts(*[-32768] * 9, *[0] * 22)},
-        {"pairs": shorts(*[-32768] * 56)},
+        {"gaps": gaps, "levels": 4, "border_values": bytes(4)},
+        {"uses_previous": bytes([coded.uses_previous[0] | 1])},
+        {"uses_previous": bytes([coded.uses_previous[0] & 0xFE | 1]), "intra": b""},
+        {"intra": b""},
+        {"inter": b""},
+        {"intra": shorts(*[32767] * 9, *[0] * 22)},
+        {"intra": shorts(*[-32768] * 9, *[0] * 22)},
+        {"inter": shorts(*[-32768] * 56)},
         {"flat_counts": bytes(12)},
         {"flat_counts": struct.pack("<6H", 1, 1, 1, 0, 1, 1)},
-        {"seeds": b"\xff" * 4},
-        {"seeds": b"\0\0\xff\xff"},
+        {"border_values": b"\xff" * 4},
+        {"border_values": b"\0\0\xff\xff"},
         {"rest": b"\0"},
         {"rest": bytes(4)},
         {**one_level, "low": 32768},
@@ -171,8 +171,8 @@ def test_fields_out_of_range(coded, codec) -> None:
 
 def test_the_largest_fields_that_are_allowed(coded, codec) -> None:
     for changes in (
-        {"alone": shorts(*[32767] * 8, *[0] * 23)},
-        {"pairs": shorts(*[-32768] * 8, *[0] * 48)},
+        {"intra": shorts(*[32767] * 8, *[0] * 23)},
+        {"inter": shorts(*[-32768] * 8, *[0] * 48)},
         {"flat_counts": b"\xff" * 12},
         {"flat_counts": struct.pack("<6H", *[1] * 6)},
         {"flat_taps": 1},
@@ -197,7 +197,9 @@ def test_states_and_words_of_another_kind(coded, codec) -> None:
     rng = np.random.default_rng(0)
     for trial in range(60):
         words = [bytes(rng.integers(0, 256, len(part), np.uint8)) for part in coded.words]
-        states = [struct.pack("<Q", int(rng.integers(2**31, 2**63, dtype=np.uint64))) * coded.lanes for _ in range(2)]
+        states = [
+            struct.pack("<Q", int(rng.integers(2**31, 2**63, dtype=np.uint64))) * coded.state_count for _ in range(2)
+        ]
         kinds = ({"words": tuple(words)}, {"states": tuple(states)}, {"words": (bytes(4000), bytes(4000))})
         assert outcome(codec, replace(coded, **kinds[trial % 3]).pack()) is None
     for words in ((b"", b""), (coded.words[0], b""), coded.words[::-1], (coded.words[0] + bytes(4), coded.words[1])):

@@ -78,7 +78,7 @@ def test_the_hash_does_not_depend_on_memory_layout(model) -> None:
 
 
 def test_words_hold_the_weights(model) -> None:
-    w1, b1, s1, w2, b2, s2, w3, b3, s3, alone = model.packed
+    w1, b1, s1, w2, b2, s2, w3, b3, s3, intra = model.packed
     for (layer, _), words, bias, shift in zip(LAYERS, (w1, w2, w3), (b1, b2, b3), (s1, s2, s3), strict=True):
         weight = model.tensors[f"{layer}.weight"]
         outputs, inputs = weight.shape
@@ -91,7 +91,7 @@ def test_words_hold_the_weights(model) -> None:
         assert words.dtype == bias.dtype == shift.dtype == np.int32
     # without a previous slice, the words behind the first 60 inputs are left out, and count as inputs of 0
     first = model.tensors["hidden1.weight"][:, :60].astype(np.int64)
-    assert np.array_equal(alone + 128 * first.sum(1), model.tensors["hidden1.bias"])
+    assert np.array_equal(intra + 128 * first.sum(1), model.tensors["hidden1.bias"])
 
 
 def test_the_smallest_and_the_largest() -> None:

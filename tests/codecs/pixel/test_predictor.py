@@ -11,27 +11,27 @@ from monai_compress.codecs.pixel.neighborhood import RESIDUALS_2D, RESIDUALS_3D,
 from monai_compress.codecs.pixel.predictor import MAX_SUM, UNIT, fit_predictor
 
 
-def check(slices, volume, alone, pairs) -> None:
+def check(slices, uses_previous, intra, inter) -> None:
     """What a stream can hold and a decoder accepts."""
-    assert volume.shape == (len(slices),) and volume.dtype == np.bool_ and not volume[0]
-    for coefficients, taps in ((alone, 32), (pairs, 57)):
+    assert uses_previous.shape == (len(slices),) and uses_previous.dtype == np.bool_ and not uses_previous[0]
+    for coefficients, taps in ((intra, 32), (inter, 57)):
         assert coefficients.shape == (taps,) and coefficients.dtype == np.int32
         assert coefficients[0] == 0
         assert coefficients.min() >= -32768 and coefficients.max() <= 32767
         assert np.abs(coefficients.astype(np.int64)).sum() <= MAX_SUM
 
 
-def predicted(slices, z: int, alone, pairs, volume: bool):
+def predicted(slices, z: int, intra, inter, uses_previous: bool):
     """Residuals of the inner pixels of a slice, in floating point, without clipping."""
     rows, columns = slices.shape[1:]
     y, x = np.mgrid[4 : rows - 4, 4 : columns - 4]
     west = slices[z, y, x - 1]
     total = west.astype(float)
-    taps, coefficients = (TAPS_2D, pairs) if volume else (TAPS_2D, alone)
+    taps, coefficients = (TAPS_2D, inter) if uses_previous else (TAPS_2D, intra)
     for (dy, dx), c in zip(taps, coefficients, strict=False):
         total += c / UNIT * (slices[z, y + dy, x + dx] - west)
-    if volume:
-        for (dy, dx), c in zip(TAPS_3D, pairs[32:], strict=True):
+    if uses_previous:
+        for (dy, dx), c in zip(TAPS_3D, inter[32:], strict=True):
             total += c / UNIT * (slices[z - 1, y + dy, x + dx] - west)
     return slices[z, y, x] - total
 
@@ -50,20 +50,20 @@ def test_taps_are_those_of_the_format() -> None:
 def test_a_plane_is_predicted() -> None:
     y, x = np.mgrid[:40, :50]
     slices = (1000 + 13 * x + 29 * y)[None].astype(np.int32)
-    volume, alone, pairs = fit_predictor(slices)
-    check(slices, volume, alone, pairs)
-    assert np.abs(predicted(slices, 0, alone, pairs, False)).max() < 2
+    uses_previous, intra, inter = fit_predictor(slices)
+    check(slices, uses_previous, intra, inter)
+    assert np.abs(predicted(slices, 0, intra, inter, False)).max() < 2
 
 
 def test_the_previous_slice_is_used_where_it_helps() -> None:
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 1000, (1, 60, 60)).astype(np.int32)
     same = np.repeat(noise, 3, 0)
-    volume, alone, pairs = fit_predictor(same)
-    check(same, volume, alone, pairs)
-    assert volume.tolist() == [False, True, True]
-    assert np.abs(predicted(same, 2, alone, pairs, True)).mean() < 5
-    assert np.abs(predicted(same, 0, alone, pairs, False)).mean() > 100
+    uses_previous, intra, inter = fit_predictor(same)
+    check(same, uses_previous, intra, inter)
+    assert uses_previous.tolist() == [False, True, True]
+    assert np.abs(predicted(same, 2, intra, inter, True)).mean() < 5
+    assert np.abs(predicted(same, 0, intra, inter, False)).mean() > 100
 
 
 def test_threads_change_nothing() -> None:

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Integer matrix products for 16 pixels at once, compiled to the best instruction that the processor has.
+"""Integer matrix products for 16 pixels at once, compiled to the best instruction of the processor.
 
 Activations are unsigned bytes, weights signed bytes, sums 32-bit: every instruction below gives the same integers, as
-long as no sum leaves 32 bits, which `ContextModel` proves when it is loaded.
+long as no sum exceeds 32 bits, which `ContextModel` checks when it is loaded.
 
 ::
 
@@ -11,9 +11,8 @@ long as no sum leaves 32 bits, which `ContextModel` proves when it is loaded.
     w[k, o]   int32   bytes of the weights from activations 4k .. 4k + 3 to output o
     sums[o, i] += sum over k and the four bytes of x[k, i] * w[k, o]
 
-numba compiles loops well, but finds none of these instructions in them, so that they are asked for by name:
-``vpdpbusd`` (AVX-512 VNNI, 64 products each), else ``pmaddwd`` in the widest form at hand (every x86-64 has one), else
-plain loops.
+numba does not compile loops to these instructions, so that they are called by name: ``vpdpbusd`` (AVX-512 VNNI, 64
+products each), else ``pmaddwd`` in the widest available form (every x86-64 processor has one), else plain loops.
 """
 
 from __future__ import annotations
@@ -29,8 +28,8 @@ from numba.core import cgutils
 
 from .lanes import PIXELS, intrinsic
 
-OUTPUTS = 16
-"""Outputs that are summed at once: so many registers hold their sums."""
+OUTPUT_BLOCK = 16
+"""Outputs that are summed at once: as many registers hold their sums."""
 
 config: Any = numba.core.config
 
@@ -40,9 +39,9 @@ _SUMS = ir.VectorType(_I32, PIXELS)
 
 
 def instruction() -> str:
-    """Name of the instruction that products are compiled to: ``vpdpbusd``, ``pmaddwd512 / 256 / 128`` or ``loops``.
+    """Return the instruction that products are compiled to: ``vpdpbusd``, ``pmaddwd512 / 256 / 128`` or ``loops``.
 
-    ``NUMBA_CPU_NAME`` and ``NUMBA_CPU_FEATURES`` are heeded, as numba itself heeds them.
+    ``NUMBA_CPU_NAME`` and ``NUMBA_CPU_FEATURES`` are respected, as numba itself respects them.
     """
     triple = binding.get_process_triple()
     if not triple.startswith(("x86_64", "amd64")):
@@ -52,7 +51,7 @@ def instruction() -> str:
     elif config.CPU_NAME and binding.get_host_cpu_name() != config.CPU_NAME:
         features = set()
     else:
-        features = {name for name, there in binding.get_host_cpu_features().items() if there}
+        features = {name for name, is_present in binding.get_host_cpu_features().items() if is_present}
     for feature, name in (("avx512vnni", "vpdpbusd"), ("avx512bw", "pmaddwd512"), ("avx2", "pmaddwd256")):
         if feature in features:
             return name
@@ -64,7 +63,7 @@ _INSTRUCTION = instruction()
 
 @intrinsic
 def _address(typingctx: Any, array: Any, offset: Any) -> Any:
-    """Pointer to one element of a one-dimensional int32 array."""
+    """Return a pointer to one element of a one-dimensional int32 array."""
     signature = types.CPointer(types.int32)(array, types.intp)
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -76,14 +75,14 @@ def _address(typingctx: Any, array: Any, offset: Any) -> Any:
 
 @intrinsic
 def _accumulate(typingctx: Any, x: Any, w: Any, steps: Any, outputs: Any, sums: Any) -> Any:
-    """Add to 16 x 16 sums the products of ``steps`` words of 16 pixels and of 16 of ``outputs`` outputs."""
+    """Add the products of ``steps`` words of 16 pixels and 16 of ``outputs`` outputs to 16 x 16 sums."""
     pointer = types.CPointer(types.int32)
     signature = types.void(pointer, pointer, types.intp, types.intp, pointer)
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         x, w, steps, outputs, sums = arguments
         multiply = _MULTIPLIERS[_INSTRUCTION](builder)
-        cells = [cgutils.alloca_once(builder, _SUMS) for _ in range(OUTPUTS)]
+        cells = [cgutils.alloca_once(builder, _SUMS) for _ in range(OUTPUT_BLOCK)]
         for o, cell in enumerate(cells):
             builder.store(builder.load(_vector_at(builder, sums, _I64(o * PIXELS)), align=4), cell)
         with cgutils.for_range(builder, steps) as loop:
@@ -115,7 +114,7 @@ class _ByteProducts:
 
     def __init__(self, builder: Any) -> None:
         self.builder = builder
-        # LLVM 22 types the factors as bytes, before they were words
+        # the factors are vectors of bytes from LLVM 22 on, of words before
         self.bytes = ir.VectorType(ir.IntType(8), 64) if binding.llvm_version_info[0] >= 22 else _SUMS
         kind = ir.FunctionType(_SUMS, [_SUMS, self.bytes, self.bytes])
         self.function = cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.avx512.vpdpbusd.512")
@@ -190,8 +189,8 @@ _MULTIPLIERS: dict[str, Any] = {
 
 @numba.njit(nogil=True)
 def _by_instruction(x: Any, w: Any, bias: Any, steps: int, outputs: int, sums: Any) -> None:
-    for first in range(0, outputs, OUTPUTS):
-        for o in range(first, first + OUTPUTS):
+    for first in range(0, outputs, OUTPUT_BLOCK):
+        for o in range(first, first + OUTPUT_BLOCK):
             for i in range(PIXELS):
                 sums[o * PIXELS + i] = bias[o]
         _accumulate(_address(x, 0), _address(w, first), steps, outputs, _address(sums, first * PIXELS))

@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""From the neighbourhood of 16 pixels to the inputs of the network; docs/format.md has the same in words.
+"""The inputs of the network, computed from the neighborhoods of 16 pixels; docs/format.md specifies them.
 
-Everything is int32, and no operation leaves its range.
+All numbers are int32, and no operation overflows.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _RECIPROCALS: Final = reciprocal_table()
 
 
 @njit(nogil=True)
-def all_near_equal(values: Any, base: int, near: Any, count: int) -> Any:
-    """1 where the ``count`` nearest taps of a pixel are all equal."""
-    west = load(values, base + near[0])
+def all_near_equal(values: Any, base: int, offsets: Any, count: int) -> Any:
+    """Return 1 where the ``count`` nearest taps of a pixel are all equal, else 0."""
+    west = load(values, base + offsets[0])
     flat = splat(1)
     for j in range(1, count):
-        flat = flat & (load(values, base + near[j]) == west)
+        flat = flat & (load(values, base + offsets[j]) == west)
     return flat
 
 
@@ -41,17 +41,17 @@ def _distance(values: Any, a: int, b: int) -> Any:
 
 
 @njit(nogil=True)
-def roughness(values: Any, base: int, near: Any) -> Any:
-    """Sum of absolute differences between near taps; |W - N| counts twice."""
+def roughness(values: Any, base: int, offsets: Any) -> Any:
+    """Return the sum of absolute differences between nearest taps; |W - N| counts twice."""
     w, n, nw, ne, ww, nn = (
-        base + near[0],
-        base + near[1],
-        base + near[2],
-        base + near[3],
-        base + near[4],
-        base + near[5],
+        base + offsets[0],
+        base + offsets[1],
+        base + offsets[2],
+        base + offsets[3],
+        base + offsets[4],
+        base + offsets[5],
     )
-    nww, nee, nnw, nne = base + near[6], base + near[7], base + near[8], base + near[9]
+    nww, nee, nnw, nne = base + offsets[6], base + offsets[7], base + offsets[8], base + offsets[9]
     across = _distance(values, w, n)
     rough = across + across + _distance(values, w, ww) + _distance(values, w, nw) + _distance(values, n, nw)
     rough = rough + _distance(values, n, ne) + _distance(values, n, nn) + _distance(values, ne, nee)
@@ -60,25 +60,32 @@ def roughness(values: Any, base: int, near: Any) -> Any:
 
 @njit(nogil=True)
 def predict(
-    values: Any, previous: Any, base: int, near: Any, before: Any, coefficients: Any, volume: bool, top: int
+    values: Any,
+    previous: Any,
+    base: int,
+    offsets: Any,
+    previous_offsets: Any,
+    coefficients: Any,
+    uses_previous: bool,
+    top: int,
 ) -> Any:
-    """The linear prediction: W plus the sum of coefficients (Q12) times the other taps' distances from W."""
-    west = load(values, base + near[0])
+    """Return the linear prediction: W plus the sum of coefficients (Q12) times the other taps' distances from W."""
+    west = load(values, base + offsets[0])
     total = splat(2048)
     for j in range(1, _N2):
-        total = total + clip(load(values, base + near[j]) - west, -4095, 4095) * coefficients[j]
-    if volume:
+        total = total + clip(load(values, base + offsets[j]) - west, -4095, 4095) * coefficients[j]
+    if uses_previous:
         for j in range(_N3):
-            total = total + clip(load(previous, base + before[j]) - west, -4095, 4095) * coefficients[_N2 + j]
+            total = total + clip(load(previous, base + previous_offsets[j]) - west, -4095, 4095) * coefficients[_N2 + j]
     return clip(west + (total >> 12), 0, top)
 
 
 @njit(nogil=True)
-def scale(residuals: Any, base: int, near: Any, rough: Any, step: int) -> Any:
-    """Mantissa and exponent of the local scale: 8 * scale = (4 + mantissa) * 2**exponent stored units."""
+def scale(residuals: Any, base: int, offsets: Any, rough: Any, step: int) -> Any:
+    """Return mantissa and exponent of the local scale: 8 * scale = (4 + mantissa) * 2**exponent stored units."""
     total = splat(0)
     for j in range(_SCALE_TAPS):
-        total = total + absolute(load(residuals, base + near[j])) * _SCALE_WEIGHTS[j]
+        total = total + absolute(load(residuals, base + offsets[j])) * _SCALE_WEIGHTS[j]
     a = ((total * 79) >> 8) + ((rough * 11) >> 8) + 4 * step
     exponent = splat(0)
     for k in range(3, 21):
@@ -88,13 +95,13 @@ def scale(residuals: Any, base: int, near: Any, rough: Any, step: int) -> Any:
 
 @njit(nogil=True, inline="always")
 def _normal(distance: Any, reciprocal: Any, half: Any, shift: Any) -> Any:
-    """128 distance / (8 scale), rounded and clipped to -127 .. 127, plus 128."""
+    """Return 128 distance / (8 scale), rounded and clipped to -127 .. 127, plus 128."""
     return clip((distance * reciprocal + half) >> shift, -127, 127) + 128
 
 
 @njit(nogil=True, inline="always")
 def _put(x: Any, feature: int, value: Any) -> None:
-    """Store one input of 16 pixels as a byte."""
+    """Write one input of 16 pixels as a byte."""
     at = (feature >> 2) * PIXELS
     if feature & 3 == 0:
         store(x, at, value)
@@ -104,32 +111,45 @@ def _put(x: Any, feature: int, value: Any) -> None:
 
 @njit(nogil=True)
 def inputs(
-    slices: Any, rules: Any, base: int, prediction: Any, rough: Any, mantissa: Any, exponent: Any, x: Any
+    slices: Any, fixed: Any, base: int, prediction: Any, rough: Any, mantissa: Any, exponent: Any, x: Any
 ) -> None:
-    """The 96 inputs of the network for 16 pixels, packed four to a word."""
-    values, residuals, near, before = slices.values, slices.residuals, rules.near, rules.before
+    """Compute the 96 inputs of the network for 16 pixels, packed four to a word."""
+    values, residuals, offsets, previous_offsets = (
+        slices.values,
+        slices.residuals,
+        fixed.offsets,
+        fixed.previous_offsets,
+    )
     reciprocal = gather(_RECIPROCALS, mantissa)
     half = splat(1) << (exponent + 7)
     shift = exponent + 8
     for j in range(_N2):
-        _put(x, j, _normal(load(values, base + near[j]) - prediction, reciprocal, half, shift))
+        _put(x, j, _normal(load(values, base + offsets[j]) - prediction, reciprocal, half, shift))
     feature = _N2
     for j in range(_R2):
-        _put(x, feature + j, _normal(load(residuals, base + near[j]), reciprocal, half, shift))
+        _put(x, feature + j, _normal(load(residuals, base + offsets[j]), reciprocal, half, shift))
     feature += _R2
     index = exponent * 4 + mantissa
     _put(x, feature, index * 2 + (128 - 60))
-    _put(x, feature + 1, clip((index - rules.step_index) * 4, -127, 127) + 128)
+    _put(x, feature + 1, clip((index - fixed.step_index) * 4, -127, 127) + 128)
     _put(x, feature + 2, clip((at_most(rough, 131071) * reciprocal + half * 8) >> (shift + 3), 0, 127) + 128)
     _put(x, feature + 3, _normal(prediction, reciprocal, half, shift))
-    _put(x, feature + 4, splat(160 if rules.volume else 96))
+    _put(x, feature + 4, splat(160 if fixed.uses_previous else 96))
     feature += 5
-    if not rules.volume:
+    if not fixed.uses_previous:
         for j in range(_N3 + _R3):
             _put(x, feature + j, splat(128))
         return
     for j in range(_N3):
-        _put(x, feature + j, _normal(load(slices.old_values, base + before[j]) - prediction, reciprocal, half, shift))
+        _put(
+            x,
+            feature + j,
+            _normal(load(slices.previous_values, base + previous_offsets[j]) - prediction, reciprocal, half, shift),
+        )
     feature += _N3
     for j in range(_R3):
-        _put(x, feature + j, _normal(load(slices.old_residuals, base + before[j]), reciprocal, half, shift))
+        _put(
+            x,
+            feature + j,
+            _normal(load(slices.previous_residuals, base + previous_offsets[j]), reciprocal, half, shift),
+        )

@@ -3,9 +3,9 @@
 """Sixteen 32-bit integers as one value of compiled code: the pixels that are computed at once.
 
 numba turns a loop over 16 pixels into vector instructions only when it can prove that no two arrays overlap, which it
-seldom can. So the numba backend says what it means: a value of type ``Lanes`` lives in a vector register (or in
-several, on processors with shorter ones), and ``+ - * >> << & |`` and the functions below work on all lanes. All of it
-is plain LLVM, for any processor; sums and products wrap at 32 bits.
+seldom can. Therefore vectors are explicit here: a value of type ``Lanes`` is held in a vector register (or in several,
+on processors with shorter registers), and ``+ - * >> << & |`` and the functions below operate on all lanes. The code is
+portable LLVM, for any processor; sums and products wrap at 32 bits.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from numba.extending import models, overload, register_model
 PIXELS: Final = 16
 """Pixels that are computed at once."""
 
-# numba completes the arguments of an intrinsic, which no type checker can see
+# numba supplies the first argument of an intrinsic, which a type checker cannot know
 intrinsic: Any = extending.intrinsic
 
 _I32 = ir.IntType(32)
@@ -57,7 +57,7 @@ def _element(context: Any, builder: Any, array_type: Any, array: Any, index: Any
 
 @intrinsic
 def splat(typingctx: Any, value: Any) -> Any:
-    """All lanes equal to one integer, of which the lowest 32 bits count."""
+    """Return lanes that all equal the lowest 32 bits of an integer."""
     kind: Any = value
     if not isinstance(value, types.Integer):
         return None
@@ -75,7 +75,7 @@ def splat(typingctx: Any, value: Any) -> Any:
 
 @intrinsic
 def load(typingctx: Any, array: Any, index: Any) -> Any:
-    """Lanes from 16 neighbouring elements of a flat int32 array."""
+    """Read 16 consecutive elements of a flat int32 array."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pointer = _element(context, builder, signature.args[0], arguments[0], arguments[1])
@@ -86,7 +86,7 @@ def load(typingctx: Any, array: Any, index: Any) -> Any:
 
 @intrinsic
 def store(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
-    """Write the lanes to 16 neighbouring elements of a flat int32 array."""
+    """Write the lanes to 16 consecutive elements of a flat int32 array."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pointer = _element(context, builder, signature.args[0], arguments[0], arguments[1])
@@ -98,7 +98,7 @@ def store(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
 
 @intrinsic
 def gather(typingctx: Any, array: Any, index: Any) -> Any:
-    """Elements of a flat int32 array at the indices in the lanes, which must lie inside."""
+    """Read the elements of a flat int32 array at the indices in the lanes, which must be valid."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
@@ -134,10 +134,10 @@ _OPERATORS = {
     operator.add: _binary(lambda builder, a, b: builder.add(a, b), "Sums."),
     operator.sub: _binary(lambda builder, a, b: builder.sub(a, b), "Differences."),
     operator.mul: _binary(lambda builder, a, b: builder.mul(a, b), "Products."),
-    operator.rshift: _binary(lambda builder, a, b: builder.ashr(a, b), "Shifts right that keep the sign; 0 to 31."),
-    operator.lshift: _binary(lambda builder, a, b: builder.shl(a, b), "Shifts left; 0 to 31."),
-    operator.and_: _binary(lambda builder, a, b: builder.and_(a, b), "Bits that both have."),
-    operator.or_: _binary(lambda builder, a, b: builder.or_(a, b), "Bits that one has."),
+    operator.rshift: _binary(lambda builder, a, b: builder.ashr(a, b), "Arithmetic shifts right by 0 to 31."),
+    operator.lshift: _binary(lambda builder, a, b: builder.shl(a, b), "Shifts left by 0 to 31."),
+    operator.and_: _binary(lambda builder, a, b: builder.and_(a, b), "Bitwise and."),
+    operator.or_: _binary(lambda builder, a, b: builder.or_(a, b), "Bitwise or."),
     operator.eq: _binary(_test("=="), "1 where equal, else 0."),
     operator.ne: _binary(_test("!="), "1 where not equal, else 0."),
     operator.gt: _binary(_test(">"), "1 where greater, else 0."),
@@ -167,7 +167,7 @@ for _function, _implementation in _OPERATORS.items():
 
 @intrinsic
 def where(typingctx: Any, condition: Any, a: Any, b: Any) -> Any:
-    """``a`` where the condition is not 0, else ``b``."""
+    """Return ``a`` where the condition is not 0, else ``b``."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         zero = ir.Constant(_VECTOR, [0] * PIXELS)
@@ -178,29 +178,29 @@ def where(typingctx: Any, condition: Any, a: Any, b: Any) -> Any:
 
 @numba.njit(nogil=True, inline="always")
 def at_least(a: Any, low: int) -> Any:
-    """Lanes not below ``low``."""
+    """Return the lanes limited to at least ``low``."""
     return _greater(a, splat(low))
 
 
 @numba.njit(nogil=True, inline="always")
 def at_most(a: Any, high: int) -> Any:
-    """Lanes not above ``high``."""
+    """Return the lanes limited to at most ``high``."""
     return _smaller(a, splat(high))
 
 
 @numba.njit(nogil=True, inline="always")
 def clip(a: Any, low: int, high: int) -> Any:
-    """Lanes brought into low .. high."""
+    """Return the lanes clipped to low .. high."""
     return _smaller(_greater(a, splat(low)), splat(high))
 
 
 @numba.njit(nogil=True, inline="always")
 def maximum(a: Any, b: Any) -> Any:
-    """The greater of each pair."""
+    """Return the greater of each pair."""
     return _greater(a, b)
 
 
 @numba.njit(nogil=True, inline="always")
 def absolute(a: Any) -> Any:
-    """Absolute values."""
+    """Return the absolute values."""
     return _greater(a, splat(0) - a)

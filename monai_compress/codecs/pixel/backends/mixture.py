@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""From the inputs of the network to the interval of a symbol, for 16 pixels; docs/format.md has the same in words."""
+"""The network, the mixture and the interval of a symbol, for 16 pixels; docs/format.md specifies them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import Any, Final
 
 from numba import njit
 
+from ....bitstream.pixel_format import INPUTS, LOGISTICS, LOGITS, OUTPUTS
 from ....bitstream.tables import exp2_table, logistic_table, scale_table
-from ..neighborhood import INPUTS, INPUTS_ALONE
+from ..neighborhood import INTRA_INPUTS
 from .dense import dense
 from .lanes import PIXELS, at_least, at_most, clip, divide, gather, load, maximum, splat, store, where
 
-OUTPUTS: Final = 16
-MIXTURE_ROWS: Final = 17
+MIXTURE_ROWS: Final = LOGITS + 4 * LOGISTICS
+"""Rows of a mixture: weights, and of each logistic its center, factor and two shifts."""
+
 _LOGISTIC: Final = logistic_table()
 _EXP2: Final = exp2_table()
 _SCALES: Final = scale_table()
@@ -32,13 +34,13 @@ def _activate(sums: Any, shifts: Any, outputs: int, y: Any) -> None:
 
 
 @njit(nogil=True)
-def network(x: Any, network: Any, volume: bool, h1: Any, h2: Any, sums: Any, outputs: Any) -> None:
-    """Two hidden layers; (16 outputs, 16 pixels) int32 in their final units."""
-    w1, b1, s1, w2, b2, s2, w3, b3, s3, b1_alone = network
-    if volume:
+def network(x: Any, network: Any, uses_previous: bool, h1: Any, h2: Any, sums: Any, outputs: Any) -> None:
+    """Run the two hidden layers and the output layer: (16 outputs, 16 pixels) int32 in their final units."""
+    w1, b1, s1, w2, b2, s2, w3, b3, s3, b1_intra = network
+    if uses_previous:
         dense(x, w1, b1, INPUTS >> 2, b1.size, sums)
     else:
-        dense(x, w1, b1_alone, INPUTS_ALONE >> 2, b1.size, sums)
+        dense(x, w1, b1_intra, INTRA_INPUTS >> 2, b1.size, sums)
     _activate(sums, s1, b1.size, h1)
     dense(h1, w2, b2, b1.size >> 2, b2.size, sums)
     _activate(sums, s2, b2.size, h2)
@@ -49,9 +51,9 @@ def network(x: Any, network: Any, volume: bool, h1: Any, h2: Any, sums: Any, out
 
 @njit(nogil=True)
 def mixture(outputs: Any, prediction: Any, mantissa: Any, exponent: Any, mixture: Any) -> None:
-    """Weights (Q10), centres (Q8 stored units) and scales of the mixture, from the outputs of the network.
+    """Compute weights (Q10), centers (Q8 stored units) and scales of the mixture from the outputs of the network.
 
-    ``mixture`` holds 17 rows of 16 pixels: five weights, three centres, and of each logistic its factor and two shifts.
+    ``mixture`` holds 17 rows of 16 pixels: five weights, three centers, and of each logistic its factor and two shifts.
     """
     top = load(outputs, 0)
     for k in range(1, 5):
@@ -81,8 +83,8 @@ def mixture(outputs: Any, prediction: Any, mantissa: Any, exponent: Any, mixture
 
 
 @njit(nogil=True)
-def cumulative(symbol: Any, edges: Any, west: Any, mixture: Any, keep: int) -> Any:
-    """Counts (of 2**24) of all symbols below ``symbol``, which is neither 0 nor the number of levels."""
+def cumulative(symbol: Any, edges: Any, west: Any, mixture: Any, reserve_shift: int) -> Any:
+    """Return the counts, of 2**24, of all symbols below ``symbol``, which is neither 0 nor the number of levels."""
     edge = gather(edges, symbol)
     total = load(mixture, 4 * PIXELS)
     total = total + where(edge > west + west, load(mixture, 3 * PIXELS), splat(0))
@@ -97,11 +99,12 @@ def cumulative(symbol: Any, edges: Any, west: Any, mixture: Any, keep: int) -> A
         p = p + (((gather(_LOGISTIC, at + 1) - p) * (z & 127)) >> 7)
         total = total + load(mixture, k * PIXELS) * p
     g = total >> 6
-    return g - (g >> keep) + symbol
+    return g - (g >> reserve_shift) + symbol
 
 
 @njit(nogil=True)
 def symbol_of(levels: Any, value: int) -> int:
+    """Return the index of the level that equals a value."""
     low, high = 0, levels.size
     while high - low > 1:
         middle = (low + high) >> 1

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""A slice in memory as the numba backend walks over it: the pixels of one wavefront lie side by side.
+"""The memory layout of a slice in the numba backend: the pixels of one wavefront are contiguous.
 
-The pixel (y, x) is the cell (t, y) with t = x + 3 y. The pixels of one wavefront are neighbours there, and so are their
-k-th taps, for every k: 16 pixels are computed at once from 16 neighbouring cells, and a tap is one constant distance.
+The pixel (y, x) is the cell (t, y) with t = x + 3 y. The pixels of one wavefront are consecutive cells, and so are
+their k-th taps, for every k: 16 pixels are computed at once from 16 consecutive cells, and a tap is a constant offset.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ LEAD: Final = 20
 
 
 class Plane(NamedTuple):
-    """Where the cells of a skewed slice lie.
+    """The layout of the cells of a skewed slice.
 
     Args:
         rows: rows of the slice.
-        columns: its columns.
-        pitch: cells of one wavefront: rows, margins, and room for 16 pixels that are computed past the last row.
-        cells: of the whole buffer.
+        columns: columns of the slice.
+        pitch: cells of one wavefront: rows, margins, and 16 pixels that may be computed past the last row.
+        cells: cells of the whole buffer.
     """
 
     rows: int
@@ -43,26 +43,27 @@ class Plane(NamedTuple):
         return cls(rows, columns, pitch, (columns + 3 * rows + 2 * LEAD + 8) * pitch)
 
     def offsets(self, taps: tuple[tuple[int, int], ...]) -> NDArray[np.int64]:
-        """Distances in cells to neighbours (dy, dx)."""
+        """Return the distances in cells to neighbors (dy, dx), (taps,) int64."""
         return np.array([(dx + 3 * dy) * self.pitch + dy for dy, dx in taps], np.int64)
 
 
 @njit(nogil=True, inline="always")
 def cell(t: int, y: int, pitch: int) -> int:
+    """Return the index of the cell of row ``y`` in wavefront ``t``."""
     return (t + LEAD) * pitch + y + MARGIN
 
 
 @njit(nogil=True)
-def fill_above(values: Any, previous: Any, rows: int, columns: int, pitch: int, first: bool, seed: int) -> None:
-    """The four rows above the slice: ``seed`` in the first slice, afterwards the first row of the previous one."""
+def fill_above(values: Any, previous: Any, rows: int, columns: int, pitch: int, first: bool, border_value: int) -> None:
+    """Fill the four rows above: ``border_value`` in the first slice, else the first row of the previous slice."""
     for y in range(-MARGIN, 0):
         for x in range(-MARGIN, columns + MARGIN):
-            values[cell(x + 3 * y, y, pitch)] = np.int32(seed) if first else previous[cell(x, 0, pitch)]
+            values[cell(x + 3 * y, y, pitch)] = np.int32(border_value) if first else previous[cell(x, 0, pitch)]
 
 
 @njit(nogil=True)
 def fill_below(values: Any, rows: int, columns: int, pitch: int) -> None:
-    """The two rows below a finished slice repeat its last one."""
+    """Fill the two rows below a finished slice with its last row."""
     for y in range(rows, rows + 2):
         for x in range(-MARGIN, columns + MARGIN):
             values[cell(x + 3 * y, y, pitch)] = values[cell(x + 3 * (rows - 1), rows - 1, pitch)]
@@ -78,7 +79,7 @@ def skew(image: Any, values: Any, pitch: int) -> None:
 
 @compiled
 def unskew(values: Any, pitch: int, image: Any) -> None:
-    """Read a slice back from its cells."""
+    """Read a slice from its cells into ``image``, (rows, columns) int32."""
     for y in range(image.shape[0]):
         for x in range(image.shape[1]):
             image[y, x] = values[cell(x + 3 * y, y, pitch)]

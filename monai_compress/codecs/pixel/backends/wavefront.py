@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""One walk over a slice that encodes it, decodes it, or writes down the inputs of the network.
+"""The traversal of a slice: one function that encodes it, decodes it, or extracts the inputs of the network.
 
-Pixels are visited wavefront by wavefront. Of each wavefront, the flags of its flat pixels come first, then all other
+Pixels are visited wavefront by wavefront. In each wavefront, the flags of its flat pixels come first, then all other
 pixels; both by ascending row. Encoder and decoder run the same lines up to the interval of a symbol.
 """
 
@@ -16,22 +16,25 @@ from numpy.typing import NDArray
 
 from ....bitstream.coder import STATE_LOW, TOTAL_BITS
 from ....bitstream.jit import compiled
-from ..neighborhood import INPUTS, MARGIN
+from ....bitstream.pixel_format import INPUTS, OUTPUTS
+from ..neighborhood import MARGIN
 from .inputs import all_near_equal, inputs, predict, roughness, scale
 from .lanes import PIXELS, at_least, at_most, load, splat, store, where
-from .mixture import MIXTURE_ROWS, OUTPUTS, cumulative, mixture, network, symbol_of
+from .mixture import MIXTURE_ROWS, cumulative, mixture, network, symbol_of
 from .skewed import cell, fill_above, fill_below
 
 ENCODE: Final = 0
-DECODE: Final = 1
-EXTRACT: Final = 2
+LOCATE: Final = 1
+DECODE: Final = 2
+EXTRACT: Final = 3
 
 OUT_OF_WORDS: Final = -1
-"""What the walk answers when the coded words end before the slice does."""
+"""Result of `walk` where the coded words end before the slice does."""
 
-BEYOND: Final = 1 << 24
-"""Stands for an edge at infinity in what EXTRACT writes."""
+INFINITE_EDGE: Final = 1 << 24
+"""Stands for an edge at infinity in the targets that EXTRACT writes."""
 
+_NOT_FLAT: Final = 0
 _HIT: Final = 1
 _MISS: Final = 2
 _WORDS: Final = INPUTS // 4
@@ -39,105 +42,107 @@ _TOTAL: Final = 1 << TOTAL_BITS
 _MASK: Final = _TOTAL - 1
 
 
-class Slices(NamedTuple):
-    """The skewed slice that is walked over, and the one before it: flat int32 arrays of cells.
+class SliceCells(NamedTuple):
+    """The skewed slice that is processed and its previous slice: flat int32 arrays of cells, see `Plane`.
 
     Args:
-        values: levels; pixels that are not decoded yet hold anything.
-        residuals: values less their predictions, 0 after a flat hit.
-        old_values: the previous slice.
-        old_residuals: its residuals.
+        values: levels; undefined at pixels that are not decoded yet.
+        residuals: values minus their predictions, 0 at flat pixels that equal their left neighbor.
+        previous_values: the previous slice.
+        previous_residuals: its residuals.
     """
 
     values: NDArray[np.int32]
     residuals: NDArray[np.int32]
-    old_values: NDArray[np.int32]
-    old_residuals: NDArray[np.int32]
+    previous_values: NDArray[np.int32]
+    previous_residuals: NDArray[np.int32]
 
 
-class Rules(NamedTuple):
-    """What is fixed for a slice; see `GroupParameters`.
+class SliceParameters(NamedTuple):
+    """Parameters of one slice; see `GroupParameters`.
 
     Args:
-        near: (32,) int64, distances in cells to the taps of the slice.
-        before: (25,) int64, those of the previous slice.
-        volume: whether the previous slice is used.
+        offsets: (32,) int64, distances in cells to the taps of the slice.
+        previous_offsets: (25,) int64, those of the previous slice.
+        uses_previous: whether the slice is predicted from its previous slice too.
         coefficients: of the linear predictor, Q12.
         network: see `ContextModel.packed`.
         levels: ascending from 0.
         edges: twice the boundary below each level.
-        keep: see `GroupParameters.keep`.
+        reserve_shift: see `GroupParameters.reserve_shift`.
         step: distance between levels.
         step_index: see `GroupParameters.step_index`.
-        flat_taps: how many nearest taps are equal around a flat pixel.
+        flat_taps: number of nearest taps that are equal around a flat pixel.
         flat_counts: (6,) int64, of 2**16.
     """
 
-    near: NDArray[np.int64]
-    before: NDArray[np.int64]
-    volume: bool
+    offsets: NDArray[np.int64]
+    previous_offsets: NDArray[np.int64]
+    uses_previous: bool
     coefficients: NDArray[np.int32]
     network: tuple[NDArray[np.int32], ...]
     levels: NDArray[np.int32]
     edges: NDArray[np.int32]
-    keep: int
+    reserve_shift: int
     step: int
     step_index: int
     flat_taps: int
     flat_counts: NDArray[np.int64]
 
 
-class Tape(NamedTuple):
-    """The entropy coder's side.
+class CoderBuffers(NamedTuple):
+    """Input and output of the entropy coder: ENCODE and LOCATE write the first four arrays, DECODE reads the others.
 
     Args:
-        starts: (room,) uint32, first count of each interval; ENCODE writes.
-        sizes: (room,) uint32, counts of each interval.
-        owners: (room,) uint8, the state that codes it.
-        states: (lanes,) uint64; DECODE changes them.
-        words: (words,) uint32; DECODE reads.
+        starts: (capacity,) uint32, first count of each interval, in the order of the traversal.
+        sizes: (capacity,) uint32, counts of each interval, of 2**24.
+        state_indices: (capacity,) uint8, index of the state that codes each interval.
+        pixels: (capacity,) int64, index of the pixel of each interval, row * columns + column; written by LOCATE only.
+        states: (state_count,) uint64; DECODE updates them.
+        words: (words,) uint32.
     """
 
     starts: NDArray[np.uint32]
     sizes: NDArray[np.uint32]
-    owners: NDArray[np.uint8]
+    state_indices: NDArray[np.uint8]
+    pixels: NDArray[np.int64]
     states: NDArray[np.uint64]
     words: NDArray[np.uint32]
 
 
-class Harvest(NamedTuple):
-    """What EXTRACT gathers.
+class TrainingSamples(NamedTuple):
+    """Samples to train the network with, which EXTRACT writes.
 
     Args:
-        wanted: (rows, columns) uint8, which pixels.
-        samples: (room, 96) int8, inputs of the network.
-        targets: (room, 5) int32: 8 * scale, the lower and the upper edge of the value's level less the prediction (half
-            stored units), whether the value is its left neighbour's, whether it is the lowest level.
+        mask: (rows, columns) uint8, not 0 at the pixels to extract.
+        inputs: (capacity, 96) int8, inputs of the network.
+        targets: (capacity, 5) int32: 8 * scale; the lower and the upper edge of the value's level minus the prediction,
+            in half stored units; whether the value equals its left neighbor; whether it is the lowest level.
     """
 
-    wanted: NDArray[np.uint8]
-    samples: NDArray[np.int8]
+    mask: NDArray[np.uint8]
+    inputs: NDArray[np.int8]
     targets: NDArray[np.int32]
 
 
 @njit(nogil=True)
-def _refilled(state: Any, words: Any, done: int) -> Any:
-    """A state with the next word if it has run low, and how many words are used; OUT_OF_WORDS if there is none."""
+def _refilled(state: Any, words: Any, position: int) -> Any:
+    """Refill a low state with the next word; return it and the number of words read, or OUT_OF_WORDS."""
     if state >= np.uint64(STATE_LOW):
-        return state, done
-    if done >= words.size:
+        return state, position
+    if position >= words.size:
         return state, OUT_OF_WORDS
-    return (state << np.uint64(32)) | np.uint64(words[done]), done + 1
+    return (state << np.uint64(32)) | np.uint64(words[position]), position + 1
 
 
 @njit(nogil=True)
-def _kind(slices: Any, rules: Any, at: int, west: int) -> int:
-    """Which of the six kinds of flat pixels this is."""
+def _kind(slices: Any, fixed: Any, at: int, west: int) -> int:
+    """Return which of the six kinds a flat pixel has."""
     kind = 4
-    if rules.volume:
+    if fixed.uses_previous:
         kind = 2
         for j in range(9):
-            if slices.old_values[at + rules.before[j]] != west:
+            if slices.previous_values[at + fixed.previous_offsets[j]] != west:
                 kind = 0
                 break
     return kind + 1 if west == 0 else kind
@@ -145,21 +150,21 @@ def _kind(slices: Any, rules: Any, at: int, west: int) -> int:
 
 @njit(nogil=True)
 def _flags(
-    mode: int, slices: Any, rules: Any, tape: Any, base: int, y: int, n: int, outcome: Any, flat: Any, done: int
+    mode: int, slices: Any, fixed: Any, buffers: Any, base: int, y: int, n: int, outcome: Any, flat: Any, position: int
 ) -> int:
-    """Code whether flat pixels equal their left neighbour; ``outcome`` becomes 0 (not flat), hit or miss."""
-    values, lanes = slices.values, tape.states.size
-    store(flat, 0, all_near_equal(values, base, rules.near, rules.flat_taps))
+    """Code whether flat pixels equal their left neighbor; write _NOT_FLAT, _HIT or _MISS to ``outcome``."""
+    values, state_count = slices.values, buffers.states.size
+    store(flat, 0, all_near_equal(values, base, fixed.offsets, fixed.flat_taps))
     for i in range(n):
-        outcome[y + i] = 0
+        outcome[y + i] = _NOT_FLAT
         if flat[i] == 0:
             continue
         at = base + i
-        west = values[at + rules.near[0]]
-        chance = np.uint64(rules.flat_counts[_kind(slices, rules, at, west)]) << np.uint64(TOTAL_BITS - 16)
-        lane = (y + i) % lanes
+        west = values[at + fixed.offsets[0]]
+        chance = np.uint64(fixed.flat_counts[_kind(slices, fixed, at, west)]) << np.uint64(TOTAL_BITS - 16)
+        state_index = (y + i) % state_count
         if mode == DECODE:
-            state = tape.states[lane]
+            state = buffers.states[state_index]
             slot = state & np.uint64(_MASK)
             hit = slot < chance
             if hit:
@@ -167,60 +172,78 @@ def _flags(
                 values[at] = west
             else:
                 state = (np.uint64(_TOTAL) - chance) * (state >> np.uint64(TOTAL_BITS)) + slot - chance
-            tape.states[lane], done = _refilled(state, tape.words, done)
-            if done == OUT_OF_WORDS:
+            buffers.states[state_index], position = _refilled(state, buffers.words, position)
+            if position == OUT_OF_WORDS:
                 return OUT_OF_WORDS
         else:
             hit = values[at] == west
-            if mode == ENCODE:
-                tape.starts[done] = 0 if hit else chance
-                tape.sizes[done] = chance if hit else np.uint64(_TOTAL) - chance
-                tape.owners[done] = lane
-                done += 1
+            if mode <= LOCATE:
+                buffers.starts[position] = 0 if hit else chance
+                buffers.sizes[position] = chance if hit else np.uint64(_TOTAL) - chance
+                buffers.state_indices[position] = state_index
+                position += 1
         if hit:
             slices.residuals[at] = 0
         outcome[y + i] = _HIT if hit else _MISS
-    return done
+    return position
 
 
 @njit(nogil=True)
 def _encode(
-    slices: Any, rules: Any, tape: Any, base: int, y: int, n: int, outcome: Any, mix: Any, scratch: Any, done: int
+    slices: Any,
+    fixed: Any,
+    buffers: Any,
+    base: int,
+    y: int,
+    n: int,
+    outcome: Any,
+    mix: Any,
+    scratch: Any,
+    position: int,
 ) -> int:
-    """Note the intervals of the symbols of 16 pixels; ``scratch`` begins with their predictions."""
-    values, count = slices.values, rules.levels.size
-    west = load(values, base + rules.near[0])
+    """Write the intervals of the symbols of 16 pixels; ``scratch`` begins with their predictions."""
+    values, count = slices.values, fixed.levels.size
+    west = load(values, base + fixed.offsets[0])
     store(scratch, PIXELS, splat(0))
     for i in range(n):
-        scratch[PIXELS + i] = symbol_of(rules.levels, values[base + i])
+        scratch[PIXELS + i] = symbol_of(fixed.levels, values[base + i])
     symbol = load(scratch, PIXELS)
     store(scratch, PIXELS, splat(0))
     store(scratch, 2 * PIXELS, splat(_TOTAL))
     if count > 1:
-        below = cumulative(at_least(symbol, 1), rules.edges, west, mix, rules.keep)
-        above = cumulative(at_most(symbol + 1, count - 1), rules.edges, west, mix, rules.keep)
+        below = cumulative(at_least(symbol, 1), fixed.edges, west, mix, fixed.reserve_shift)
+        above = cumulative(at_most(symbol + 1, count - 1), fixed.edges, west, mix, fixed.reserve_shift)
         store(scratch, PIXELS, where(symbol, below, splat(0)))
         store(scratch, 2 * PIXELS, where(symbol == count - 1, splat(_TOTAL), above))
     for i in range(n):
         if outcome[y + i] != _HIT:
-            tape.starts[done] = scratch[PIXELS + i]
-            tape.sizes[done] = scratch[2 * PIXELS + i] - scratch[PIXELS + i]
-            tape.owners[done] = (y + i) % tape.states.size
-            done += 1
-    return done
+            buffers.starts[position] = scratch[PIXELS + i]
+            buffers.sizes[position] = scratch[2 * PIXELS + i] - scratch[PIXELS + i]
+            buffers.state_indices[position] = (y + i) % buffers.states.size
+            position += 1
+    return position
 
 
 @njit(nogil=True)
 def _decode(
-    slices: Any, rules: Any, tape: Any, base: int, y: int, n: int, outcome: Any, mix: Any, scratch: Any, done: int
+    slices: Any,
+    fixed: Any,
+    buffers: Any,
+    base: int,
+    y: int,
+    n: int,
+    outcome: Any,
+    mix: Any,
+    scratch: Any,
+    position: int,
 ) -> int:
-    """Decode the symbols of 16 pixels by bisection; a state that serves several of them takes one in each round."""
-    lanes, count = tape.states.size, rules.levels.size
-    west = load(slices.values, base + rules.near[0])
-    for begin in range(0, n, lanes):
-        end = min(n, begin + lanes)
+    """Decode the symbols of 16 pixels by bisection; a state that codes several of them decodes one in each round."""
+    state_count, count = buffers.states.size, fixed.levels.size
+    west = load(slices.values, base + fixed.offsets[0])
+    for begin in range(0, n, state_count):
+        end = min(n, begin + state_count)
         for i in range(begin, end):
-            scratch[PIXELS + i] = np.int32(tape.states[(y + i) % lanes] & np.uint64(_MASK))
+            scratch[PIXELS + i] = np.int32(buffers.states[(y + i) % state_count] & np.uint64(_MASK))
         slots = load(scratch, PIXELS)
         low, high = splat(0), splat(count)
         below, above = splat(0), splat(_TOTAL)
@@ -228,7 +251,7 @@ def _decode(
         while width < count:
             width *= 2
             middle = at_least((low + high) >> 1, 1)
-            here = cumulative(middle, rules.edges, west, mix, rules.keep)
+            here = cumulative(middle, fixed.edges, west, mix, fixed.reserve_shift)
             inside = (high - low) > 1
             up, down = inside & (here <= slots), inside & (here > slots)
             low, below = where(up, middle, low), where(up, here, below)
@@ -239,22 +262,33 @@ def _decode(
         for i in range(begin, end):
             if outcome[y + i] == _HIT:
                 continue
-            lane = (y + i) % lanes
+            state_index = (y + i) % state_count
             first = scratch[3 * PIXELS + i]
             size = np.uint64(scratch[4 * PIXELS + i] - first)
-            state = size * (tape.states[lane] >> np.uint64(TOTAL_BITS)) + np.uint64(scratch[PIXELS + i] - first)
-            tape.states[lane], done = _refilled(state, tape.words, done)
-            if done == OUT_OF_WORDS:
+            state = size * (buffers.states[state_index] >> np.uint64(TOTAL_BITS)) + np.uint64(
+                scratch[PIXELS + i] - first
+            )
+            buffers.states[state_index], position = _refilled(state, buffers.words, position)
+            if position == OUT_OF_WORDS:
                 return OUT_OF_WORDS
-            slices.values[base + i] = rules.levels[scratch[2 * PIXELS + i]]
-    return done
+            slices.values[base + i] = fixed.levels[scratch[2 * PIXELS + i]]
+    return position
+
+
+@njit(nogil=True)
+def _locate(pixels: Any, outcome: Any, excluded: int, t: int, y: int, n: int, columns: int, position: int) -> None:
+    """Write the pixels of the intervals from ``position`` on: those of 16 pixels whose outcome is not ``excluded``."""
+    for i in range(n):
+        if outcome[y + i] != excluded:
+            pixels[position] = (y + i) * columns + t - 3 * (y + i)
+            position += 1
 
 
 @njit(nogil=True)
 def _extract(
     slices: Any,
-    rules: Any,
-    harvest: Any,
+    fixed: Any,
+    samples: Any,
     base: int,
     t: int,
     y: int,
@@ -262,24 +296,24 @@ def _extract(
     outcome: Any,
     x: Any,
     scratch: Any,
-    done: int,
+    position: int,
 ) -> int:
-    """Write down inputs and targets of the wanted pixels; ``scratch`` holds predictions, then 8 * scales."""
-    count = rules.levels.size
+    """Write inputs and targets of the pixels in the mask; ``scratch`` holds predictions, then 8 * scales."""
+    count = fixed.levels.size
     for i in range(n):
-        if outcome[y + i] != 0 or harvest.wanted[y + i, t - 3 * (y + i)] == 0:
+        if outcome[y + i] != _NOT_FLAT or samples.mask[y + i, t - 3 * (y + i)] == 0:
             continue
         for f in range(INPUTS):
-            harvest.samples[done, f] = ((x[(f >> 2) * PIXELS + i] >> (8 * (f & 3))) & 255) - 128
+            samples.inputs[position, f] = ((x[(f >> 2) * PIXELS + i] >> (8 * (f & 3))) & 255) - 128
         value = slices.values[base + i]
-        symbol = symbol_of(rules.levels, value)
-        harvest.targets[done, 0] = scratch[PIXELS + i]
-        harvest.targets[done, 1] = rules.edges[symbol] - 2 * scratch[i] if symbol > 0 else -BEYOND
-        harvest.targets[done, 2] = rules.edges[symbol + 1] - 2 * scratch[i] if symbol + 1 < count else BEYOND
-        harvest.targets[done, 3] = value == slices.values[base + i + rules.near[0]]
-        harvest.targets[done, 4] = symbol == 0
-        done += 1
-    return done
+        symbol = symbol_of(fixed.levels, value)
+        samples.targets[position, 0] = scratch[PIXELS + i]
+        samples.targets[position, 1] = fixed.edges[symbol] - 2 * scratch[i] if symbol > 0 else -INFINITE_EDGE
+        samples.targets[position, 2] = fixed.edges[symbol + 1] - 2 * scratch[i] if symbol + 1 < count else INFINITE_EDGE
+        samples.targets[position, 3] = value == slices.values[base + i + fixed.offsets[0]]
+        samples.targets[position, 4] = symbol == 0
+        position += 1
+    return position
 
 
 @compiled
@@ -289,46 +323,46 @@ def walk(
     columns: int,
     pitch: int,
     is_first: bool,
-    seed: int,
-    slices: Slices,
-    rules: Rules,
-    tape: Tape,
-    harvest: Harvest,
-    done: int,
+    border_value: int,
+    slices: SliceCells,
+    fixed: SliceParameters,
+    buffers: CoderBuffers,
+    samples: TrainingSamples,
+    position: int,
 ) -> int:
-    """Walk over one slice.
+    """Process one slice.
 
     Args:
-        mode: ENCODE notes what the entropy coder has to code, in order; DECODE reads words and writes values; EXTRACT
-            writes the inputs of the network.
+        mode: ENCODE writes the intervals that the entropy coder has to code, in order; LOCATE does so and writes the
+            pixel of each too; DECODE reads words and writes values; EXTRACT writes the inputs of the network.
         rows: rows of the band.
         columns: its columns.
         pitch: see `Plane`.
         is_first: whether the slice is the first one of its group.
-        seed: value above the first row of the first slice.
-        slices: the slice and the one before.
-        rules: what is fixed.
-        tape: for ENCODE and DECODE.
-        harvest: for EXTRACT.
-        done: intervals that were noted before, words that were read, or pixels that were written down.
+        border_value: value above the first row of the first slice.
+        slices: the slice and its previous slice.
+        fixed: parameters of the slice.
+        buffers: for ENCODE, LOCATE and DECODE.
+        samples: for EXTRACT.
+        position: intervals written, words read, or pixels extracted before this slice.
 
     Returns:
-        ``done`` after this slice, or OUT_OF_WORDS.
+        ``position`` after this slice, or OUT_OF_WORDS.
     """
     flat = np.zeros(PIXELS, np.int32)
     outcome = np.zeros(rows + PIXELS, np.int8)
     x = np.zeros(_WORDS * PIXELS, np.int32)
-    widest = max(rules.network[1].size, rules.network[4].size)
+    widest = max(fixed.network[1].size, fixed.network[4].size)
     hidden1 = np.zeros(widest * PIXELS, np.int32)
     hidden2 = np.zeros(widest * PIXELS, np.int32)
     sums = np.zeros(widest * PIXELS, np.int32)
     outputs = np.zeros(OUTPUTS * PIXELS, np.int32)
     mix = np.zeros(MIXTURE_ROWS * PIXELS, np.int32)
     scratch = np.zeros(5 * PIXELS, np.int32)
-    top = rules.levels[rules.levels.size - 1]
+    top = fixed.levels[fixed.levels.size - 1]
     values, residuals = slices.values, slices.residuals
 
-    fill_above(values, slices.old_values, rows, columns, pitch, is_first, seed)
+    fill_above(values, slices.previous_values, rows, columns, pitch, is_first, border_value)
     for t in range(columns + 3 * (rows - 1)):
         if t % 3 == 0 and t // 3 < rows:
             y = t // 3
@@ -337,34 +371,46 @@ def walk(
         y0, y1 = max(0, (t - columns + 3) // 3), min(rows - 1, t // 3)
         for y in range(y0, y1 + 1, PIXELS):
             n = min(PIXELS, y1 + 1 - y)
-            done = _flags(mode, slices, rules, tape, cell(t, y, pitch), y, n, outcome, flat, done)
-            if done == OUT_OF_WORDS:
+            before = position
+            position = _flags(mode, slices, fixed, buffers, cell(t, y, pitch), y, n, outcome, flat, position)
+            if position == OUT_OF_WORDS:
                 return OUT_OF_WORDS
+            if mode == LOCATE:
+                _locate(buffers.pixels, outcome, _NOT_FLAT, t, y, n, columns, before)
         for y in range(y0, y1 + 1, PIXELS):
             base, n = cell(t, y, pitch), min(PIXELS, y1 + 1 - y)
-            busy = False
+            has_symbols = False
             for i in range(n):
-                busy = busy or outcome[y + i] != _HIT
-            if not busy:
+                has_symbols = has_symbols or outcome[y + i] != _HIT
+            if not has_symbols:
                 continue
-            rough = roughness(values, base, rules.near)
+            rough = roughness(values, base, fixed.offsets)
             prediction = predict(
-                values, slices.old_values, base, rules.near, rules.before, rules.coefficients, rules.volume, top
+                values,
+                slices.previous_values,
+                base,
+                fixed.offsets,
+                fixed.previous_offsets,
+                fixed.coefficients,
+                fixed.uses_previous,
+                top,
             )
-            mantissa, exponent = scale(residuals, base, rules.near, rough, rules.step)
+            mantissa, exponent = scale(residuals, base, fixed.offsets, rough, fixed.step)
             store(scratch, 0, prediction)
-            inputs(slices, rules, base, prediction, rough, mantissa, exponent, x)
+            inputs(slices, fixed, base, prediction, rough, mantissa, exponent, x)
             if mode == EXTRACT:
                 store(scratch, PIXELS, (mantissa + 4) << exponent)
-                done = _extract(slices, rules, harvest, base, t, y, n, outcome, x, scratch, done)
+                position = _extract(slices, fixed, samples, base, t, y, n, outcome, x, scratch, position)
             else:
-                network(x, rules.network, rules.volume, hidden1, hidden2, sums, outputs)
+                network(x, fixed.network, fixed.uses_previous, hidden1, hidden2, sums, outputs)
                 mixture(outputs, prediction, mantissa, exponent, mix)
-                if mode == ENCODE:
-                    done = _encode(slices, rules, tape, base, y, n, outcome, mix, scratch, done)
+                if mode <= LOCATE:
+                    if mode == LOCATE:
+                        _locate(buffers.pixels, outcome, _HIT, t, y, n, columns, position)
+                    position = _encode(slices, fixed, buffers, base, y, n, outcome, mix, scratch, position)
                 else:
-                    done = _decode(slices, rules, tape, base, y, n, outcome, mix, scratch, done)
-                    if done == OUT_OF_WORDS:
+                    position = _decode(slices, fixed, buffers, base, y, n, outcome, mix, scratch, position)
+                    if position == OUT_OF_WORDS:
                         return OUT_OF_WORDS
             for i in range(n):
                 if outcome[y + i] != _HIT:
@@ -374,4 +420,4 @@ def walk(
             for k in range(1, MARGIN + 1):
                 values[cell(t + k, last // 3, pitch)] = values[cell(t, last // 3, pitch)]
     fill_below(values, rows, columns, pitch)
-    return done
+    return position

@@ -13,7 +13,7 @@ import pytest
 from llvmlite import binding
 
 from monai_compress.codecs.pixel.backends import dense as module
-from monai_compress.codecs.pixel.backends.dense import OUTPUTS, _by_loops, dense, instruction
+from monai_compress.codecs.pixel.backends.dense import OUTPUT_BLOCK, _by_loops, dense, instruction
 from monai_compress.codecs.pixel.backends.lanes import PIXELS
 
 HOST = {name for name, there in binding.get_host_cpu_features().items() if there}
@@ -77,7 +77,7 @@ def test_products_are_exact(function) -> None:
 
 
 def test_sums_are_taken_sixteen_outputs_at_a_time() -> None:
-    assert OUTPUTS == 16
+    assert OUTPUT_BLOCK == 16
 
 
 def test_this_processor_is_made_use_of() -> None:

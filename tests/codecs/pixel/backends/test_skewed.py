@@ -38,7 +38,7 @@ def test_neighbours_are_at_one_distance_and_inside(shape) -> None:
             cells = np.flatnonzero(np.isin(values, padded[MARGIN:-MARGIN, MARGIN:-MARGIN]) & (values > 0))
             expected = values[cells] + dy * padded.shape[1] + dx
             assert np.array_equal(values[cells + offset], expected)
-    # 16 pixels from the last row on, and all their neighbours
+    # 16 pixels from the last row on, and all their neighbors
     last = (columns - 1 + 3 * (rows - 1) + LEAD) * plane.pitch + rows - 1 + MARGIN + PIXELS - 1
     assert LEAD * plane.pitch + MARGIN + plane.offsets(TAPS_2D + TAPS_3D).min() >= 0
     assert last + plane.offsets(TAPS_2D + TAPS_3D).max() < plane.cells

@@ -13,12 +13,16 @@ import numpy as np
 import pytest
 import torch
 
-from monai_compress.codecs.pixel.backends import numba_backend, torch_backend
+from monai_compress.bitstream.pixel_format import INPUTS
+from monai_compress.codecs.pixel.backends import torch_backend as module
+from monai_compress.codecs.pixel.backends.numba_backend import NumbaBackend
+from monai_compress.codecs.pixel.backends.torch_backend import TorchBackend
 from monai_compress.codecs.pixel.group import GroupParameters, choose_parameters
 from monai_compress.codecs.pixel.model import ContextModel
-from monai_compress.codecs.pixel.neighborhood import INPUTS
 from monai_compress.codecs.pixel.slice_group import SliceGroupCoder
 from monai_compress.errors import CorruptStream
+
+numba_backend, torch_backend = NumbaBackend(), TorchBackend()
 
 
 def network(hidden: tuple[int, int], largest: tuple[int, int, int], shifts: tuple[int, int, int], seed: int = 0):
@@ -93,27 +97,30 @@ def check_same(slices: np.ndarray, model: ContextModel, **changes) -> GroupParam
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize(
-    ("shape", "lanes"), [((2, 19, 24), 1), ((3, 40, 48), 16), ((2, 40, 48), 40), ((1, 33, 47), 8), ((2, 12, 40), 255)]
+    ("shape", "state_count"),
+    [((2, 19, 24), 1), ((3, 40, 48), 16), ((2, 40, 48), 40), ((1, 33, 47), 8), ((2, 12, 40), 255)],
 )
-def test_same_bytes(model: str, shape: tuple[int, int, int], lanes: int) -> None:
-    check_same(scan(shape), MODELS[model], lanes=lanes)
+def test_same_bytes(model: str, shape: tuple[int, int, int], state_count: int) -> None:
+    check_same(scan(shape), MODELS[model], state_count=state_count)
 
 
 def test_scans_have_flat_pixels_of_most_kinds() -> None:
     """What the other tests rest on: 32768 is the count of a kind that does not occur."""
-    counts = parameters_of(scan((3, 40, 48)), volume=np.array([False, True, True])).flat_counts
+    counts = parameters_of(scan((3, 40, 48)), uses_previous=np.array([False, True, True])).flat_counts
     assert (counts != 32768).sum() >= 3 and counts.max() > 60000
 
 
-@pytest.mark.parametrize("volume", [(False, False, False), (False, True, True), (False, True, False)])
+@pytest.mark.parametrize("uses_previous", [(False, False, False), (False, True, True), (False, True, False)])
 @pytest.mark.parametrize("flat_taps", [1, 6, 32])
-def test_same_with_and_without_previous_slice(volume: tuple[bool, ...], flat_taps: int) -> None:
-    check_same(scan((3, 18, 25)), MODELS["sharp"], volume=np.array(volume), flat_taps=flat_taps, lanes=7)
+def test_same_with_and_without_previous_slice(uses_previous: tuple[bool, ...], flat_taps: int) -> None:
+    check_same(
+        scan((3, 18, 25)), MODELS["sharp"], uses_previous=np.array(uses_previous), flat_taps=flat_taps, state_count=7
+    )
 
 
 @pytest.mark.parametrize("shape", [(2, 8, 8), (1, 8, 130), (2, 70, 8), (1, 9, 10)])
 def test_same_at_odd_shapes(shape: tuple[int, int, int]) -> None:
-    check_same(scan(shape, noise=30), MODELS["sharp"], lanes=4)
+    check_same(scan(shape, noise=30), MODELS["sharp"], state_count=4)
 
 
 def still(shape: tuple[int, int, int]) -> np.ndarray:
@@ -137,25 +144,27 @@ def last_row_and_column_differ(shape: tuple[int, int, int]) -> np.ndarray:
 
 
 @pytest.mark.parametrize("picture", [still, two_values, any_values, last_row_and_column_differ])
-@pytest.mark.parametrize("volume", [False, True])
-def test_same_at_extremes(picture, volume: bool) -> None:
-    changes = {"volume": np.array([False, volume]), "lanes": 5}
-    if volume:
-        changes["pairs"] = np.random.default_rng(2).integers(-4000, 4000, 57).astype(np.int32)
+@pytest.mark.parametrize("uses_previous", [False, True])
+def test_same_at_extremes(picture, uses_previous: bool) -> None:
+    changes = {"uses_previous": np.array([False, uses_previous]), "state_count": 5}
+    if uses_previous:
+        changes["inter"] = np.random.default_rng(2).integers(-4000, 4000, 57).astype(np.int32)
     check_same(picture((2, 21, 22)), MODELS["sharp"], **changes)
 
 
 def test_same_with_a_seed_between_two_levels() -> None:
     """Above the first row, W may lie right on the boundary between two levels."""
-    check_same(10 * (any_values((1, 12, 40)) & 1), MODELS["sharp"], seeds=np.array([5], np.int32), lanes=4)
+    check_same(
+        10 * (any_values((1, 12, 40)) & 1), MODELS["sharp"], border_values=np.array([5], np.int32), state_count=4
+    )
 
 
 @pytest.mark.parametrize("largest", [1, -1])
 def test_same_with_the_largest_coefficients(largest: int) -> None:
-    alone, pairs = np.zeros(32, np.int32), np.zeros(57, np.int32)
-    alone[1:9] = pairs[49:] = largest * 32767
-    changes = {"alone": alone, "pairs": pairs, "volume": np.array([False, True])}
-    check_same(any_values((2, 16, 16)), MODELS["sharp"], lanes=16, **changes)
+    intra, inter = np.zeros(32, np.int32), np.zeros(57, np.int32)
+    intra[1:9] = inter[49:] = largest * 32767
+    changes = {"intra": intra, "inter": inter, "uses_previous": np.array([False, True])}
+    check_same(any_values((2, 16, 16)), MODELS["sharp"], state_count=16, **changes)
 
 
 @pytest.mark.parametrize(("bound", "padding"), [(0, None), (1, -2000), (5, None), (300, -2000)])
@@ -167,18 +176,17 @@ def test_same_groups(bound: int, padding: int | None) -> None:
         SliceGroupCoder(MODELS["sharp"], bound=bound, padding_value=padding, backend=name)
         for name in ("torch", "numba")
     )
-    # not through encode: it deflates what the network cannot help, as it does noise under a random network
-    relative = slices.astype(np.int32) + 2000
-    levels, coded = theirs._levels(relative, -2000)
-    data = theirs._encode(coded, levels, -2000)
-    assert ours._encode(coded, levels, -2000) == data
-    np.testing.assert_array_equal(ours.decode(data, slices.shape, slices.dtype), coded - 2000)
+    # not through encode: it deflates what the network cannot compress, such as noise under a random network
+    group = theirs._to_levels(slices)
+    data = theirs._encode(group)
+    assert ours._encode(group) == data
+    np.testing.assert_array_equal(ours.decode(data, slices.shape, slices.dtype), group.restored(slices.dtype))
 
 
 @pytest.fixture(scope="module")
 def coded() -> tuple[np.ndarray, GroupParameters, np.ndarray, np.ndarray]:
     slices = scan((2, 20, 26))
-    parameters = parameters_of(slices, lanes=3)
+    parameters = parameters_of(slices, state_count=3)
     return slices, parameters, *numba_backend.encode_band(slices, 0, parameters, numba_backend.prepare(MODELS["sharp"]))
 
 
@@ -223,7 +231,7 @@ def test_damaged_states(coded) -> None:
 def test_states_that_end_elsewhere() -> None:
     """All words are used, all pixels are right, and still the states tell that something was changed."""
     slices = still((1, 12, 12))
-    parameters = parameters_of(slices, lanes=1)
+    parameters = parameters_of(slices, state_count=1)
     states, words = numba_backend.encode_band(slices, 0, parameters, numba_backend.prepare(MODELS["sharp"]))
     assert len(words) == 0
     assert outcome(torch_backend, slices, parameters, states, words)[1] is None
@@ -249,10 +257,10 @@ def test_decodes_into_a_band_on_its_head(coded) -> None:
     np.testing.assert_array_equal(out, slices)
 
 
-def check_round_trip(coded) -> None:
+def check_round_trip(coded, backend: TorchBackend = torch_backend) -> None:
     slices, parameters, states, words = coded
-    prepared = torch_backend.prepare(MODELS["sharp"])
-    ours = torch_backend.encode_band(slices, 0, parameters, prepared)
+    prepared = backend.prepare(MODELS["sharp"])
+    ours = backend.encode_band(slices, 0, parameters, prepared)
     np.testing.assert_array_equal(ours[1], words)
     np.testing.assert_array_equal(ours[0], states)
     out = np.full_like(slices, -1)
@@ -313,7 +321,7 @@ def test_bands_in_threads(coded) -> None:
 
 
 def test_chunks_do_not_show(coded, monkeypatch) -> None:
-    monkeypatch.setattr(torch_backend, "_CHUNK", {"cpu": 37, "cuda": 37})
+    monkeypatch.setattr(module, "_CHUNK", {"cpu": 37, "cuda": 37})
     check_round_trip(coded)
 
 
@@ -327,20 +335,20 @@ def test_sums_near_the_bound() -> None:
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("lanes", [1, 16, 40])
-def test_same_on_gpu(model: str, lanes: int) -> None:
+@pytest.mark.parametrize("state_count", [1, 16, 40])
+def test_same_on_gpu(model: str, state_count: int) -> None:
     tf32 = torch.backends.cuda.matmul.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = True
     try:
         assert torch_backend.prepare(MODELS[model]).device.type == "cuda"
         with torch.autocast("cuda", dtype=torch.float16):
-            check_same(scan((2, 40, 48)), MODELS[model], lanes=lanes)
+            check_same(scan((2, 40, 48)), MODELS[model], state_count=state_count)
     finally:
         torch.backends.cuda.matmul.allow_tf32 = tf32
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_cpu_beside_a_gpu(coded, monkeypatch) -> None:
-    monkeypatch.setattr(torch_backend, "device", lambda: torch.device("cpu"))
-    check_round_trip(coded)
+def test_cpu_beside_a_gpu(coded) -> None:
+    assert TorchBackend("cpu").prepare(MODELS["sharp"]).device.type == "cpu"
+    check_round_trip(coded, TorchBackend("cpu"))
