@@ -162,7 +162,7 @@ def test_colour_loads_and_has_no_hu(ct, save):
     ds.PixelData = stored.tobytes()
     image = read_image(save(ds))
     assert np.array_equal(image.stored, stored[None])
-    with pytest.raises(ValueError, match="colour"):
+    with pytest.raises(ValueError, match="color"):
         image.hu()
 
 
