@@ -16,7 +16,7 @@ from ..archive.formats.find import FileLayout, find_layout
 from ..errors import InputError, Skipped
 from ..files import is_temporary
 from ..progress import AdvanceCallback, ProgressCallback
-from .tree import Found, find
+from .tree import TreeEntry, list_tree
 from .workers import TaskFailed, Workers
 
 _VOLUMES = (".nii", ".nii.gz", ".npy")
@@ -91,26 +91,26 @@ def plan(
     ``files.mcz``, and the empty folders in it with them.
 
     Args:
-        inputs: folders, zip archives and files; see `find`.
+        inputs: folders, zip archives and files; see `list_tree`.
         workers: processes that help.
         progress: called with files done and files in all.
 
     Raises:
         InputError: an input is not there or may not be read, two have one name, or there is no file in them.
     """
-    tree = find(inputs)
-    if not tree.found and not tree.skipped:
+    tree = list_tree(inputs)
+    if not tree.entries and not tree.skipped:
         raise InputError("there are no files in it", reason="no files", where=os.fspath(inputs[0]) if inputs else None)
-    cuts = dict(_cuts([found for found in tree.found if not found.path.endswith("/")], workers, progress))
+    cuts = dict(_cuts([found for found in tree.entries if not found.path.endswith("/")], workers, progress))
     skipped, groups = list(tree.skipped), defaultdict(list)
-    for found in tree.found:
+    for found in tree.entries:
         seen = cuts.get(found.path, FileLayout(kind="directory", pixels=None, why=""))
         if isinstance(seen, Skipped):
             skipped.append(seen)
         else:
             file = SourceFile(found.locator, found.path, found.size, found.mtime_ns, _mode(found), seen)
             groups[_group(file)].append((file, found.mode & found.reach))
-    taken = _names(found.path for found in tree.found)
+    taken = _names(found.path for found in tree.entries)
     units = (
         _unit(series, name, part, taken)
         for key, members in groups.items()
@@ -130,7 +130,7 @@ def series_key(uid: str) -> str:
 
 
 def _cuts(
-    found: list[Found], workers: Workers | None, progress: ProgressCallback | None
+    found: list[TreeEntry], workers: Workers | None, progress: ProgressCallback | None
 ) -> Iterator[tuple[str, FileLayout | Skipped]]:
     """What is in each file, by its path."""
     chunks = [found[start : start + _CHUNK] for start in range(0, len(found), _CHUNK)]
@@ -147,11 +147,11 @@ def _cuts(
             progress(done, len(found))
 
 
-def _look(chunk: list[Found], tell: AdvanceCallback) -> list[FileLayout | Skipped]:
+def _look(chunk: list[TreeEntry], tell: AdvanceCallback) -> list[FileLayout | Skipped]:
     return [inspect_file(file.locator) for file in chunk]
 
 
-def _look_alone(file: Found) -> FileLayout | Skipped:
+def _look_alone(file: TreeEntry) -> FileLayout | Skipped:
     with Workers(2) as alone:
         _, seen = next(alone.run(_look, [[file]]))
     return Skipped(file.locator, "unreadable", seen.reason) if isinstance(seen, TaskFailed) else seen[0]
@@ -177,7 +177,7 @@ def _group(file: SourceFile) -> tuple[str, str]:
     return "", posixpath.join(folder, _REST)
 
 
-def _mode(found: Found) -> int:
+def _mode(found: TreeEntry) -> int:
     """Permission bits to come back: those that were shut out by a folder above are shut out in another place, too."""
     return found.mode & (found.reach | 0o700)
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Is this image one for the CT pipeline? If not, why: in words that make a table."""
+"""Check whether an image is an axial CT image in Hounsfield units, and give a short reason if not."""
 
 from __future__ import annotations
 
@@ -44,17 +44,17 @@ _AXIAL_COSINE = 0.7
 
 
 def check_ct(header: Dataset) -> None:
-    """Return if the file is an axial CT image in Hounsfield units; raise with the reason if not.
+    """Check that a file is an axial CT image in Hounsfield units.
 
-    Original and derived images pass, since recompressed copies and reformats call themselves derived too; pictures
-    of images do not. A missing Image Type, SOP Class or orientation speaks against nothing.
+    Original and derived images are accepted, since recompressed copies and reformats are marked as derived too;
+    secondary captures and renderings are not. A missing Image Type, SOP Class or orientation is no reason to refuse.
 
     Args:
         header: as from ``read_header``.
 
     Raises:
         NotCT: its ``reason`` is one of "modality X", "no modality", "no image", "localizer", "secondary capture",
-            "colour", "rendered", "not axial", "missing rescale", "rescale type X", "modality LUT", "not a CT image".
+            "color", "rendered", "not axial", "missing rescale", "rescale type X", "modality LUT", "not a CT image".
     """
     with quiet():
         found = _objection(header)
@@ -68,26 +68,26 @@ def _objection(header: Dataset) -> tuple[str, str] | None:
     sop_class = tags.text(header, "SOPClassUID") or ""
     kind = [word.upper() for word in (*tags.texts(header, "ImageType"), *_frame_type(header))]
     if modality is None and sop_class not in _CT_CLASSES:
-        return "no modality", "the header does not say that this is CT"
+        return "no modality", "the header does not state that this is CT"
     if modality is not None and modality != "CT":
-        # a code string; whatever else a broken header holds there goes into no table
+        # a corrupt header may hold other text here, which must not reach a report
         code = tags.code_for_report(modality)
         return f"modality {code}", f"this image is {code}, not CT"
     if tags.number(header, "Rows") is None or tags.number(header, "Columns") is None:
-        return "no image", "the header describes no image"
-    if (tags.number(header, "SamplesPerPixel") or 1) != 1 or not _is_grey(header):
-        return "colour", "this is a colour image"
+        return "no image", "the header states no rows and columns"
+    if (tags.number(header, "SamplesPerPixel") or 1) != 1 or not _is_gray(header):
+        return "color", "this is a color image"
     if any(word in value for value in kind for word in _LOCALIZER_WORDS):
         return "localizer", "this is a localizer (scout) radiograph"
     if sop_class.startswith(_SECONDARY_CAPTURE):
-        return "secondary capture", "this is a secondary capture, a picture of an image"
+        return "secondary capture", "this is a secondary capture (a screenshot or scanned image)"
     if sop_class and sop_class not in _CT_CLASSES and not UID(sop_class).is_private:
         return "not a CT image", f"its SOP class is {UID(sop_class).name}"
     if kind[:1] == ["DERIVED"] and any(word in value.split() for value in kind for word in _RENDERED_WORDS):
         return "rendered", "this is a projection or rendering of a volume"
     axes = orientation(header)
     if kind[:2] == ["DERIVED", "SECONDARY"] and axes is None and pixel_spacing_mm(header) is None:
-        return "secondary capture", "this is a derived picture without geometry"
+        return "secondary capture", "this is a derived image without geometry"
     if axes is not None and abs(normal(axes)[2]) < _AXIAL_COSINE:
         return "not axial", "this is a coronal or sagittal reformat"
     return _rescale_objection(header)
@@ -116,5 +116,5 @@ def _frame_type(header: Dataset) -> tuple[str, ...]:
     return ()
 
 
-def _is_grey(header: Dataset) -> bool:
+def _is_gray(header: Dataset) -> bool:
     return (tags.text(header, "PhotometricInterpretation") or "MONOCHROME2").startswith("MONOCHROME")

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The pixels of a data set to an array, with a look at every claimed size before anything is allocated."""
+"""Decode the pixels of a data set to an array; every stated size is checked before memory is allocated."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _END_OF_IMAGE = b"\xff\xd9"
 def decode(
     header: Dataset, where: str, *, frame: int | None, max_pixels: int, stream: BinaryIO | None = None
 ) -> NDArray[np.generic]:
-    """Return the stored values, (frames, rows, columns[, samples]) in the machine's byte order.
+    """Return the stored values, (frames, rows, columns[, samples]) in native byte order.
 
     Args:
-        header: the data set, with its pixels unless there is a stream.
+        header: the data set, with its pixels unless a stream is given.
         where: the locator, for messages.
-        frame: decode this one only; None for all.
-        max_pixels: the most values to decode.
+        frame: decode only this frame; None for all.
+        max_pixels: refuse to decode more values than this.
         stream: the file, at the element that holds the image; one frame is then read without the others.
 
     Raises:
@@ -60,10 +60,10 @@ def _decode(
     frames = max(int(tags.number(header, "NumberOfFrames") or 1), 1)
     samples = int(tags.number(header, "SamplesPerPixel") or 1)
     if frame is not None and not 0 <= frame < frames:
-        raise UndecodablePixels(f"there is no frame {frame}, only {frames}", reason="no such frame", where=where)
+        raise UndecodablePixels(f"the file has no frame {frame}, only {frames}", reason="no such frame", where=where)
     rows, columns = tags.number(header, "Rows"), tags.number(header, "Columns")
     if not rows or not columns:
-        raise UndecodablePixels("the header does not say how many rows and columns there are", where=where)
+        raise UndecodablePixels("the header states no numbers of rows and columns", where=where)
     per_frame = int(rows) * int(columns) * samples
     _check_size(per_frame * (frames if frame is None else 1), max_pixels, where)
 
@@ -81,12 +81,12 @@ def _decode(
     if syntax.is_encapsulated:
         for codestream in _codestreams(value, header, frame, frames):
             if syntax in JPEGLSTransferSyntaxes and codestream.rfind(_END_OF_IMAGE) < 0:
-                # CharLS refuses it too, but counts zero bits beyond the end for seconds before it does
-                raise UndecodablePixels("a frame ends before its pixels do", reason="cut off", where=where)
+                # CharLS refuses it too, but only after seconds of reading beyond the end
+                raise UndecodablePixels("a frame ends before its pixels are complete", reason="cut off", where=where)
             if syntaxes.claimed_pixels(codestream) > rows * columns:
-                raise UndecodablePixels("a frame claims to be larger than the header says", where=where)
+                raise UndecodablePixels("a frame states more pixels than the header", where=where)
     elif length < _native_length(header, per_frame * frames):
-        raise UndecodablePixels("the file ends before its pixels do", reason="cut off", where=where)
+        raise UndecodablePixels("the file ends before its pixels are complete", reason="cut off", where=where)
     array, _ = get_decoder(syntax).as_array(source, index=frame, **options)
     if array.ndim == 2 + (samples > 1):
         array = array[None]
@@ -94,9 +94,9 @@ def _decode(
 
 
 def _native_length(header: Dataset, values: int) -> int:
-    """Bytes that uncompressed pixels take.
+    """Return the number of bytes of uncompressed pixels.
 
-    Source: DICOM PS3.5 8.1.1, 8.2; PS3.3 C.7.6.3.1.2 (422 shares two colour samples between two pixels).
+    Source: DICOM PS3.5 8.1.1, 8.2; PS3.3 C.7.6.3.1.2 (422 shares two color samples between two pixels).
     """
     shared = 2 / 3 if tags.text(header, "PhotometricInterpretation") == "YBR_FULL_422" else 1
     return math.ceil(values * shared * int(header.BitsAllocated) / 8)
@@ -120,10 +120,10 @@ def _bytes_left(stream: BinaryIO) -> int:
 
 
 def _open_element(stream: BinaryIO) -> dict[str, str]:
-    """Move a stream from the element of the image to its value, and return what its tag and VR say.
+    """Move a stream from the element of the image to its value, and return its keyword and VR.
 
-    The bytes decide how they are written, since some files state a compressed syntax, which is explicit, and are
-    implicit. There is no doubt: as an implicit length each of the names would be odd, and lengths are even.
+    The bytes decide whether the VR is explicit, since some files state a compressed syntax, which is explicit, and are
+    written implicitly. This is unambiguous: read as an implicit length, each VR would be odd, and lengths are even.
 
     Source: DICOM PS3.5 7.1.2, 7.1.3, 8.2.
     """
@@ -138,5 +138,5 @@ def _open_element(stream: BinaryIO) -> dict[str, str]:
 
 def _check_size(values: int, max_pixels: int, where: str) -> None:
     if values > max_pixels:
-        message = f"the image claims {values} values, more than max_pixels={max_pixels}; raise it if that is right"
+        message = f"the image has {values} values, more than max_pixels={max_pixels}; raise the limit if that is right"
         raise UndecodablePixels(message, reason="image too large", where=where)

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The header of a CT slice whose pixels came back near-lossless: a derived image, and it says so.
+"""The header of a CT slice that was compressed with a bounded error, marked as a derived image.
 
-A slice whose values changed is another SOP instance. It gets its own UID, names the one that it was made from and
-tells how, so that no reader takes it for the original.
+A slice whose values changed is another SOP instance. It gets a UID of its own, and its header states the source image
+and the method, so that no reader mistakes it for the original.
 """
 
 from __future__ import annotations
@@ -38,17 +38,18 @@ _STALE = (
     "LargestImagePixelValueInPlane",
     "HistogramSequence",
 )
-"""What speaks of the exact values of the pixels and can't be told anew from one slice, or is retired."""
+"""Elements about the exact pixel values that cannot be recomputed from one slice, or that are retired."""
 
 _LONGEST_TEXT = 1024
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 
 
 def refused_derivation(header: Dataset) -> str | None:
-    """Return in short words why a file can't be made near-lossless; None if it can.
+    """Return the reason why a file cannot be compressed with a bounded error; None if it can.
 
-    The words: "not CT Image Storage", "no SOP Instance UID", "multi-frame", "already compressed", "colour", "no image",
-    "not 16 bit", "odd high bit", "overlay in the pixels", "no rescale".
+    Archives store the reasons, so their spelling does not change: "not CT Image Storage", "no SOP Instance UID",
+    "multi-frame", "already compressed", "colour", "no image", "not 16 bit", "odd high bit", "overlay in the pixels",
+    "no rescale".
 
     Args:
         header: as from ``read_header``.
@@ -89,20 +90,20 @@ def derived_header(
     ratio: float,
     where: str,
 ) -> tuple[bytes, bytes]:
-    """Return head and tail of the DICOM file that holds near-lossless pixels: head + pixel values + tail is all of it.
+    """Return head and tail of the DICOM file that holds pixels with a bounded error; the file is head + pixels + tail.
 
-    Private elements, preamble and transfer syntax stay as they are (a deflated data set becomes explicit little
-    endian). New or changed: SOP Instance UID, Image Type (DERIVED), Lossy Image Compression with ratio and
-    method, derivation description and code, the source image, smallest and largest pixel value. Gone: the values of the
-    series and histograms, which are no longer true, and digital signatures, which the description tells.
-    The same arguments give the same bytes: no date, time or chance is in them.
+    Private elements, preamble and transfer syntax are unchanged (a deflated data set becomes explicit little endian).
+    New or changed: SOP Instance UID, Image Type (DERIVED), Lossy Image Compression with ratio and method, derivation
+    description and code, the source image, smallest and largest pixel value. Removed: the extreme values of the series
+    and histograms, which are no longer true, and digital signatures, which the description then mentions.
+    The result depends on the arguments only; it contains no date, time or random number.
 
     Args:
         source: the original file. A stream must be seekable; the value of its pixels is not read unless deflated. Bytes
-            that end where that value begins are enough where nothing stands behind it.
-        pixels: (1, rows, columns) integers, the stored values that come back.
-        max_error: what was promised, in rescaled units (HU).
-        bound: the same in stored units, at least 1; with 0 nothing is lost, and nothing derived.
+            that end where that value begins are enough if no element follows it.
+        pixels: (1, rows, columns) integers, the stored values after decoding.
+        max_error: the promised bound in rescaled units (HU).
+        bound: the same in stored units, at least 1; with 0 the image is unchanged and not derived.
         ratio: bytes of the pixels before, divided by those after.
         where: the locator, for messages.
 
@@ -110,7 +111,7 @@ def derived_header(
         NotDicom: not a DICOM file.
         DicomError: its ``reason`` is one of ``refused_derivation``, "values beyond Bits Stored", "odd end" or
             "header can't be rewritten".
-        ValueError: the arguments don't fit each other or the header.
+        ValueError: the arguments do not fit each other or the header.
 
     Source: DICOM PS3.3 C.7.6.1.1.2 to C.7.6.1.1.5, C.12.4, C.7.6.3.1.1; PS3.16 CID 7203 (how an image was
     derived), CID 7202 (what its source is to it); PS3.5 B.2 (UIDs from a UUID).
@@ -123,18 +124,18 @@ def derived_header(
         header, _ = parse(stream, where, pixels=False)
         refused = _refusal(header)
         if refused:
-            message = f"this file can't be kept near-lossless: {refused}"
+            message = f"this file cannot be compressed with a bounded error: {refused}"
             raise DicomError(message, reason=refused, where=where)
         if pixels.dtype.kind not in "iu" or pixels.shape != (1, header.Rows, header.Columns):
             raise ValueError(f"pixels must be (1, {header.Rows}, {header.Columns}) integers, got {pixels.shape}")
         if not _fits(header, pixels):
-            message = "its pixels hold values that Bits Stored has no room for, and readers would mask them"
+            message = "its pixels hold values beyond Bits Stored, which readers would mask"
             raise DicomError(message, reason="values beyond Bits Stored", where=where)
-        if PIXEL_DATA not in header:  # all of a deflated data set is there already
-            for element in _behind_pixels(stream, header, where).elements():
+        if PIXEL_DATA not in header:  # a deflated data set has been read completely
+            for element in _after_pixels(stream, header, where).elements():
                 header[element.tag] = element
-        _tell_pixels(header, pixels)
-        _tell_derivation(header, pixels, max_error, bound, ratio)
+        _update_pixel_values(header, pixels)
+        _add_derivation(header, pixels, max_error, bound, ratio)
         syntax = syntaxes.of_header(header)
         if syntax == syntaxes.DEFLATED:
             syntax = ExplicitVRLittleEndian
@@ -142,14 +143,14 @@ def derived_header(
 
 
 def _fits(header: Dataset, pixels: NDArray[np.integer[Any]]) -> bool:
-    """Whether all values lie where an error within the bound stays one: a reader's mask would wrap the others round."""
+    """Return whether all values fit Bits Stored: readers mask the bits beyond it, which changes larger values."""
     bits = int(tags.number(header, "BitsStored") or 16)
     low = -(2 ** (bits - 1)) if tags.number(header, "PixelRepresentation") == 1 else 0
     return low <= int(pixels.min()) and int(pixels.max()) < low + 2**bits
 
 
-def _behind_pixels(stream: BinaryIO, header: Dataset, where: str) -> Dataset:
-    """Read the elements behind the pixels from a stream at the element that holds them.
+def _after_pixels(stream: BinaryIO, header: Dataset, where: str) -> Dataset:
+    """Return the elements that follow the pixels, from a stream at the element that holds the pixels.
 
     Source: DICOM PS3.5 7.1.2, 7.1.3.
     """
@@ -161,17 +162,17 @@ def _behind_pixels(stream: BinaryIO, header: Dataset, where: str) -> Dataset:
         raise DicomError("its pixels have no stated length", reason="odd end", where=where)
     stream.seek(length, io.SEEK_CUR)
     try:
-        behind = read_dataset(stream, bool(implicit), bool(little))
+        after = read_dataset(stream, bool(implicit), bool(little))
     except Exception as error:
-        message = f"what stands behind the pixels does not parse ({type(error).__name__})"
+        message = f"the elements after the pixels do not parse ({type(error).__name__})"
         raise DicomError(message, reason="odd end", where=where) from error
-    if any(tag <= PIXEL_DATA for tag in behind.keys()):  # noqa: SIM118 - iterating a data set parses its values
-        raise DicomError("what stands behind the pixels is no part of a data set", reason="odd end", where=where)
-    return behind
+    if any(tag <= PIXEL_DATA for tag in after.keys()):  # noqa: SIM118 - iterating a data set parses its values
+        raise DicomError("the bytes after the pixels are not part of a data set", reason="odd end", where=where)
+    return after
 
 
-def _tell_pixels(header: Dataset, pixels: NDArray[np.integer[Any]]) -> None:
-    """Make what the header says about the values true again."""
+def _update_pixel_values(header: Dataset, pixels: NDArray[np.integer[Any]]) -> None:
+    """Update the elements of the header that state pixel values."""
     values = pixels
     padding = padding_range_of(header)
     if padding is not None and not _counts_padding(header, padding):
@@ -186,13 +187,13 @@ def _tell_pixels(header: Dataset, pixels: NDArray[np.integer[Any]]) -> None:
 
 
 def _counts_padding(header: Dataset, padding: tuple[int, int]) -> bool:
-    """Whether the original's smallest and largest value are taken over padded pixels too."""
+    """Return whether the smallest and largest value of the original include padded pixels."""
     ends = [tags.number(header, f"{which}ImagePixelValue") for which in ("Smallest", "Largest")]
-    # modulo, since some writers give these values the sign of the other type
+    # modulo, since some writers store these values with the signedness of the other type
     return any(end is not None and (int(end) - padding[0]) % 2**16 <= padding[1] - padding[0] for end in ends)
 
 
-def _tell_derivation(
+def _add_derivation(
     header: Dataset, pixels: NDArray[np.integer[Any]], max_error: float, bound: int, ratio: float
 ) -> None:
     old_uid = str(tags.text(header, "SOPInstanceUID"))
@@ -214,7 +215,7 @@ def _tell_derivation(
 
     ratios = tags.texts(header, "LossyImageCompressionRatio")
     methods = tags.texts(header, "LossyImageCompressionMethod")
-    # the n-th method belongs to the n-th ratio: what an earlier step did not tell stays empty
+    # the n-th method belongs to the n-th ratio: what an earlier step did not state stays empty
     steps = max(len(ratios), len(methods))
     ratio_text = f"{ratio:.2f}"
     header.LossyImageCompressionRatio = [*ratios, *[""] * (steps - len(ratios)), ratio_text]
@@ -236,15 +237,15 @@ def _code(value: str, meaning: str) -> Dataset:
 
 
 def _uid(pixels: NDArray[np.integer[Any]], *parts: str) -> UID:
-    """Return a UID that depends on the original's UID, the parameters and the pixels, and on nothing else.
+    """Return a UID that depends only on the UID of the original, the parameters and the pixels.
 
-    The pixels belong to it: another model or effort keeps the same promise with other values, and that is another
+    The pixels are included because another model or effort keeps the same promise with other values, which is another
     instance.
     """
     digest = hashlib.sha256("\n".join(["monai_compress derived", *parts, ""]).encode())
     digest.update(pixels.astype("<i4").tobytes())
     number = int.from_bytes(digest.digest()[:16], "big")
-    # RFC 9562 5.8: version 8, for a UUID that a custom hash made
+    # RFC 9562 5.8: version 8, for a UUID from a custom hash
     number = number & ~(0xF << 76) | 0x8 << 76
     number = number & ~(0x3 << 62) | 0x2 << 62
     return UID(f"2.25.{number}")

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Where a frame lies in the patient, in LPS millimetres (x to the left, y to the back, z to the head)."""
+"""The position of a frame in the patient, in LPS millimeters (x to the left, y to the back, z to the head)."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def ras_to_lps(affine: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def position_mm(header: Dataset, frame: int = 0) -> NDArray[np.float64] | None:
-    """Return the centre of the first pixel of a frame, (3,) float64 LPS mm; None if unknown."""
+    """Return the center of the first pixel of a frame, (3,) float64 LPS mm; None if unknown."""
     return _vector(header, frame, "PlanePositionSequence", "ImagePositionPatient", 3)
 
 
 def orientation(header: Dataset, frame: int = 0) -> NDArray[np.float64] | None:
-    """Return unit vectors along a row and down a column of a frame, (2, 3) float64; None if unknown or not a frame."""
+    """Return unit vectors along a row and down a column of a frame, (2, 3) float64; None if unknown or invalid."""
     found = _vector(header, frame, "PlaneOrientationSequence", "ImageOrientationPatient", 6)
     if found is None:
         return None
     axes = found.reshape(2, 3)
     lengths = np.linalg.norm(axes, axis=1)
-    # 0.05 lets pass what rounding and a sheared frame of a careless writer leave, and stops nonsense such as all zeros
+    # 0.05 tolerates rounding and slightly sheared axes, and refuses invalid values such as zeros
     if np.any(np.abs(lengths - 1) > 0.05) or abs(axes[0] @ axes[1]) > 0.05:
         return None
     return axes / lengths[:, None]
@@ -52,7 +52,7 @@ def pixel_spacing_mm(header: Dataset, frame: int = 0) -> tuple[float, float] | N
 
 
 def thickness_mm(header: Dataset, frame: int = 0) -> float | None:
-    """Return the stated distance of neighbouring slices in mm, or else their thickness; None if unknown."""
+    """Return the stated distance of neighboring slices in mm, or else their thickness; None if unknown."""
     for keyword in ("SpacingBetweenSlices", "SliceThickness"):
         found = _vector(header, frame, "PixelMeasuresSequence", keyword, 1)
         if found is not None and found[0] != 0:
@@ -71,7 +71,7 @@ def normal(axes: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def frame_affine(header: Dataset, frame: int = 0) -> NDArray[np.float64] | None:
-    """Return the (4, 4) matrix from (row, column, slice) indices of a frame to LPS mm; None if not known.
+    """Return the (4, 4) matrix from (row, column, slice) indices of a frame to LPS mm; None if unknown.
 
     The slice axis is one slice thickness long, or 1 mm where that is unknown.
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Bytes to a DICOM data set, without being taken in: not every file is DICOM, and not every length is true."""
+"""Parse bytes to a DICOM data set; neither the file format nor the stated lengths are trusted."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from . import tags
 from .syntaxes import DEFLATED
 
 INFLATED_LIMIT_BYTES = 2**30
-"""The largest data set that is unpacked from the deflated transfer syntax."""
+"""The largest data set that is inflated from the deflated transfer syntax."""
 
 _PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
-_WITNESSES = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "Modality", "Rows")
+_EXPECTED_KEYWORDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "Modality", "Rows")
 
 
 def parse(stream: BinaryIO, where: str, *, pixels: bool) -> tuple[Dataset, bool]:
@@ -28,12 +28,12 @@ def parse(stream: BinaryIO, where: str, *, pixels: bool) -> tuple[Dataset, bool]
 
     Args:
         stream: at the start of the file. Without ``pixels`` it is left at the element of the image, except
-            for deflated files, which have to be unpacked whole: their data set keeps its pixels in any case.
+            for deflated files, which must be inflated as a whole: their data set keeps its pixels in any case.
         where: the locator, for messages.
         pixels: read the image too.
 
     Raises:
-        NotDicom: not a DICOM file, or cut off before its first elements end.
+        NotDicom: not a DICOM file, or cut off within its first elements.
         UndecodablePixels: compressed pixels without an end.
     """
     head = stream.read(HEAD_BYTES)
@@ -53,17 +53,17 @@ def parse(stream: BinaryIO, where: str, *, pixels: bool) -> tuple[Dataset, bool]
         message = f"the header does not parse ({type(error).__name__}): cut off, corrupt or not DICOM"
         raise NotDicom(message, where=where) from error
     if pixels and not len(header) and not deflated:
-        # pydicom drops all that it read when compressed pixels have no end
+        # pydicom discards everything that it read when compressed pixels have no end
         stream.seek(0)
         if parse(stream, where, pixels=False)[1]:
-            raise UndecodablePixels("the file ends before its pixels do", reason="cut off", where=where)
-    if not len(header) or not (has_prefix or any(tags.value(header, keyword) for keyword in _WITNESSES)):
-        raise NotDicom("nothing that DICOM would hold could be read: cut off or not DICOM", where=where)
+            raise UndecodablePixels("the file ends before its pixels are complete", reason="cut off", where=where)
+    if not len(header) or not (has_prefix or any(tags.value(header, keyword) for keyword in _EXPECTED_KEYWORDS)):
+        raise NotDicom("none of the elements of a DICOM image could be read: cut off or not DICOM", where=where)
     return header, has_pixels
 
 
 def _at_zeros(tag: BaseTag, vr: str | None, length: int) -> bool:
-    """Whether zeros follow, as in a file whose copy was broken off: pydicom takes each 8 of them for an element."""
+    """Return whether zeros follow, as after an interrupted copy: pydicom would read every 8 of them as an element."""
     return tag == 0
 
 
@@ -80,16 +80,16 @@ def _at_element(stream: BinaryIO) -> bool:
 
 
 def _check_inflated(stream: BinaryIO, where: str) -> bool:
-    """Unpack a deflated data set piece by piece without keeping it, since pydicom unpacks all at once without limit."""
+    """Inflate a deflated data set in chunks without storing it, since pydicom inflates it at once and without limit."""
     stream.seek(132)
     meta = read_dataset(stream, False, True, stop_when=lambda tag, vr, length: tag.group != 2)
     if meta.get("TransferSyntaxUID") != DEFLATED:
         return False
     unpack = zlib.decompressobj(-zlib.MAX_WBITS)
     total = 0
-    while (piece := unpack.unconsumed_tail or stream.read(2**16)) and not unpack.eof:
-        total += len(unpack.decompress(piece, 2**20))
+    while (chunk := unpack.unconsumed_tail or stream.read(2**16)) and not unpack.eof:
+        total += len(unpack.decompress(chunk, 2**20))
         if total > INFLATED_LIMIT_BYTES:
-            message = f"the deflated data set unpacks to more than {INFLATED_LIMIT_BYTES} bytes"
+            message = f"the deflated data set inflates to more than {INFLATED_LIMIT_BYTES} bytes"
             raise NotDicom(message, reason="deflated data set too large", where=where)
     return True

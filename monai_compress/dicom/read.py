@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""One DICOM file to stored values, and from there to Hounsfield units."""
+"""Read one DICOM file as stored values, and convert them to Hounsfield units."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ MAX_PIXELS = 2**28
 
 @dataclass(frozen=True, eq=False)
 class DicomImage:
-    """The pixels of one DICOM file as they are stored, with all it takes to understand them.
+    """The stored pixels of one DICOM file, with what is needed to interpret them.
 
     Args:
-        stored: (frames, rows, columns) or (frames, rows, columns, samples), the integer type of the file in the
-            machine's byte order; float32 or float64 where the file holds floats.
+        stored: (frames, rows, columns) or (frames, rows, columns, samples), the integer type of the file in
+            native byte order; float32 or float64 where the file holds floats.
         slope: (frames,) float64, HU per stored unit of each frame.
         intercept: (frames,) float64, HU of stored value 0.
         padding_range: lowest and highest stored value that mean "not measured"; None if the file states none.
         pixel_spacing_mm: from row to row and from column to column, of the first frame here; None if unknown.
-        affine: (4, 4) float64 from (row, column, slice) indices to LPS millimetres, of the first frame here; None if
-            the file does not say where it lies.
-        header: the file without its pixels. It may name a person, so it stays out of ``repr``.
+        affine: (4, 4) float64 from (row, column, slice) indices to LPS millimeters, of the first frame here; None if
+            the file does not state its position.
+        header: the file without its pixels. It may name a person, so ``repr`` does not show it.
     """
 
     stored: NDArray[np.generic]
@@ -54,30 +54,30 @@ class DicomImage:
             index: the frame, counted in ``stored``.
 
         Raises:
-            ValueError: a colour image has no Hounsfield units.
+            ValueError: a color image has no Hounsfield units.
         """
         raw = self.stored[index]
         if raw.ndim != 2:
-            raise ValueError("a colour image has no Hounsfield units")
+            raise ValueError("a color image has no Hounsfield units")
         return rescale_to_hu(raw, self.slope[index], self.intercept[index], self.padding_range)
 
 
 def read_header(source: str | os.PathLike[str]) -> Dataset:
-    """Read all of a DICOM file but its pixels.
+    """Read a DICOM file without its pixels.
 
-    Files without the 128-byte preamble are read when their first element and their content are those of DICOM.
+    Files without the 128-byte preamble are read if their first element and their content are those of DICOM.
 
     Args:
         source: a path or locator.
 
     Raises:
-        NotDicom: not a DICOM file, or cut off before its first elements end, or not readable at all.
+        NotDicom: not a DICOM file, or cut off within its first elements, or not readable.
     """
     return scan_header(source)[0]
 
 
 def scan_header(source: str | os.PathLike[str]) -> tuple[Dataset, bool]:
-    """Read the header, and whether pixels follow it.
+    """Read the header, and return whether pixels follow it.
 
     Raises:
         NotDicom: as ``read_header``.
@@ -96,11 +96,11 @@ def scan_header(source: str | os.PathLike[str]) -> tuple[Dataset, bool]:
 
 
 def read_image(source: str | os.PathLike[str], frame: int | None = None, *, max_pixels: int = MAX_PIXELS) -> DicomImage:
-    """Read and decode a DICOM image of any modality, in any transfer syntax that pydicom and its plugins decode.
+    """Read and decode a DICOM image of any modality, in any transfer syntax that pydicom and its plugins support.
 
     Args:
         source: a path or locator; its ``#K`` is the frame if ``frame`` is None.
-        frame: decode this frame only, from 0; None for all.
+        frame: decode only this frame, from 0; None for all.
         max_pixels: refuse to decode more values (frames x rows x columns x samples) than this.
 
     Raises:
@@ -147,9 +147,9 @@ def _read_image(where: str, frame: int | None, max_pixels: int) -> DicomImage:
 
 @lru_cache(maxsize=2)
 def _frame_header(where: str, file_state: tuple[int, int]) -> tuple[Dataset, bool, int | None]:
-    """Header, whether there is an image, and where its element starts (None in a deflated file).
+    """Return the header, whether the file has an image, and the offset of its element (None in a deflated file).
 
-    Kept, since the header of an enhanced CT is long, and its frames are read one by one.
+    The result is cached, since the header of an enhanced CT is long and its frames are read one by one.
     """
     with open_binary(where) as stream:
         header, has_pixels = parse(stream, where, pixels=False)
@@ -157,7 +157,7 @@ def _frame_header(where: str, file_state: tuple[int, int]) -> tuple[Dataset, boo
 
 
 def _drop_pixels(header: Dataset) -> bool:
-    """Take the image out of a data set; False if there was none."""
+    """Remove the image from a data set; return False if it had none."""
     found = [header.pop(keyword, None) for keyword in tags.PIXELS]
     return any(element is not None for element in found)
 

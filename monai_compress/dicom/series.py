@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Many DICOM files to series: which slices belong together, in which order, and what is odd about them."""
+"""Sort DICOM files into CT series; `stacking` says which slices belong together and in which order."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from .stacking import SlicePlane, natural_key, plane_of, sort_slices, spacing_of
 
 @dataclass(frozen=True)
 class Series:
-    """The slices of one CT series that stack to a volume.
+    """The slices of one CT series that form a stack.
 
     Args:
         uid: the Series Instance UID, or the folder of files that have none.
-        patient: the identity that the files give: Patient ID, else study, else folder. It may name a person, so it
-            stays out of ``repr``.
+        patient: the identity in the files: Patient ID, else study, else folder. It may name a person, so ``repr`` does
+            not show it.
         study: the Study Instance UID, or the folder.
-        slices: locators, one per slice, from the feet to the head where the files say so.
+        slices: locators, one per slice, from the feet to the head if the files state positions.
         spacing_mm: from row to row, column to column and slice to slice; None unless all are known.
-        notes: what is odd, in short phrases such as "gap", "duplicate position", "sorted by file name".
+        notes: irregularities, in short phrases such as "gap", "duplicate position", "sorted by file name".
     """
 
     uid: str
@@ -58,11 +58,11 @@ class _Slice:
 def find_series(
     locators: Iterable[str], progress: ProgressCallback | None = None
 ) -> tuple[list[Series], list[Skipped]]:
-    """Sort CT slices into series, and the slices of each by position; say of every other file why it is left out.
+    """Sort CT slices into series, and the slices of each by position; report why every other file is skipped.
 
-    Slices belong together when patient, study and Series Instance UID agree (files without one: per folder) and they
-    stack: same rows, columns and orientation. A series of mixed sizes or orientations becomes one ``Series`` for each,
-    with a note. A second copy of a slice that is already there is skipped.
+    Slices belong together when patient, study and Series Instance UID agree (files without one: per folder) and rows,
+    columns and orientation are equal. A series of mixed sizes or orientations becomes one ``Series`` for each, with a
+    note. A second copy of a slice is skipped.
 
     Args:
         locators: files, as from ``sources.walk``; one with ``#K`` stands for that frame only.

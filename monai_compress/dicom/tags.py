@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Values out of a DICOM header that never raise: real headers hold empty, unparsable and misplaced ones.
+"""Read values of a DICOM header without exceptions: real headers hold empty, invalid and misplaced ones.
 
-pydicom parses a value when it is first asked for, so a broken one raises long after the file was read. These
-functions give None instead and leave the decision to the caller.
+pydicom parses a value when it is first accessed, so an invalid one raises long after the file was read. These functions
+return None instead and leave the decision to the caller.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ SHARED = "SharedFunctionalGroupsSequence"
 PER_FRAME = "PerFrameFunctionalGroupsSequence"
 
 PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
-"""The three elements that may hold an image; a header has none of them. Source: DICOM PS3.3 C.7.6.24, C.7.6.25."""
+"""The three elements that may hold an image; ``read_header`` removes them. Source: DICOM PS3.3 C.7.6.24, C.7.6.25."""
 
 
 def value(header: Dataset, keyword: str) -> object:
-    """Return what the header holds under a keyword; None if absent, empty or unparsable."""
+    """Return the value of a keyword; None if absent, empty or invalid."""
     try:
         found = header.get(keyword)
     except Exception:
@@ -57,7 +57,7 @@ def texts(header: Dataset, keyword: str) -> tuple[str, ...]:
 
 
 def numbers(header: Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
-    """Return exactly ``count`` finite numbers; None if there are not that many.
+    """Return exactly ``count`` finite numbers; None if their number differs or one is not finite.
 
     >>> ds = Dataset()
     >>> ds.PixelSpacing = ["0.7", "0.8"]
@@ -115,14 +115,14 @@ def items(header: Dataset, keyword: str) -> list[Dataset]:
 
 
 def frame_groups(header: Dataset, frame: int, macro: str) -> Iterator[Dataset]:
-    """Yield where one functional group of a frame may stand, the nearest first: frame, shared, the header itself.
+    """Yield the data sets that may hold one functional group of a frame: of the frame, shared, and the header itself.
 
-    Enhanced files keep geometry and rescale per frame or once for all; classic ones in the header.
+    Enhanced files store geometry and rescale per frame or once for all frames; classic files store them in the header.
 
     Source: DICOM PS3.3 C.7.6.16.1.
     """
     per_frame = value(header, PER_FRAME)
-    # one item, not the list of them: this is asked for every one of a thousand frames
+    # one item, not the whole list: this runs for each of a thousand frames
     if isinstance(per_frame, Sequence) and 0 <= frame < len(per_frame):
         yield from items(per_frame[frame], macro)
     for shared in items(header, SHARED):

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""A losslessly compressed DICOM file as the uncompressed one that says the same."""
+"""Transcode a losslessly compressed DICOM file to an uncompressed one."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ from .write import UNCOMPRESSED, around_pixels, has_overlay_in_pixels
 LOSSLESS = frozenset(
     {JPEGLossless, JPEGLosslessSV1, JPEGLSLossless, JPEG2000Lossless, HTJ2KLossless, HTJ2KLosslessRPCL, RLELossless}
 )
-"""The encapsulated syntaxes that can't hold anything but exact values. Source: DICOM PS3.5 A.4."""
+"""The encapsulated syntaxes that are always lossless. Source: DICOM PS3.5 A.4."""
 
 _ENCAPSULATION = ("ExtendedOffsetTable", "ExtendedOffsetTableLengths", "EncapsulatedPixelDataValueTotalLength")
 _SIGNATURES = ("DigitalSignaturesSequence", "MACParametersSequence")
 
 
 def explicit_copy(data: bytes, where: str, *, max_pixels: int = MAX_PIXELS) -> bytes:
-    """Return a DICOM file with losslessly compressed pixels as one with the same pixels in explicit VR little endian.
+    """Return a losslessly compressed DICOM file with the same pixels uncompressed, in explicit VR little endian.
 
-    It is the same SOP instance: UIDs, Image Type and all other elements stay; what describes the encapsulation, and
-    the retired group lengths, go. Bits of a pixel beyond Bits Stored hold no value and may change. The same bytes come
-    out each time. The copy is decoded again and compared.
+    It is the same SOP instance: UIDs, Image Type and all other elements are unchanged; elements that describe the
+    encapsulation and the retired group lengths are removed. Bits of a pixel beyond Bits Stored hold no value and may
+    change. The result is deterministic. The copy is decoded and compared with the original.
 
     A file that is digitally signed is refused, since the signatures cover the compressed bytes.
 
@@ -85,21 +85,21 @@ def _objection(header: Dataset, syntax: UID) -> tuple[str, str] | None:
     if syntax in UNCOMPRESSED:
         return "not compressed", "its pixels are not compressed, so there is nothing to transcode"
     if syntax not in LOSSLESS:
-        return "not a lossless syntax", f"'{syntax.name}' may be lossy, and then each decoder has values of its own"
+        return "not a lossless syntax", f"'{syntax.name}' may be lossy, and then decoders may return different values"
     if tags.number(header, "SamplesPerPixel") not in (None, 1):
-        return "colour", "this is a colour image"
+        return "colour", "this is a color image"
     bits = int(tags.number(header, "BitsAllocated") or 0)
     if bits not in (8, 16, 32):
         return f"{bits} bit", f"its pixels have {bits} bits"
     if has_overlay_in_pixels(header):
-        return "overlay in the pixels", "an overlay lies in the unused bits of its pixels, which decoders mask"
+        return "overlay in the pixels", "an overlay is stored in the unused bits of its pixels, which decoders mask"
     if any(keyword in header for keyword in _SIGNATURES):
-        return "digitally signed", "its digital signatures would not fit uncompressed pixels"
+        return "digitally signed", "its digital signatures would not match uncompressed pixels"
     return None
 
 
 def _element(header: Dataset) -> np.dtype[np.generic]:
-    """The type of one stored value, as the header gives it: a decoder may return a narrower one."""
+    """Return the type of one stored value as stated in the header; a decoder may return a narrower one."""
     kind = "i" if tags.number(header, "PixelRepresentation") == 1 else "u"
     return np.dtype(f"<{kind}{header.BitsAllocated // 8}")
 
@@ -107,4 +107,4 @@ def _element(header: Dataset) -> np.dtype[np.generic]:
 def _check(copy: bytes, stored: NDArray[np.generic], where: str) -> None:
     header, _ = parse(io.BytesIO(copy), where, pixels=True)
     if not np.array_equal(decode(header, where, frame=None, max_pixels=stored.size), stored):
-        raise UndecodablePixels("its pixels do not come back from the uncompressed copy", where=where)
+        raise UndecodablePixels("the uncompressed copy does not decode to the same pixels", where=where)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""A data set back to a DICOM file: all that stands before the pixels' value, and all that stands behind it."""
+"""Write a data set as a DICOM file: the bytes before and the bytes after the value of the pixels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PIXEL_DATA = Tag(0x7FE0, 0x0010)
 
 IMPLEMENTATION_CLASS = UID("2.25.161637229379433762162056545484609716441")
 IMPLEMENTATION_VERSION = "MONAI_COMPRESS"
-"""Who says to have written a file of ours. Source: DICOM PS3.7 D.3.3.2."""
+"""The implementation named as the writer of our files. Source: DICOM PS3.7 D.3.3.2."""
 
 _LONGEST_VALUE_BYTES = 2**32 - 2
 _ENCODINGS = {ImplicitVRLittleEndian: (True, True), ExplicitVRLittleEndian: (False, True)}
@@ -32,21 +32,21 @@ UNCOMPRESSED = frozenset({*_ENCODINGS, DEFLATED})
 
 
 def around_pixels(header: Dataset, where: str, *, syntax: UID, value_bytes: int, vr: str) -> tuple[bytes, bytes]:
-    """Return what stands before and behind the value of (7FE0,0010) in a file with uncompressed pixels.
+    """Return the bytes before and after the value of (7FE0,0010) in a file with uncompressed pixels.
 
-    Elements that nobody touched since they were read come out with the value bytes that they had. What identifies the
-    file is made to fit: the meta header names the data set's UIDs, the transfer syntax and this package as the
-    writer, and the retired group lengths go. A file that had neither preamble nor meta header gets both.
+    Elements that were not modified after reading keep their value bytes. The file meta information is updated: it names
+    the UIDs of the data set, the transfer syntax and this package as the writer. The retired group lengths are removed.
+    A file without preamble or meta header gets both.
 
     Args:
-        header: the data set; its pixels, if it has them, are left out.
+        header: the data set; its pixels, if it has them, are ignored.
         where: the locator, for messages.
         syntax: implicit or explicit little endian, or explicit big endian.
         value_bytes: length of the pixels' value. An odd one is padded: the second part then begins with a zero.
         vr: of the pixels, "OW" or "OB".
 
     Raises:
-        DicomError: an element that can't be written, or pixels too long for a DICOM element.
+        DicomError: an element that cannot be written, or pixels too long for a DICOM element.
 
     Source: DICOM PS3.5 7.1, 8.1.1, A.1, A.2; PS3.10 7.1.
     """
@@ -64,19 +64,19 @@ def around_pixels(header: Dataset, where: str, *, syntax: UID, value_bytes: int,
         rest = header[:]
         rest.pop(PIXEL_DATA, None)
         before = _encode(rest[:PIXEL_DATA], implicit, little)
-        # elements come in the order of their tags, so that the whole begins with the first half
-        behind = _encode(rest, implicit, little)[len(before) :]
+        # elements are written in the order of their tags, so the whole begins with the first part
+        after = _encode(rest, implicit, little)[len(before) :]
         start = (getattr(header, "preamble", None) or bytes(128)) + b"DICM" + _meta(header, syntax)
     except Exception as error:
-        message = f"the header can't be written again ({type(error).__name__})"
+        message = f"the header cannot be rewritten ({type(error).__name__})"
         raise DicomError(message, reason="header can't be rewritten", where=where) from error
-    return start + before + element, bytes(padding) + behind
+    return start + before + element, bytes(padding) + after
 
 
 def has_overlay_in_pixels(header: Dataset) -> bool:
-    """Return whether an overlay lies in bits of the pixels that hold no value.
+    """Return whether an overlay is stored in bits of the pixels that hold no value.
 
-    Decoders mask these bits, and an error of one unit may turn them over.
+    Decoders mask these bits, and an error of one unit may change them.
 
     Source: DICOM PS3.3-2004 C.9.2 (retired since): (60xx,0102) Overlay Bit Position, and no (60xx,3000) Overlay Data.
 

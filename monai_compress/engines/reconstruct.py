@@ -40,7 +40,7 @@ class Written:
     Args:
         path: the file.
         source: the locator of its first slice.
-        slices: how many it holds.
+        slices: number of slices.
     """
 
     path: Path
@@ -50,12 +50,12 @@ class Written:
 
 @dataclass(frozen=True)
 class SeriesResult:
-    """What became of one series.
+    """The result of one series.
 
     Args:
         written: the files, at least one.
         skipped: the input files that did not load, each with its reason.
-        notes: what a user of the files must know, such as that slices are missing.
+        notes: remarks for the user of the files, such as missing slices.
     """
 
     written: tuple[Written, ...]
@@ -72,7 +72,7 @@ def series_of(items: Iterable[Item]) -> dict[str, list[Item]]:
 
 
 def check_absent(folder: str | Path, name: str) -> None:
-    """Refuse a name that an earlier reconstruction has taken.
+    """Check that no earlier reconstruction has the same name.
 
     Raises:
         OutputError: there is a file of that name.
@@ -96,27 +96,27 @@ def write_reconstruction(
     overwrite: bool = False,
     progress: ProgressCallback | None = None,
 ) -> SeriesResult:
-    """Send a series through a model and write what comes back, each file whole or not at all.
+    """Reconstruct a series with a model and write the result; each file appears only when it is complete.
 
     HU become ``NAME.nii.gz``, int16 in steps of 1 HU. A NIfTI volume keeps its own axes and affine. Slices of DICOM are
-    put where their headers have them, to a tenth of a voxel: slices with a gap between them, at one place twice or with
-    other pixels do not go into one grid and become ``NAME-1.nii.gz``, ``NAME-2.nii.gz`` and so on. Only slices that
-    give no places at all are stacked one thickness apart. A picture becomes ``NAME.png``; several, ``NAME-1.png`` ...
+    placed by their headers, to a tenth of a voxel: slices with a gap between them, several at one position, or with
+    different pixel grids are written to ``NAME-1.nii.gz``, ``NAME-2.nii.gz`` and so on. Only slices that state no
+    positions at all are stacked one thickness apart. A picture becomes ``NAME.png``; several, ``NAME-1.png`` ...
 
     Args:
         model: a trained model.
         items: the slices of one series.
-        folder: for the files; made when missing.
+        folder: for the files; created if missing.
         name: of the files.
-        overwrite: replace older files.
+        overwrite: replace existing files.
         progress: called after each slice with slices done and slices in all.
 
     Returns:
-        The files, and what was left out of them: a file with a slice that does not load, as a whole.
+        The files, and the input files that were skipped: each file with a slice that does not load, as a whole.
 
     Raises:
-        InputError: no slice loads, or slices of different sizes claim to be one series.
-        OutputError: a file exists already (told before anything is computed) or cannot be written.
+        InputError: no slice loads, or the slices of one series have different sizes.
+        OutputError: a file exists already (checked before the computation) or cannot be written.
     """
     if not overwrite:
         check_absent(folder, name)
@@ -128,7 +128,7 @@ def write_reconstruction(
             skipped = _write_pictures(model, items, Path(folder), name, progress, written)
         else:
             skipped, notes = _write_slices(model, items, Path(folder), name, kind, progress, written)
-    except BaseException:  # Ctrl-C too: no part of a series passes for the whole
+    except BaseException:  # also on Ctrl-C: a part of a series must not look like the whole
         for entry in written:
             with suppress(OSError):
                 entry.path.unlink()
@@ -137,10 +137,10 @@ def write_reconstruction(
 
 
 def read_index(folder: str | Path) -> list[dict[str, Any]]:
-    """Return the entries of a folder's ``index.json``; none where there is none.
+    """Return the entries of ``index.json`` in a folder; none if the file does not exist.
 
     Raises:
-        OutputError: the file is something else, or damaged.
+        OutputError: the file is another one, or damaged.
     """
     path = Path(folder) / INDEX_NAME
     try:
@@ -153,16 +153,16 @@ def read_index(folder: str | Path) -> list[dict[str, Any]]:
         raise output_error(path, error) from error
     except (ValueError, TypeError, KeyError):
         pass
-    raise OutputError(f"{path} is no index of reconstructions; --overwrite replaces it, -o takes another folder")
+    raise OutputError(f"{path} is not an index of reconstructions; --overwrite replaces it, -o takes another folder")
 
 
 def write_index(folder: str | Path, written: Iterable[Written], earlier: Iterable[dict[str, Any]] = ()) -> Path:
-    """Write ``index.json``, which tells what each file in a folder of reconstructions was made from.
+    """Write ``index.json``, which states the source of each file in a folder of reconstructions.
 
     Args:
-        folder: where the files are.
+        folder: of the files.
         written: the new files.
-        earlier: of `read_index`; kept for files that are still there and are not among the new ones.
+        earlier: entries from `read_index`; kept for files that still exist and are not among the new ones.
 
     Raises:
         OutputError: it cannot be written.
@@ -226,7 +226,7 @@ def _write_slices(
                     hu = np.empty((len(items), *result.image.shape), np.int16)
                 elif result.image.shape != hu.shape[1:]:
                     raise DatasetError(
-                        "slices of different sizes make no volume", where=items[0].image, reason="mixed sizes"
+                        "slices of different sizes cannot form a volume", where=items[0].image, reason="mixed sizes"
                     )
                 hu[index] = _as_int16(result)
                 affines[index] = np.asarray(result.affine, dtype=np.float64)
@@ -235,7 +235,7 @@ def _write_slices(
     loaded = [k for k, file in enumerate(files) if file not in errors]
     skipped = _left_out(errors, loaded)
     if hu is None:
-        raise DatasetError("a series without slices")
+        raise DatasetError("the series has no slices")
     if kind == "nifti" and (image := _on_own_grid(items, hu)) is not None:
         path = folder / f"{name}.nii.gz"
         _save(image, path)
@@ -275,13 +275,13 @@ def _save(image: nib.Nifti1Image, path: Path) -> None:
 
 
 def _on_own_grid(items: Sequence[Item], hu: NDArray[np.int16]) -> nib.Nifti1Image | None:
-    """A NIfTI volume on the file's own axes; None if the items are not all of its slices."""
+    """Return a NIfTI volume on the axes of the file; None if the items are not all of its slices."""
     source = split(items[0].image)[0]
     if [split(item.image)[1] or 0 for item in items] != list(range(slice_count(source))):
         return None
     image = read_volume(source).restore(hu.astype(np.float32))
     header = image.header.copy()
     header.set_data_dtype(np.int16)
-    # the integers are HU; without this nibabel would stretch them over the whole range of int16
+    # the integers are HU; without this nibabel would scale them to the whole range of int16
     header.set_slope_inter(1, 0)
     return type(image)(np.asarray(image.dataobj).astype(np.int16), image.affine, header)

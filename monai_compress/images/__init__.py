@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Whole images with their stored integers: read from DICOM, NIfTI or .npy, written to .npy or .nii.gz."""
+"""Images as stored integers: read from DICOM, NIfTI or .npy, written to .npy or NIfTI; pictures as gray values."""
 
 from __future__ import annotations
 

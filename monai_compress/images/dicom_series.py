@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The stored values of a DICOM series, slice by slice, with rescale, padding and place."""
+"""The stored values of a DICOM series, slice by slice, with rescale, padding and position."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def read_series(
     chosen: str | int | None = None,
     progress: ProgressCallback | None = None,
 ) -> StoredImage:
-    """The one DICOM series among files, or the chosen one.
+    """Read the one DICOM series among files, or the chosen one.
 
-    Of CT series and others together, the CT is meant; other modalities are taken where there is no CT or where one is
-    chosen. What is left out is in the notes.
+    A single CT series is preferred to series of other modalities; these are read where there is no CT, or if one is
+    chosen. The notes state which files were skipped.
 
     Args:
         files: locators.
-        where: what the user named, for messages.
-        chosen: number in the list that the error shows, from 1, or Series Instance UID.
+        where: the path that the user gave, for messages.
+        chosen: the number in the list of the error message, from 1, or the Series Instance UID.
         progress: called with files read and files in all.
 
     Raises:
@@ -44,37 +44,39 @@ def read_series(
     """
     ct, skipped = find_series(files, progress)
     if chosen is None and len(ct) == 1:
-        notes = _left_out(skipped)
+        notes = _skipped_notes(skipped)
         return _stacked(ct[0], notes)
     found = [*ct, *_other_series(skipped)]
     if not found:
-        told = ", ".join(f"{reason}: {count}" for reason, count in _reasons(skipped).items()) or "no files"
-        message = f"there is no grey DICOM image, NIfTI or .npy file ({told}); of colour, save each plane as .npy"
+        reasons = ", ".join(f"{reason}: {count}" for reason, count in _reasons(skipped).items()) or "no files"
+        message = (
+            f"there is no gray DICOM image, NIfTI or .npy file ({reasons}); of a color image, save each channel as .npy"
+        )
         raise InputError(message, where=where)
     if chosen is None:
         if len(found) > 1:
-            listed = "; ".join(f"{number}: {_spoken(series)}" for number, series in enumerate(found, start=1))
+            listed = "; ".join(f"{number}: {_description(series)}" for number, series in enumerate(found, start=1))
             raise InputError(f"{len(found)} series, choose one by its number (--series 1): {listed}", where=where)
         return _stacked(found[0])
     text = str(chosen)
     matches = [series for number, series in enumerate(found, 1) if text in (str(number), series.uid)]
     if not matches:
-        raise InputError(f"there is no series {text}, only 1 to {len(found)}", where=where)
+        raise InputError(f"there is no series {text}; choose 1 to {len(found)}", where=where)
     if len(matches) > 1:
-        raise InputError("this series falls into parts of other sizes; choose one by its number", where=where)
+        raise InputError("this series has several parts; choose one by its number", where=where)
     return _stacked(matches[0])
 
 
 def _stacked(series: Series, notes: tuple[str, ...] = ()) -> StoredImage:
     where = series.slices[0]
     heads = _heads(series.slices)
-    rows, columns = heads[0].shape  # of all: series are sorted by size
+    rows, columns = heads[0].shape  # of all slices: a series has one size
     types = [head.dtype for head in heads if head.dtype is not None]
     dtype = np.result_type(*types) if len(types) == len(heads) else None
     if dtype is None or dtype.itemsize > 4:
-        raise DicomError("its values share no type of at most 32 bits, which is what a stream holds", where=where)
+        raise DicomError("its values have no common type of at most 32 bits, which a stream could hold", where=where)
     limits = np.iinfo(dtype)
-    # a value that no pixel can have is a slip of the writer
+    # some writers state a padding value that no pixel can have
     paddings = {
         head.padding_value
         for head in heads
@@ -85,7 +87,7 @@ def _stacked(series: Series, notes: tuple[str, ...] = ()) -> StoredImage:
         found.append("the padding value differs between slices; none is treated as padding")
     affine, positions = stack_affine([head.affine for head in heads])
     if positions is not None:
-        found.append("the slices do not lie on one even grid")
+        found.append("the slices are not evenly spaced")
     bits = [head.bits_stored for head in heads if head.bits_stored is not None]
 
     def read_slice(index: int) -> Integers:
@@ -100,7 +102,7 @@ def _stacked(series: Series, notes: tuple[str, ...] = ()) -> StoredImage:
         affine=affine,
         positions_mm=positions,
         padding_value=next(iter(paddings)) if len(paddings) == 1 else None,
-        # of one type: in a wider one that mixed signs are brought to, the bits mean something else
+        # only for one type: in the wider type of mixed signedness, the unused bits hold the sign
         bits_stored=max(bits, default=None) if len(set(types)) == 1 and len(bits) == len(heads) else None,
         notes=tuple(dict.fromkeys(found)),
         source_bytes=sum(sources.state(file)[1] for file in {sources.split(head.where)[0] for head in heads}),
@@ -108,7 +110,7 @@ def _stacked(series: Series, notes: tuple[str, ...] = ()) -> StoredImage:
 
 
 class _Head:
-    """What the header says of one slice."""
+    """The header of one slice, reduced to what is needed to read and place it."""
 
     def __init__(self, locator: str, header: Dataset) -> None:
         frame = sources.split(locator)[1] or 0
@@ -127,7 +129,7 @@ class _Head:
 
 
 def _heads(locators: Sequence[str]) -> list[_Head]:
-    """The header of each slice; that of a multi-frame file is read once."""
+    """Return the header of each slice; that of a multi-frame file is read once."""
     heads, last, header = [], "", Dataset()
     for locator in locators:
         file = sources.split(locator)[0]
@@ -140,21 +142,21 @@ def _heads(locators: Sequence[str]) -> list[_Head]:
 def _read(locator: str, shape: tuple[int, int], dtype: np.dtype[Any]) -> Integers:
     stored = read_image(locator).stored
     if stored.shape != (1, *shape):
-        raise DicomError(f"its pixels are {stored.shape[1:]}, not {shape} as its header says", where=locator)
+        raise DicomError(f"its pixels are {stored.shape[1:]}, not {shape} as its header states", where=locator)
     if not np.can_cast(stored.dtype, dtype, "safe"):
-        message = f"its pixels are {stored.dtype}, not {dtype} as its header says; only integers can be kept"
+        message = f"its pixels are {stored.dtype}, not {dtype} as its header states; only integers can be compressed"
         raise DicomError(message, where=locator)
     return stored[0].astype(dtype, copy=False)
 
 
 def _other_series(skipped: Sequence[Skipped]) -> list[Series]:
-    """Series of grey images that are no axial CT, in the order of their instance numbers.
+    """Return series of gray images that are not axial CT, sorted by instance number.
 
-    Not sorted by place: several of them may share one, as echoes, phases and time points do.
+    They are not sorted by position, since several images may share one: echoes, phases, time points.
     """
     groups: dict[tuple[str, tuple[int, int]], list[tuple[float, str]]] = defaultdict(list)
     for entry in skipped:
-        if entry.reason in (NoPixels.reason, "second copy", "colour"):
+        if entry.reason in (NoPixels.reason, "second copy", "color"):
             continue
         try:
             header = read_header(entry.locator)
@@ -176,8 +178,8 @@ def _other_series(skipped: Sequence[Skipped]) -> list[Series]:
     ]
 
 
-def _spoken(series: Series) -> str:
-    """What tells series apart, and no person: number and size of slices, spacing, modality, kernel."""
+def _description(series: Series) -> str:
+    """Return a description without patient data: number and size of slices, spacing, modality, kernel."""
     header = read_header(series.slices[0])
     count = len(series.slices)
     words = [f"{count} slice{'' if count == 1 else 's'} of {' x '.join(map(str, tags.rows_columns(header)))}"]
@@ -193,9 +195,9 @@ def _code(text: str) -> str:
     return tags.code_for_report(text, punctuation=" _-/", uppercase=False)
 
 
-def _left_out(skipped: Sequence[Skipped]) -> tuple[str, ...]:
+def _skipped_notes(skipped: Sequence[Skipped]) -> tuple[str, ...]:
     return tuple(
-        f"left out {count} file{'' if count == 1 else 's'}: {reason}" for reason, count in _reasons(skipped).items()
+        f"skipped {count} file{'' if count == 1 else 's'}: {reason}" for reason, count in _reasons(skipped).items()
     )
 
 

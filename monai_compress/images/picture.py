@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""PNG, JPG and TIFF pictures of CT slices to grey values."""
+"""PNG, JPG and TIFF pictures of CT slices as gray values."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
 def read_picture(source: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> tuple[NDArray[np.float32], int]:
-    """Read a picture as grey values.
+    """Read a picture as gray values.
 
-    Colours become luminance (ITU-R BT.601), and what is transparent is shown on black. Pillow reads colours with 16
-    bits as 8 bits; grey keeps its 16.
+    Colors are converted to luminance (ITU-R BT.601), and transparent pixels are blended with black. Pillow reads 16-bit
+    colors as 8 bits; 16-bit gray is read in full.
 
     Args:
         source: a path or locator.
         max_pixels: refuse pictures with more pixels than this.
 
     Returns:
-        grey, (rows, columns) float32 in [0, 1]; and the integer that 1.0 stands for in the file, 255 or 65535.
+        gray values, (rows, columns) float32 in [0, 1]; and the integer of the file that became 1.0, 255 or 65535.
 
     Raises:
         PictureError: not a PNG, JPG or TIFF file, cut off, corrupt, of several pages, too large, or of a pixel type
-            that has no fixed white (32-bit integers, floats).
+            without a defined maximum (32-bit integers, floats).
     """
     where, _ = split(source)
     with quiet():
         try:
             with open_binary(where) as stream, Image.open(stream, formats=FORMATS) as picture:
-                return _grey(picture, where, max_pixels)
+                return _gray(picture, where, max_pixels)
         except PictureError:
             raise
         except InputError as error:
@@ -56,7 +56,7 @@ def read_picture(source: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS
             raise PictureError(message, reason="picture does not decode", where=where) from error
 
 
-def _grey(picture: Image.Image, where: str, max_pixels: int) -> tuple[NDArray[np.float32], int]:
+def _gray(picture: Image.Image, where: str, max_pixels: int) -> tuple[NDArray[np.float32], int]:
     if picture.width * picture.height > max_pixels:
         raise _too_large(where)
     pages = getattr(picture, "n_frames", 1)
@@ -66,7 +66,7 @@ def _grey(picture: Image.Image, where: str, max_pixels: int) -> tuple[NDArray[np
     if picture.mode.startswith("I;16"):
         return _floats(picture) / np.float32(65535), 65535
     if picture.mode in ("I", "F"):
-        message = "32-bit pictures have no fixed white; save it as 8 or 16 bits"
+        message = "32-bit pictures have no defined maximum; save it with 8 or 16 bits"
         raise PictureError(message, reason="32-bit picture", where=where)
     if picture.mode in ("1", "L"):
         return _floats(picture.convert("L")) / np.float32(255), 255
@@ -79,5 +79,5 @@ def _floats(picture: Image.Image) -> NDArray[np.float32]:
 
 
 def _too_large(where: str) -> PictureError:
-    message = "the picture has more than max_pixels pixels; raise it if that is right"
+    message = "the picture has more than max_pixels pixels; raise the limit if that is right"
     return PictureError(message, reason="picture too large", where=where)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Find out what is at a path, one image of it, and how to read its integers slice by slice."""
+"""Read the image at a path as stored integers, slice by slice."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ def read_stored(
     series: str | int | None = None,
     progress: ProgressCallback | None = None,
 ) -> StoredImage:
-    """The image at a path: a DICOM series, a NIfTI volume or a .npy array, with the integers that the files store.
+    """Read the image at a path, a DICOM series, a NIfTI volume or a .npy array, as the integers that the files store.
 
     Args:
         path: a folder, zip archive or file of DICOM; a .nii, .nii.gz or .npy file.
-        series: which series to take where there are several: its number in the list that the error shows, or its
-            Series Instance UID.
-        progress: called with files looked at and files in all.
+        series: which of several series to read: its number in the list of the error message, or its Series Instance
+            UID.
+        progress: called with files read and files in all.
 
     Returns:
-        The image; its slices are read when they are asked for.
+        The image; its slices are read on access.
 
     Raises:
-        InputError: there is nothing, nothing usable, or several series and none was chosen; voxels or array values that
-            are no integers, with what to do.
+        InputError: the path does not exist, holds no usable image, or several series and none was chosen;
+            voxels or array values that are not integers.
     """
     files = list(sources.walk(path))
     if len(files) == 1:

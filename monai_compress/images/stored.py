@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""An image as integers with their meaning and their place, and what of it a stream carries along."""
+"""An image as stored integers with rescale, padding and position, and the metadata of it in a stream."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ DTYPES = tuple(np.dtype(name) for name in ("int8", "uint8", "int16", "uint16", "
 
 @dataclass(frozen=True, eq=False)
 class StoredImage:
-    """An image with the integers that its file stores; slices are read when they are asked for.
+    """An image as the integers that its file stores; slices are read on access.
 
     Args:
         shape: (slices, rows, columns), or (rows, columns) for a .npy file of one image. Slices run from the feet to the
-            head and rows from front to back where the file says where it lies.
-        dtype: of the integers, in the machine's byte order.
-        read_slice: gives slice k as (rows, columns).
+            head and rows from front to back if the file states its position.
+        dtype: of the integers, in native byte order.
+        read_slice: returns slice k, (rows, columns).
         rescale: slope and intercept of each slice: HU (or the file's own unit) = slope * stored + intercept.
         source: "dicom", "nifti", "npy" or "monai".
-        affine: (4, 4) from (row, column, slice) to LPS millimetres; None where that is not known or not one grid.
-        positions_mm: (slices, 3) LPS of the first pixel of each slice, only where the slices are not evenly spaced, so
-            that no affine can tell.
+        affine: (4, 4) from (row, column, slice) to LPS millimeters; None if unknown or if no affine fits all slices.
+        positions_mm: (slices, 3) LPS of the first pixel of each slice, only if the slices are not evenly spaced, which
+            no affine can express.
         padding_value: the stored value that means "not measured".
-        bits_stored: how many low bits hold the image, where the type has more.
-        layout: what else it takes to restore the file's own arrangement, as JSON can hold it.
-        notes: what a user must know, such as "gap".
-        source_bytes: size of the files that were read.
-        read_all: gives all slices in their order, where that is quicker than one by one.
+        bits_stored: the number of low bits that hold the image, if the type has more.
+        layout: what is needed to restore the axes and the header of the file, as JSON values.
+        notes: remarks for the user, such as "gap".
+        source_bytes: total size of the files.
+        read_all: returns all slices in order, if that is faster than one by one.
     """
 
     shape: tuple[int, ...]
@@ -66,12 +66,12 @@ class StoredImage:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all integers."""
+        """Size of all integers in bytes."""
         return int(np.prod(self.shape)) * self.dtype.itemsize
 
     @property
     def slices(self) -> Integers:
-        """All integers at once, of ``shape``."""
+        """All integers, an array of ``shape``."""
         out = np.empty((len(self), *self.shape[-2:]), self.dtype)
         for index, image in enumerate(self):
             out[index] = image
@@ -79,22 +79,22 @@ class StoredImage:
 
     @property
     def common_rescale(self) -> Rescale | None:
-        """Slope and intercept that all slices share; None if they do not."""
+        """Slope and intercept that all slices share; None if they differ."""
         return self.rescale[0] if len(set(self.rescale)) == 1 else None
 
     def hu(self, index: int = 0, raw: Integers | None = None) -> NDArray[np.float32]:
-        """One slice rescaled, (rows, columns) float32; padding is -1024 HU, as ``DicomImage.hu`` has it.
+        """Return one slice in HU, (rows, columns) float32; padded pixels are -1024 HU.
 
         Args:
-            index: which slice.
-            raw: its integers, where they are at hand.
+            index: the slice.
+            raw: its integers, if already read.
         """
         raw = self.read_slice(index) if raw is None else raw
         value = self.padding_value
         return rescale_to_hu(raw, *self.rescale[index], None if value is None else (value, value))
 
     def metadata(self) -> dict[str, Any]:
-        """What a stream must carry to give back place and layout; `stored_from_stream` reads it."""
+        """Return the metadata that a stream stores to restore position and layout; `stored_from_stream` reads it."""
         found: dict[str, Any] = {"source": self.source, **self.layout}
         if self.affine is not None:
             found["affine_lps"] = self.affine[:3].tolist()
@@ -104,7 +104,7 @@ class StoredImage:
 
 
 def narrowest_type(lowest: float, highest: float) -> np.dtype[Any] | None:
-    """The narrowest of int16, uint16 and int32 that holds a range; None if none does.
+    """Return the narrowest of int16, uint16 and int32 that holds a range; None if none does.
 
     >>> narrowest_type(-1024, 3071), narrowest_type(0, 65535), narrowest_type(0, 2**40)
     (dtype('int16'), dtype('uint16'), None)
@@ -116,10 +116,10 @@ def narrowest_type(lowest: float, highest: float) -> np.dtype[Any] | None:
 
 
 def affine_lps_of(metadata: Mapping[str, Any]) -> Affine | None:
-    """The affine that a stream's metadata carry, (4, 4) from (row, column, slice) to LPS mm; None if there is none.
+    """Return the affine in the metadata of a stream, (4, 4) from (row, column, slice) to LPS mm; None if it has none.
 
     Raises:
-        CorruptStream: it is no affine.
+        CorruptStream: it is not an affine.
     """
     found = metadata.get("affine_lps")
     return None if found is None else _square(metadata_numbers(found, (3, 4), "affine_lps"))
@@ -130,15 +130,15 @@ def _square(rows: Affine) -> Affine:
 
 
 def metadata_numbers(found: object, shape: tuple[int, ...], name: str) -> NDArray[np.float64]:
-    """Numbers that a stream's metadata carry, float64 of ``shape``.
+    """Return numbers from the metadata of a stream, float64 of ``shape``.
 
     Raises:
-        CorruptStream: they are no finite numbers of this shape.
+        CorruptStream: they are not finite numbers of this shape.
     """
     try:
         values = np.array(found, dtype=np.float64)
     except (TypeError, ValueError):
         values = np.empty(0)
     if values.shape != shape or not np.isfinite(values).all():
-        raise CorruptStream(f"the stream's metadata hold no sound {name}; its pixels still decode")
+        raise CorruptStream(f"the stream's metadata hold no valid {name}; its pixels can still be decoded")
     return values

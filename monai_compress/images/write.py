@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Stored integers back to a file: .npy as they are, .nii.gz with scale and place."""
+"""Write stored integers to a file: .npy holds them alone, NIfTI with rescale and affine."""
 
 from __future__ import annotations
 
@@ -33,29 +33,29 @@ _EXACT_IN_FLOAT32 = 2**24
 def write_stored(
     image: StoredImage, path: str | os.PathLike[str], *, progress: ProgressCallback | None = None
 ) -> tuple[str, ...]:
-    """Write an image, whole or not at all.
+    """Write an image; the file appears only when it is complete.
 
     .npy holds the stored integers, of the image's shape and type. .nii and .nii.gz hold them too, with slope, intercept
-    and affine, so that every reader sees HU; a file that came from NIfTI gets its own axes, shape and header back, any
-    other the axes (column, row, slice). Where slope and intercept differ between slices, which NIfTI cannot
-    say, HU are written: as integers if all are whole, as float32 if not.
+    and affine, so that every reader returns HU. An image from NIfTI is written with its own axes, shape and header, any
+    other with the axes (column, row, slice). NIfTI has one slope and intercept: where they differ between slices, HU
+    are written, as integers if all are whole, else as float32.
 
     Args:
-        image: what to write.
+        image: the image to write.
         path: its suffix decides; one of `WRITTEN_SUFFIXES`.
         progress: called with slices written and slices in all.
 
     Returns:
-        What a user of the file must know.
+        Remarks for the user of the file.
 
     Raises:
-        OutputError: it cannot be written; what was at ``path`` before is untouched.
-        CorruptStream: the image comes from a stream that is damaged, or whose layout makes no sense.
+        OutputError: it cannot be written; an existing file at ``path`` is unchanged.
+        CorruptStream: the image is from a stream that is damaged, or whose layout is invalid.
         ValueError: another suffix.
     """
     name = os.fspath(path).lower()
     if not name.endswith(WRITTEN_SUFFIXES):
-        raise ValueError(f"images are written as {', '.join(WRITTEN_SUFFIXES)}, by the suffix; not {Path(name).name}")
+        raise ValueError(f"the suffix must be one of {', '.join(WRITTEN_SUFFIXES)}, not as in {Path(name).name}")
     if name.endswith(".npy"):
         _write_npy(image, path, progress)
         is_plain = image.common_rescale == (1.0, 0.0)
@@ -80,8 +80,8 @@ def _write_nifti(
     if rescale is None:
         planes = hu = _as_hu(image, planes)
         rescale, dtype = (1.0, 0.0), hu.dtype
-        kept = "as float32, since not all are whole" if dtype.kind == "f" else f"as {dtype}"
-        notes.append(f"slope and intercept differ between slices, so the file holds HU, {kept}")
+        type_note = "as float32, since not all are whole" if dtype.kind == "f" else f"as {dtype}"
+        notes.append(f"slope and intercept differ between slices, so the file holds HU, {type_note}")
     if "nifti_header" in image.layout:
         header = restored_header(image.layout)
         stack = np.empty((len(image), *image.shape[-2:]), dtype)
@@ -90,14 +90,14 @@ def _write_nifti(
         voxels = restored_voxels(stack, image.layout)
         if math.prod(header.get_data_shape()) != voxels.size:
             header.set_data_shape(voxels.shape)
-        planes = voxels.T  # the first axis of NIfTI runs fastest
+        planes = voxels.T  # the first axis of NIfTI varies fastest
     else:
         header = _new_header(image)
         if image.affine is None:
-            notes.append("the place of the slices is not known, so the file has none")
+            notes.append("the position of the slices is unknown, so the file states none")
         elif image.positions_mm is not None:
             notes.append(
-                "the slices are not evenly spaced, which NIfTI cannot say: their distances are only about right"
+                "the slices are not evenly spaced, which NIfTI cannot express: their distances are approximate"
             )
     header.set_data_dtype(dtype.newbyteorder("<"))
     header.set_slope_inter(*rescale)
@@ -118,7 +118,7 @@ def _new_header(image: StoredImage) -> nib.Nifti1Header:
     if image.affine is not None:
         affine: Affine = lps_to_ras(image.affine)[:, [1, 0, 2, 3]]
         header.set_qform(affine, _SCANNER)
-        # a gantry tilt shears the volume, which the quaternions of qform cannot hold; sform can, and is read first
+        # a gantry tilt shears the volume, which the quaternions of qform cannot express; sform can
         if not np.allclose(header.get_qform(), affine, rtol=0, atol=1e-3):
             header.set_qform(affine, 0)
         header.set_sform(affine, _SCANNER)
@@ -126,7 +126,7 @@ def _new_header(image: StoredImage) -> nib.Nifti1Header:
 
 
 def _as_hu(image: StoredImage, planes: Iterable[Integers]) -> NDArray[Any]:
-    """Slices each with its own slope and intercept as HU: integers if all are whole, else float32."""
+    """Return slices with different slopes and intercepts as HU: integers if all are whole, else float32."""
     hu = np.empty((len(image), *image.shape[-2:]), np.float32)
     is_whole = True
     for k, plane in enumerate(planes):
@@ -149,7 +149,7 @@ def _counted(image: StoredImage, progress: ProgressCallback | None) -> Iterator[
 
 @contextmanager
 def _output(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """A file to write to that appears when it is whole; packed if its name ends in .gz, without name and time."""
+    """Open a file that appears when it is complete; compressed if its name ends in .gz, without name and time."""
     with atomic_path(path) as temporary, temporary.open("wb") as raw:
         if os.fspath(path).lower().endswith(".gz"):
             with gzip.GzipFile("", "wb", 1, raw, mtime=0) as packed:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The image in a stream, with its meaning and its place."""
+"""The image in a stream, with rescale, padding and position."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .reader import StreamReader
 
 
 def stored_from_stream(reader: StreamReader) -> StoredImage:
-    """The image in a stream; its slices are decoded when they are asked for, while the reader is open.
+    """Return the image in a stream; its slices are decoded on access, while the reader is open.
 
     Raises:
-        CorruptStream: the metadata make no sense.
+        CorruptStream: the metadata are invalid.
     """
     info = reader.info
     metadata = dict(info.metadata)

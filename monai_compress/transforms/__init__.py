@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""MONAI transforms for CT: load, window, resize, vary, and back to HU on the original grid; compress, decompress."""
+"""MONAI transforms for CT: load, window, resize, augment, invert to HU on the original grid; compress, decompress."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Random variation of training slices."""
+"""Random augmentation of training slices."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ AUGMENTATIONS = ("flip", "rotate", "zoom", "noise", "intensity")
 ROTATE_DEGREES = 10.0
 ZOOM = 0.1
 NOISE = 0.005
-"""Standard deviation at most: 20 HU in the full window, about the noise of a chest scan."""
+"""Largest standard deviation: 20 HU in the full window, about the noise of a chest scan."""
 SCALE, SHIFT = 0.05, 0.01
 
 
 class Clipd(MapTransform):
-    """Clip to [0, 1] and return plain tensors: a training step needs no metadata, and each one costs time."""
+    """Clip to [0, 1] and return plain tensors: a training step needs no metadata, which cost time."""
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         out = dict(data)
@@ -45,22 +45,22 @@ class Clipd(MapTransform):
 def augmentations(
     keys: KeysCollection = ("image",), augment: bool | Sequence[str] = True, *, seed: int | None = None
 ) -> Compose:
-    """Return a Compose that varies images (1, rows, columns) in [0, 1] at random and keeps them there.
+    """Return a Compose that augments images (1, rows, columns) in [0, 1] at random; results are clipped to [0, 1].
 
     Args:
-        keys: the entries of the dictionary to vary, all alike.
-        augment: names out of `AUGMENTATIONS`; True for all of them, False for none.
-        seed: starts the random state, as ``Compose.set_random_state(seed)`` does later.
+        keys: the entries of the dictionary, all augmented alike.
+        augment: names of `AUGMENTATIONS`; True for all of them, False for none.
+        seed: of the random state, as for ``Compose.set_random_state(seed)``.
 
-    ``flip`` mirrors left-right and up-down, each every second time. The others act every third time: ``rotate`` turns
-    by up to 10 degrees, ``zoom`` scales by up to 10 % (both bilinear; what comes in from outside is 0: air), ``noise``
+    ``flip`` mirrors left-right and up-down, each with probability 1/2. The others have probability 1/3: ``rotate``
+    turns by up to 10 degrees, ``zoom`` scales by up to 10 % (both bilinear; pixels from outside are 0: air), ``noise``
     adds Gaussian noise, ``intensity`` scales by up to 5 % and shifts by up to 1 % of the range.
 
     Raises:
         ValueError: an unknown name.
 
-    >>> varied = augmentations(seed=1)({"image": torch.rand(1, 64, 64)})["image"]
-    >>> varied.shape, bool((varied >= 0).all() and (varied <= 1).all())
+    >>> augmented = augmentations(seed=1)({"image": torch.rand(1, 64, 64)})["image"]
+    >>> augmented.shape, bool((augmented >= 0).all() and (augmented <= 1).all())
     (torch.Size([1, 64, 64]), True)
     """
     names = augmentation_names(augment)
@@ -101,5 +101,5 @@ def augmentation_names(augment: bool | Sequence[str]) -> tuple[str, ...]:
     chosen = (augment,) if isinstance(augment, str) else tuple(augment)
     unknown = [name for name in chosen if name not in AUGMENTATIONS]
     if unknown:
-        raise ValueError(f"no augmentation {unknown[0]!r}: choose out of {', '.join(AUGMENTATIONS)}")
+        raise ValueError(f"unknown augmentation {unknown[0]!r}: choose from {', '.join(AUGMENTATIONS)}")
     return tuple(name for name in AUGMENTATIONS if name in chosen)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Compressed streams among MONAI's transforms: images to bytes, bytes to images, and .mcz files through LoadImage."""
+"""MONAI transforms for compressed streams: images to bytes, bytes to images, and .mcz files with LoadImage."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ class Compress(Transform):
     """Compress an image to the bytes of a stream, which carries its affine.
 
     The image is (1, rows, columns) or (1, X, Y, Z), as MONAI's channel-first transforms have it: integers, or floats
-    that are all whole numbers, such as HU. Nothing else of its metadata is kept, since it may name a person.
+    that are all whole numbers, such as HU. No other metadata are stored, since they may name a person.
 
     Args:
-        max_error: no value comes back further off than this; 0: all values come back.
+        max_error: the largest error of any value; 0 is lossless.
         effort: "fast", "default" or "max".
-        slice_axis: which of X, Y, Z the slices follow each other along, 0 to 2. None: of a MetaTensor the one that
-            runs nearest to feet-head by its affine, of a plain array or tensor the first.
-        model: a model or its path instead of the shipped one.
-        verify: decode again and compare before anything is returned.
-        threads: at most so many; None for all cores.
+        slice_axis: the axis of X, Y, Z along which the slices are stacked, 0 to 2. None: the axis of a MetaTensor that
+            is nearest to feet-head by its affine, the first axis of a plain array or tensor.
+        model: a model or its path instead of the one that is part of the package.
+        verify: decode the stream and compare before it is returned.
+        threads: the largest number of threads; None for all cores.
     """
 
     def __init__(
@@ -72,9 +72,9 @@ class Compress(Transform):
         """Return the stream.
 
         Raises:
-            ValueError: another shape; values that are no whole numbers or span more than 16 bits.
-            TypeError: no numbers.
-            PromiseBroken: what decodes is not what was promised.
+            ValueError: another shape; values that are not whole numbers or span more than 16 bits.
+            TypeError: the values are not numbers.
+            PromiseBroken: the decoded values do not keep the promise.
         """
         values = image.detach().cpu().numpy() if isinstance(image, torch.Tensor) else np.asarray(image)
         if values.ndim not in (3, 4) or len(values) != 1:
@@ -103,12 +103,12 @@ class Compress(Transform):
 class Decompress(Transform):
     """Decompress the bytes of a stream to a MetaTensor of the shape that `Compress` was given.
 
-    Streams of other origin become (1, rows, columns) or (1, rows, columns, slices), as `MczReader` has them.
+    Streams from other sources become (1, rows, columns) or (1, rows, columns, slices), as with `MczReader`.
 
     Args:
-        dtype: of the result, rescaled: HU for CT, with padding at -1024 HU. None: the stored integers as they are.
-        max_pixels: refuse streams that claim more.
-        threads: at most so many; None for all cores.
+        dtype: of the result, rescaled: HU for CT, with padding at -1024 HU. None: the stored integers.
+        max_pixels: refuse streams that state more pixels.
+        threads: the largest number of threads; None for all cores.
     """
 
     def __init__(
@@ -123,9 +123,9 @@ class Decompress(Transform):
         """Return the image.
 
         Raises:
-            StreamError: damaged or cut off bytes, or none of ours.
-            ModelNotFound: the stream needs a model that is not here.
-            TypeError: no bytes.
+            StreamError: the bytes are damaged, cut off or not a stream of this package.
+            ModelNotFound: the stream needs a model that is not available.
+            TypeError: the data are not bytes.
         """
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise TypeError(f"Decompress takes the bytes of a stream, not {type(data).__name__}")
@@ -171,8 +171,8 @@ class LoadedStream:
 
     Args:
         image: (rows, columns) or (rows, columns, slices) float32 in HU (or with ``Decompress(dtype=None)`` integers);
-            of a stream of `Compress` the axes that it was given.
-        affine: (4, 4) from its indices to RAS mm; None where that is not known.
+            a stream from `Compress` has the axes of its input.
+        affine: (4, 4) from its indices to RAS mm; None if unknown.
     """
 
     image: NDArray[Any]
@@ -182,14 +182,14 @@ class LoadedStream:
 class MczReader(ImageReader):
     """Read .mcz files in ``monai.transforms.LoadImage(reader=MczReader)``: HU as float32, with affine.
 
-    Of an archive of files it is the largest stack of slices of one size. The array is (rows, columns) or (rows,
-    columns, slices), each slice as `CTReader` has it and a screen shows it; of a stream that `Compress` made, the axes
-    are those that it was given. The metadata are those of `CTReader`:
-    ``affine`` to RAS (identity where the place is not known), ``space``, ``spatial_shape``, ``unit`` and so on.
+    An archive is read as its largest stack of slices of one size. The array is (rows, columns) or (rows, columns,
+    slices), each slice as displayed on a screen and as returned by `CTReader`; a stream from `Compress` has the axes of
+    its input. The metadata are those of `CTReader`: ``affine`` to RAS (identity if the position is unknown),
+    ``space``, ``spatial_shape``, ``unit`` and so on.
 
     Args:
-        max_pixels: refuse streams that claim more.
-        threads: at most so many; None for all cores.
+        max_pixels: refuse streams that state more pixels.
+        threads: the largest number of threads; None for all cores.
     """
 
     def __init__(self, max_pixels: int = _MAX_PIXELS, threads: int | None = None) -> None:
@@ -204,9 +204,9 @@ class MczReader(ImageReader):
         """Decode the file.
 
         Raises:
-            StreamError: damaged, cut off or no stream or archive of ours.
+            StreamError: damaged, cut off, or not a stream or archive of this package.
             InputError: it cannot be read.
-            ModelNotFound: the stream needs a model that is not here.
+            ModelNotFound: the stream needs a model that is not available.
         """
         names = [data] if isinstance(data, (str, os.PathLike)) else list(data)
         if len(names) != 1:
@@ -262,7 +262,7 @@ def _integers(values: NDArray[Any]) -> NDArray[Any]:
     if values.dtype.kind not in "iuf":
         raise TypeError(f"an image of numbers, not of {values.dtype}")
     if values.dtype.kind == "f" and not (np.isfinite(values).all() and (values == np.rint(values)).all()):
-        raise ValueError("the values are no whole numbers; round HU first, as with Lambdad(keys, torch.round)")
+        raise ValueError("the values are not whole numbers; round HU first, as with Lambdad(keys, torch.round)")
     dtype = narrowest_type(int(values.min()), int(values.max())) if values.size else None
     if dtype is None:
         raise ValueError("an image without values, or with values beyond 32 bits")

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Load one slice, of DICOM, NIfTI or a picture, as MONAI's transforms want it."""
+"""Load one slice, of DICOM, NIfTI or a picture, for MONAI's transforms."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ SliceFormat: TypeAlias = Literal["dicom", "nifti", "picture"]
 def slice_format(locator: str | os.PathLike[str]) -> SliceFormat:
     """Return which reader is for the file of a locator, by its content and, where that has no known mark, its suffix.
 
-    Whatever is nothing else goes to the reader of DICOM, which says what is wrong with it.
+    Every other file goes to the reader of DICOM, which reports what is wrong with it.
 
     Raises:
         InputError: it cannot be read.
     """
     kind = sources.kind_of(locator)
-    # other than in an archive, a suffix wins over DICOM without preamble, which has no mark to be sure of
+    # unlike in an archive, the suffix has priority over DICOM without preamble, which has no signature
     if not (kind is sources.FileKind.DICOM or kind.is_nifti or kind.is_picture):
         kind = sources.kind_by_suffix(locator)
     return "nifti" if kind.is_nifti else "picture" if kind.is_picture else "dicom"
@@ -45,10 +45,10 @@ class LoadedSlice:
     """One slice between `CTReader.read` and `CTReader.get_data`.
 
     Args:
-        image: float32 (rows, columns): HU, or a picture's grey in [0, 1].
+        image: float32 (rows, columns): HU, or gray values of a picture in [0, 1].
         unit: ``"HU"`` or ``"gray"``.
-        maximum: the highest gray level that a picture's file can hold; 0 for HU.
-        affine: (4, 4) from (row, column, slice) to mm, LPS as in DICOM; None where the file does not say.
+        maximum: the highest gray level that the file of a picture can hold; 0 for HU.
+        affine: (4, 4) from (row, column, slice) to mm, LPS as in DICOM; None if the file does not state it.
     """
 
     image: np.ndarray
@@ -60,27 +60,27 @@ class LoadedSlice:
 class CTReader(ImageReader):
     """Read one slice by its locator (``monai_compress.sources``): DICOM, a frame of it, a NIfTI slice, PNG, JPG, TIFF.
 
-    The array is float32 (rows, columns), as ``pixel_array`` has it and a screen shows it: row 0 on top, which is
-    anterior in an axial slice. MONAI's own readers give (columns, rows). HU by each frame's slope and intercept,
-    padding as -1024 HU; pictures as grey in [0, 1].
+    The array is float32 (rows, columns), as in ``pixel_array`` and on a screen: row 0 on top, which is
+    anterior in an axial slice. MONAI's own readers return (columns, rows). Values are HU by the slope and intercept of
+    each frame, with padding at -1024 HU; pictures are gray values in [0, 1].
 
-    The metadata: ``affine`` from (row, column, slice) to mm in RAS, as everywhere in MONAI (identity where the file
-    does not say), ``original_affine``, ``space``, ``spatial_shape``, ``original_channel_dim``, ``unit`` ("HU" or
-    "gray"), ``maximum`` (the highest gray level of a picture's file).
+    The metadata: ``affine`` from (row, column, slice) to mm in RAS, as everywhere in MONAI (identity if the file does
+    not state it), ``original_affine``, ``space``, ``spatial_shape``, ``original_channel_dim``, ``unit`` ("HU" or
+    "gray"), ``maximum`` (the highest gray level that the file of a picture can hold).
 
-    Works in ``monai.transforms.LoadImage(reader=CTReader())`` too, but that tries MONAI's other readers on whatever
-    this one refuses; `LoadCT` does not.
+    It also works in ``monai.transforms.LoadImage(reader=CTReader())``, which however tries MONAI's other readers on
+    every file that this one refuses; `LoadCT` does not.
     """
 
     def verify_suffix(self, filename: Sequence[str | os.PathLike[str]] | str | os.PathLike[str]) -> bool:
-        """Return True: what a file is, its content tells."""
+        """Return True: the kind of a file is determined by its content."""
         return True
 
     def read(self, data: Sequence[str | os.PathLike[str]] | str | os.PathLike[str], **kwargs: Any) -> LoadedSlice:
         """Read the slice.
 
         Raises:
-            InputError: it cannot be used; the subclass and ``reason`` say why.
+            InputError: it cannot be used; the subclass and ``reason`` state why.
         """
         names = [data] if isinstance(data, (str, os.PathLike)) else list(data)
         if len(names) != 1:
@@ -106,7 +106,7 @@ def load_slice(locator: str | os.PathLike[str]) -> LoadedSlice:
     """Read the slice that a locator names; a single-frame DICOM and a picture need no ``#K``.
 
     Raises:
-        InputError: it cannot be used; the subclass and ``reason`` say why.
+        InputError: it cannot be used; the subclass and ``reason`` state why.
     """
     file, index = sources.split(locator)
     kind = slice_format(file)
@@ -125,7 +125,7 @@ def load_slice(locator: str | os.PathLike[str]) -> LoadedSlice:
         raise DicomError(message, reason="several frames", where=file)
     hu = frame.hu()
     if not np.isfinite(hu).all():
-        raise UndecodablePixels("the image holds values that are no numbers", where=os.fspath(locator))
+        raise UndecodablePixels("the image holds values that are not numbers", where=os.fspath(locator))
     return LoadedSlice(hu, "HU", 0, frame.affine)
 
 
@@ -139,9 +139,9 @@ def _nifti_slice(file: str, index: int | None) -> LoadedSlice:
 
 
 class LoadCT(Transform):
-    """Load a slice by its locator as MetaTensor (1, rows, columns) float32, in HU or (pictures) grey in [0, 1].
+    """Load a slice by its locator as MetaTensor (1, rows, columns) float32, in HU or (pictures) gray values in [0, 1].
 
-    Strict: `CTReader` and no other reader, and its named errors come through.
+    It uses `CTReader` and no other reader, and raises its errors unchanged.
     """
 
     def __init__(self) -> None:
@@ -151,7 +151,7 @@ class LoadCT(Transform):
         """Return the slice.
 
         Raises:
-            InputError: it cannot be used; the subclass and ``reason`` say why.
+            InputError: it cannot be used; the subclass and ``reason`` state why.
         """
         image, meta = self.reader.get_data(self.reader.read(locator))
         meta["original_channel_dim"] = 0

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The pipeline from a slice's locator to what a network takes, and back."""
+"""The pipeline from the locator of a slice to the input of a network, and back."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from .window import ScaleWindow, ScaleWindowd
 
 
 class SliceTransforms(Compose):
-    """A ``Compose`` whose errors keep their names: MONAI wraps each one in a RuntimeError."""
+    """A ``Compose`` that raises the errors of this package unchanged: MONAI wraps each one in a RuntimeError."""
 
     def __call__(self, input_: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
         """Apply the transforms.
 
         Raises:
-            InputError: the slice cannot be used; the subclass and ``reason`` say why.
+            InputError: the slice cannot be used; the subclass and ``reason`` state why.
         """
         try:
             return super().__call__(input_, *args, **kwargs)
@@ -39,14 +39,14 @@ class SliceTransforms(Compose):
             raise cause from None
 
     def inverse(self, data: Any) -> Any:
-        """Undo the transforms; ``data`` stays as it is, so that it can be asked again."""
+        """Invert the transforms; ``data`` is not modified, so that it can be inverted repeatedly."""
         if isinstance(data, Mapping):
             return super().inverse({key: _independent(value) for key, value in data.items()})
         return super().inverse(_independent(data))
 
 
 def _independent(image: Any) -> Any:
-    """A MetaTensor whose list of applied transforms is its own: MONAI's inverses take pieces out of it."""
+    """Return a MetaTensor with its own list of applied transforms: MONAI's inverses remove entries from it."""
     if not isinstance(image, MetaTensor):
         return image
     out = MetaTensor(image.as_tensor()).copy_meta_from(image)
@@ -62,25 +62,25 @@ def slice_transforms(
 ) -> SliceTransforms:
     """Return the pipeline from a locator to a MetaTensor (1, *spatial_size) float32 in [0, 1].
 
-    Load, clip and scale the window, resample antialiased with rows and columns alike, then pad with 0 (air) or crop
-    around the centre. The affine follows. ``inverse`` gives (1, rows, columns) on the original grid in HU clipped to
-    the window (grey levels for pictures); it works on any MetaTensor that carries the metadata of a loaded one::
+    Load, clip and scale the window, resample with antialiasing and one factor for rows and columns, then pad with 0
+    (air) or crop around the center; the affine is updated. ``inverse`` returns (1, rows, columns) on the original grid
+    in HU clipped to the window (gray levels for pictures), for any MetaTensor with the metadata of a loaded one::
 
         pipeline = slice_transforms(spatial_size=256, window="lung")
         loaded = pipeline({"image": "study/IM0001"})
         hu = pipeline.inverse(loaded)["image"]
 
-    What resampling and the window took away does not come back. With ``fit="crop"`` the parts cut off come back as the
-    low end of the window.
+    Details lost by resampling and values outside the window are not restored. With ``fit="crop"`` the cropped parts are
+    restored as the low end of the window.
 
     Args:
-        keys: entries of the dictionary that hold locators; None for the array form, which takes the locator itself.
+        keys: entries of the dictionary that hold locators; None for a pipeline that takes the locator itself.
         spatial_size: of the result, a number for both or (rows, columns).
         window: a name of ``WINDOWS`` or (low, high) in HU.
-        fit: ``"pad"`` keeps the whole slice, ``"crop"`` fills the whole frame.
+        fit: ``"pad"`` keeps the whole slice, ``"crop"`` fills the whole tensor.
 
     Raises:
-        ValueError: an unknown window or fit, or no size.
+        ValueError: an unknown window or fit, or an invalid size.
     """
     rows_columns = check_spatial_size(spatial_size)
     if keys is None:
@@ -98,9 +98,9 @@ def slice_transforms(
 
 
 def windowed_slice(locator: str, window: str | Sequence[float]) -> np.ndarray:
-    """Return a slice as float32 (rows, columns) on its own grid, clipped to the window: what a reconstruction aims at.
+    """Return a slice as float32 (rows, columns) on its own grid in HU, clipped to the window.
 
-    HU, or grey levels for a picture.
+    A reconstruction is compared with it. The values of a picture are gray levels.
 
     Raises:
         InputError: the slice cannot be used.
@@ -115,7 +115,7 @@ def with_metadata_of(image: Any, loaded: MetaTensor) -> MetaTensor:
 
     Args:
         image: (1, rows, columns), the shape of ``loaded``.
-        loaded: what `slice_transforms` returned for the same slice; it is not changed.
+        loaded: what `slice_transforms` returned for the same slice; it is not modified.
 
     Raises:
         ValueError: the shapes differ.

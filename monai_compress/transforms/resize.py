@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Bring slices of any size to one size, without distortion and without aliasing."""
+"""Resample slices of any size to one size, without distortion and without aliasing."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ def check_spatial_size(spatial_size: int | Sequence[int]) -> tuple[int, int]:
 
 
 def fitted_size(shape: Sequence[int], spatial_size: int | Sequence[int], fit: str = "pad") -> tuple[int, int]:
-    """Return the (rows, columns) that an image of ``shape`` gets before padding or cropping to ``spatial_size``.
+    """Return the (rows, columns) of an image of ``shape`` before padding or cropping to ``spatial_size``.
 
-    Rows and columns are scaled alike: ``pad`` makes the whole image fit inside ``spatial_size``, ``crop`` makes
-    it cover ``spatial_size``. Rounding to whole pixels is the only distortion.
+    Rows and columns are scaled by the same factor: ``pad`` makes the whole image fit inside ``spatial_size``,
+    ``crop`` makes it cover ``spatial_size``. Rounding to whole pixels is the only distortion.
 
     >>> fitted_size((512, 256), 256, "pad"), fitted_size((512, 256), 256, "crop")
     ((256, 128), (512, 256))
     """
     if fit not in FITS:
-        raise ValueError(f"no fit {fit!r}: choose 'pad' or 'crop'")
+        raise ValueError(f"unknown fit {fit!r}: choose 'pad' or 'crop'")
     ratios = [target / side for target, side in zip(check_spatial_size(spatial_size), shape, strict=True)]
     scale = min(ratios) if fit == "pad" else max(ratios)
     rows, columns = (max(1, round(side * scale)) for side in shape)
@@ -52,10 +52,10 @@ def fitted_size(shape: Sequence[int], spatial_size: int | Sequence[int], fit: st
 def resample(image: torch.Tensor, spatial_size: Sequence[int]) -> torch.Tensor:
     """Return ``image`` (C, rows, columns) in [0, 1] resampled to ``spatial_size``, antialiased and clipped to [0, 1].
 
-    Bicubic with its kernel stretched by the scale (``antialias=True``), so that what is finer than the new pixels is
-    averaged away. MONAI's ``Resize(anti_aliasing=True)`` smooths with scikit-image's Gaussian of sigma (scale - 1) / 2
+    Bicubic with its kernel widened by the scale (``antialias=True``), so that details finer than the new pixels are
+    averaged. MONAI's ``Resize(anti_aliasing=True)`` smooths with scikit-image's Gaussian of sigma (scale - 1) / 2
     first: on CT that costs nine times as much, and at scales below 2 it lets fine stripes through (500 -> 256 pixels:
-    a fifth of their contrast comes back as a false, coarse pattern; here less than a hundredth).
+    a fifth of their contrast becomes a false, coarse pattern; here less than a hundredth).
 
     >>> stripes = torch.arange(512).remainder(2).float().expand(1, 512, 512)
     >>> float(resample(stripes, (256, 256)).std()) < 0.01
@@ -83,7 +83,7 @@ class FitSize(InvertibleTransform):
         fitted_size((1, 1), self.spatial_size, fit)
 
     def __call__(self, img: torch.Tensor) -> torch.Tensor:
-        """Return float32 (C, rows, columns) of an image of that form."""
+        """Return the scaled image, (C, rows, columns) float32 in [0, 1]."""
         shape = tuple(img.shape[1:])
         size = fitted_size(shape, self.spatial_size, self.fit)
         if not isinstance(img, MetaTensor):
@@ -97,7 +97,9 @@ class FitSize(InvertibleTransform):
     def inverse(self, data: torch.Tensor) -> torch.Tensor:
         """Return the image on its original grid (C, rows, columns), with the original affine."""
         if not isinstance(data, MetaTensor):
-            raise TypeError("the original size is in the MetaTensor that the transform returned; got a plain tensor")
+            raise TypeError(
+                "the inverse needs the MetaTensor from the transform, which holds the original size; got a plain tensor"
+            )
         shape = tuple(int(n) for n in self.pop_transform(data)[TraceKeys.ORIG_SIZE])
         back = torch.as_tensor(scale_affine(tuple(data.shape[1:]), shape))
         out = MetaTensor(resample(data.as_tensor(), shape)).copy_meta_from(data)

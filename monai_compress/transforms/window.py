@@ -23,20 +23,20 @@ WINDOWS: dict[str, tuple[float, float]] = {
 }
 """Window presets: name -> (low, high) in HU.
 
-``full`` is what 12 bits hold with the usual intercept of -1024: nothing that a scanner of that kind writes is clipped.
-The others are centre / width in HU, low = centre - width / 2: lung -600 / 1500, mediastinum 40 / 400, bone 400 / 1800,
-brain 40 / 80. These are habits of reading rooms, not a standard: every textbook has its own pair (mediastinum is also
+``full`` is the range of 12 bits with the usual intercept of -1024: no value of such a scanner is clipped. The others
+are center / width in HU, low = center - width / 2: lung -600 / 1500, mediastinum 40 / 400, bone 400 / 1800,
+brain 40 / 80. These are conventions, not a standard: every textbook has its own pair (mediastinum is also
 read at 50 / 350, bone at 300 / 1500), and a scanner stores its own in Window Center and Window Width.
 
-Source: DICOM PS3.3 C.11.2.1.2 defines centre and width; the pairs are those in common use in radiology teaching.
+Source: DICOM PS3.3 C.11.2.1.2 defines center and width; the pairs are those in common use in radiology teaching.
 """
 
 
 def window_range(window: str | Sequence[float]) -> tuple[float, float]:
-    """Return (low, high) in HU of a preset's name or of a pair of numbers.
+    """Return (low, high) in HU of the name of a preset or of a pair of numbers.
 
     Raises:
-        ValueError: the name is none of `WINDOWS`, or high is not above low.
+        ValueError: the name is not in `WINDOWS`, or high is not above low.
 
     >>> window_range("lung")
     (-1350.0, 150.0)
@@ -45,7 +45,7 @@ def window_range(window: str | Sequence[float]) -> tuple[float, float]:
     """
     if isinstance(window, str):
         if window not in WINDOWS:
-            raise ValueError(f"no window {window!r}: choose one of {', '.join(WINDOWS)} or give (low, high) in HU")
+            raise ValueError(f"unknown window {window!r}: choose one of {', '.join(WINDOWS)} or give (low, high) in HU")
         return WINDOWS[window]
     if len(window) != 2:
         raise ValueError(f"a window is (low, high) in HU, got {window!r}")
@@ -56,7 +56,7 @@ def window_range(window: str | Sequence[float]) -> tuple[float, float]:
 
 
 class ScaleWindow(InvertibleTransform):
-    """Map HU of a window to [0, 1]; the inverse gives HU clipped to the window.
+    """Map HU of a window to [0, 1]; the inverse returns HU clipped to the window.
 
     A picture (``meta["unit"] == "gray"``, as `CTReader` sets it) has no HU: it is in [0, 1] already and passes, and the
     inverse gives its gray levels 0..``meta["maximum"]``.

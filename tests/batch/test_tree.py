@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Every file under some inputs is found once, or is told."""
+"""Every file under some inputs is listed once, or is reported."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from monai_compress.batch.tree import file_bits, find
+from monai_compress.batch.tree import list_tree, mode_allowed_by_folder
 from monai_compress.errors import InputError
 
 
 def paths(*inputs: Path) -> list[str]:
-    return [found.path for found in find(inputs).found]
+    return [entry.path for entry in list_tree(inputs).entries]
 
 
 def write(path: Path, text: str = "x") -> Path:
@@ -31,7 +31,7 @@ def test_files_and_empty_folders_of_one_folder_are_relative_to_it(tmp_path):
     write(tmp_path / "in" / "b.txt")
     (tmp_path / "in" / "a" / "e").mkdir(parents=True)
     assert paths(tmp_path / "in") == ["a/e/", "b.txt", "b/2"]
-    assert find([tmp_path / "in"]).skipped == []
+    assert list_tree([tmp_path / "in"]).skipped == []
 
 
 def test_a_file_is_called_by_its_name_and_several_inputs_by_theirs(tmp_path):
@@ -39,7 +39,7 @@ def test_a_file_is_called_by_its_name_and_several_inputs_by_theirs(tmp_path):
     assert paths(file) == ["f.dcm"]
     assert paths(file, folder) == ["f.dcm", "two/g"]
     with pytest.raises(InputError, match="two inputs are called g"):
-        find([folder / "g", write(tmp_path / "three" / "g")])
+        list_tree([folder / "g", write(tmp_path / "three" / "g")])
 
 
 def test_the_working_folder_has_its_own_name(tmp_path, monkeypatch):
@@ -50,7 +50,7 @@ def test_the_working_folder_has_its_own_name(tmp_path, monkeypatch):
 
 def test_what_is_not_there_is_an_error(tmp_path):
     with pytest.raises(InputError, match="no such file"):
-        find([tmp_path / "absent"])
+        list_tree([tmp_path / "absent"])
 
 
 def test_links_are_followed_after_real_folders_and_once(tmp_path):
@@ -61,9 +61,9 @@ def test_links_are_followed_after_real_folders_and_once(tmp_path):
     write(tmp_path / "outside" / "g")
     (root / "out").symlink_to(tmp_path / "outside")
     (root / "file_link").symlink_to(root / "real" / "f")
-    tree = find([root])
-    assert [found.path for found in tree.found] == ["file_link", "out/g", "real/f"]
-    assert tree.remarks == ["2 links to folders that were seen already: their files are kept once"]
+    tree = list_tree([root])
+    assert [entry.path for entry in tree.entries] == ["file_link", "out/g", "real/f"]
+    assert tree.remarks == ["2 links to folders that are packed elsewhere: their files are packed once"]
     assert tree.skipped == []
 
 
@@ -73,15 +73,15 @@ def test_a_real_folder_is_never_left_out_for_a_link(tmp_path):
     (tmp_path / "A" / "link").symlink_to(tmp_path / "B")
     (tmp_path / "A" / "up").symlink_to(tmp_path)
     write(tmp_path / "h")
-    tree = find([tmp_path / "A", tmp_path / "B"])
-    assert [found.path for found in tree.found] == ["A/g", "A/up/h", "B/f"]
-    assert tree.remarks == ["3 links to folders that were seen already: their files are kept once"]
+    tree = list_tree([tmp_path / "A", tmp_path / "B"])
+    assert [entry.path for entry in tree.entries] == ["A/g", "A/up/h", "B/f"]
+    assert tree.remarks == ["3 links to folders that are packed elsewhere: their files are packed once"]
 
 
 def test_a_folder_that_two_inputs_hold_comes_twice(tmp_path):
     write(tmp_path / "A" / "B" / "f")
-    tree = find([tmp_path / "A", tmp_path / "A" / "B"])
-    assert [found.path for found in tree.found] == ["A/B/f", "B/f"]
+    tree = list_tree([tmp_path / "A", tmp_path / "A" / "B"])
+    assert [entry.path for entry in tree.entries] == ["A/B/f", "B/f"]
     assert tree.remarks == []
 
 
@@ -92,8 +92,8 @@ def test_what_cannot_be_kept_is_told(tmp_path):
     os.mkfifo(root / "pipe")
     with socket.socket(socket.AF_UNIX) as made:
         made.bind(str(root / "s"))
-        tree = find([root])
-    assert [found.path for found in tree.found] == ["f"]
+        tree = list_tree([root])
+    assert [entry.path for entry in tree.entries] == ["f"]
     assert {Path(skipped.locator).name: skipped.reason for skipped in tree.skipped} == {
         "broken": "broken link",
         "pipe": "device, pipe or socket",
@@ -111,14 +111,14 @@ def test_of_a_zip_input_the_members_and_of_a_zip_in_a_folder_the_file(tmp_path):
         made.mkdir("a")
         made.writestr("../evil", "x")
         made.writestr("/evil", "x")
-    tree = find([archive])
-    assert [(found.path, found.size) for found in tree.found] == [("2", 3), ("a/1", 3), ("e/", 0)]
-    assert tree.found[1].locator == f"{archive}!/a/1"
+    tree = list_tree([archive])
+    assert [(entry.path, entry.size) for entry in tree.entries] == [("2", 3), ("a/1", 3), ("e/", 0)]
+    assert tree.entries[1].locator == f"{archive}!/a/1"
     assert [skipped.reason for skipped in tree.skipped] == ["unsafe name"] * 2
     assert paths(archive, write(tmp_path / "f")) == ["day/2", "day/a/1", "day/e/", "f"]
-    tree = find([tmp_path / "in"])
-    assert [found.path for found in tree.found] == ["day.zip"]
-    assert "1 zip archives are kept as they are" in tree.remarks[0]
+    tree = list_tree([tmp_path / "in"])
+    assert [entry.path for entry in tree.entries] == ["day.zip"]
+    assert "1 zip archives inside folders are packed as files" in tree.remarks[0]
 
 
 def test_a_name_that_a_zip_holds_twice_is_told(tmp_path):
@@ -126,8 +126,8 @@ def test_a_name_that_a_zip_holds_twice_is_told(tmp_path):
         made.writestr("a", "old")
         with pytest.warns(UserWarning, match="Duplicate"):
             made.writestr("a", "newer")
-    tree = find([tmp_path / "z.zip"])
-    assert [found.size for found in tree.found] == [5]
+    tree = list_tree([tmp_path / "z.zip"])
+    assert [entry.size for entry in tree.entries] == [5]
     assert [skipped.reason for skipped in tree.skipped] == ["name twice in the zip"]
 
 
@@ -136,8 +136,8 @@ def test_a_zip_member_called_like_a_folder_is_no_empty_folder(tmp_path):
         made.writestr("data|", "precious")
         made.writestr("data|x", "y")
     (tmp_path / "z.zip").write_bytes((tmp_path / "made.zip").read_bytes().replace(b"data|", b"data/"))
-    tree = find([tmp_path / "z.zip"])
-    assert [found.path for found in tree.found] == ["data/x"]
+    tree = list_tree([tmp_path / "z.zip"])
+    assert [entry.path for entry in tree.entries] == ["data/x"]
     assert [(Path(skipped.locator).name, skipped.reason) for skipped in tree.skipped] == [("data", "unsafe name")]
 
 
@@ -146,8 +146,8 @@ def test_a_zip_member_is_not_read_from_a_real_file_of_its_name(tmp_path):
         made.writestr("f", "member")
         made.writestr("g", "member")
     write(tmp_path / "z.zip!" / "f", "real")
-    tree = find([tmp_path / "z.zip"])
-    assert [found.path for found in tree.found] == ["g"]
+    tree = list_tree([tmp_path / "z.zip"])
+    assert [entry.path for entry in tree.entries] == ["g"]
     assert [skipped.reason for skipped in tree.skipped] == ["name of another file"]
 
 
@@ -156,7 +156,7 @@ def test_a_folder_and_a_zip_may_not_come_back_in_one(tmp_path):
     with zipfile.ZipFile(tmp_path / "study.zip", "w") as made:
         made.writestr("r", "other")
     with pytest.raises(InputError, match="two inputs are called study") as caught:
-        find([tmp_path / "study", tmp_path / "study.zip"])
+        list_tree([tmp_path / "study", tmp_path / "study.zip"])
     assert caught.value.reason == "name twice"
     write(tmp_path / "study.zip", "no zip")
     assert paths(tmp_path / "study", tmp_path / "study.zip") == ["study.zip", "study/r"]
@@ -172,7 +172,7 @@ def test_a_zip_input_whose_list_is_damaged_is_an_error(tmp_path):
     data = (tmp_path / "z.zip").read_bytes()
     (tmp_path / "z.zip").write_bytes(data.replace(b"PK\1\2", b"PK\0\2"))
     with pytest.raises(InputError, match="corrupt") as caught:
-        find([tmp_path / "z.zip"])
+        list_tree([tmp_path / "z.zip"])
     assert caught.value.reason == "corrupt zip" and caught.value.where == str(tmp_path / "z.zip")
 
 
@@ -180,7 +180,7 @@ def test_a_zip_input_of_several_volumes_is_an_error(tmp_path):
     on_two_disks = struct.pack("<4sLQL", b"PK\6\7", 1, 0, 2)
     (tmp_path / "z.zip").write_bytes(on_two_disks + b"PK\5\6" + bytes(18))
     with pytest.raises(InputError) as caught:
-        find([tmp_path / "z.zip"])
+        list_tree([tmp_path / "z.zip"])
     assert caught.value.reason == "corrupt zip"
 
 
@@ -195,6 +195,7 @@ def test_permissions_of_folders_reach_their_files(tmp_path):
     write(tmp_path / "in" / "private" / "deep" / "f")
     (tmp_path / "in" / "private").chmod(0o710)
     (tmp_path / "in" / "private" / "deep").chmod(0o755)
-    (found,) = find([tmp_path / "in"]).found
-    assert found.reach == 0o770
-    assert file_bits(0o755) == 0o777 and file_bits(0o700) == 0o700 and file_bits(0o744) == 0o700
+    (entry,) = list_tree([tmp_path / "in"]).entries
+    assert entry.allowed_mode == 0o770
+    allowed = [mode_allowed_by_folder(mode) for mode in (0o755, 0o700, 0o744)]
+    assert allowed == [0o777, 0o700, 0o700]

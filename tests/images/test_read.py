@@ -146,14 +146,14 @@ def test_other_modalities_alone_and_beside_ct(tmp_path, write_ct):
     write_ct(tmp_path / "ct", hu_of(seed=9), series="7")
     together = read_stored(tmp_path)
     assert together.shape[0] == 1
-    assert together.notes == ("left out 3 files: modality MR",)
+    assert together.notes == ("skipped 3 files: modality MR",)
     assert read_stored(tmp_path, series=2).shape[0] == 3
 
 
 @pytest.mark.parametrize(
     ("tags", "words"),
     [
-        ({"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB"}, "colour"),
+        ({"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB"}, "color"),
         ({"BitsAllocated": 64, "Modality": "OT"}, "32 bits"),
         ({"PixelData": b""}, "cut off|ends before|no pixel|do not decode"),
     ],

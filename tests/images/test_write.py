@@ -105,7 +105,9 @@ def test_npy(tmp_path, shape, dtype):
     made = np.load(tmp_path / "out.npy")
     np.testing.assert_array_equal(made, values)
     assert (made.dtype, made.shape) == (values.dtype, values.shape)
-    assert write_stored(image, tmp_path / "out.nii") == ("the place of the slices is not known, so the file has none",)
+    assert write_stored(image, tmp_path / "out.nii") == (
+        "the position of the slices is unknown, so the file states none",
+    )
     np.testing.assert_array_equal(raw(nib.load(tmp_path / "out.nii")).T, values.reshape(-1, *shape[-2:]))
 
 

@@ -140,7 +140,7 @@ def installed_files() -> list[Path]:
     return [path for path in paths if path.suffix not in (".py", ".pyc")]
 
 
-READERS = {"read_nifti": "nifti", "read_npy": "npy", "read_series": "dicom"}
+READERS = {"read_stored_nifti": "nifti", "read_stored_npy": "npy", "read_series": "dicom"}
 
 
 def stored_format(path: Path, monkeypatch: pytest.MonkeyPatch) -> str:

@@ -14,7 +14,7 @@ import pytest
 
 from monai_compress import sources
 from monai_compress.errors import InputError
-from monai_compress.sources import open_binary, quiet, split, walk
+from monai_compress.sources import library_logs, open_binary, quiet, split, walk, zip_store
 
 
 @pytest.fixture
@@ -174,9 +174,9 @@ def test_bombs(tmp_path, monkeypatch):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("zeros", bytes(2**21))
         file.writestr("noise", os.urandom(2**12))
-    monkeypatch.setattr(sources, "_BOMB_FLOOR_BYTES", 2**20)
+    monkeypatch.setattr(zip_store, "_BOMB_FLOOR_BYTES", 2**20)
     assert _reason(f"{path}!/zeros") == "zip member too large" and len(_read(f"{path}!/noise")) == 2**12
-    monkeypatch.setattr(sources, "MEMBER_LIMIT_BYTES", 2**11)
+    monkeypatch.setattr(zip_store, "MEMBER_LIMIT_BYTES", 2**11)
     assert _reason(f"{path}!/noise") == "zip member too large"
 
 
@@ -188,10 +188,10 @@ def test_a_changed_archive_is_read_anew(archive):
 
 
 def test_large_members_are_kept_until_they_change(archive, monkeypatch):
-    monkeypatch.setattr(sources, "_KEPT_MEMBER_BYTES", 1)
-    sources._kept_member.cache_clear()
+    monkeypatch.setattr(zip_store, "_CACHED_MEMBER_BYTES", 1)
+    zip_store._cached_member.cache_clear()
     assert [_read(f"{archive}!/a/1") for _ in range(3)] == [b"one"] * 3
-    assert sources._kept_member.cache_info().hits == 2
+    assert zip_store._cached_member.cache_info().hits == 2
 
 
 def test_quiet_in_overlapping_threads():
@@ -227,7 +227,7 @@ def test_quiet_lets_errors_through():
 
 
 def _child(connection):
-    connection.send((sources._QUIET.depth, logging.getLogger("pydicom").level, _read(Path(__file__))[:6]))
+    connection.send((library_logs._QUIET.depth, logging.getLogger("pydicom").level, _read(Path(__file__))[:6]))
 
 
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork on this system")

@@ -1,0 +1,145 @@
+# SPDX-FileCopyrightText: 2026 The monai_compress developers
+# SPDX-License-Identifier: Apache-2.0
+"""Read what a locator names, wherever it is stored; see `monai_compress.sources` for the syntax of locators."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from ..errors import InputError
+from .kind import HEAD_BYTES, FileKind, file_kind
+from .local_store import LOCAL
+from .store import Entry, EntryKind, State, Store
+from .zip_store import ZIP, open_archive, split_member
+
+_SLICE = re.compile(r"(?P<file>.+)#(?P<index>\d{1,9})", re.DOTALL)
+_ZIP_SUFFIX = ".zip"
+
+
+def store_of(locator: str) -> Store:
+    """Return the store that holds the file of a locator without ``#K``; a name that nothing has is one on disk."""
+    return ZIP if split_member(locator) else LOCAL
+
+
+def split(locator: str | os.PathLike[str]) -> tuple[str, int | None]:
+    """Split a locator into the locator of its file and the number of the slice, ``None`` where it names no slice.
+
+    Where a file has a name that ends in ``#7``, the locator names this file.
+
+    >>> split("scans/ct.nii.gz#12")
+    ('scans/ct.nii.gz', 12)
+    >>> split("study.zip!/a/IM0001")
+    ('study.zip!/a/IM0001', None)
+    """
+    text = os.fspath(locator)
+    match = _SLICE.fullmatch(text)
+    if match is None or store_of(text).exists(text):
+        return text, None
+    return match["file"], int(match["index"])
+
+
+@contextmanager
+def open_binary(locator: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open the file of a locator for reading; a ``#K`` is ignored.
+
+    A zip member is unpacked in memory. Reads never allocate more memory than the file has bytes.
+
+    Raises:
+        InputError: no such file, no permission, not a regular file, a damaged zip archive, or a member that is
+            encrypted, damaged or larger than ``MEMBER_LIMIT_BYTES``.
+    """
+    text, _ = split(locator)
+    with open_exact(text) as stream:
+        if Path(text).suffix.lower() == _ZIP_SUFFIX:
+            _check_zip(text)
+        yield stream
+
+
+@contextmanager
+def open_exact(locator: str) -> Iterator[BinaryIO]:
+    """Open a file by the locator of the file, in which ``#7`` is part of a name; a damaged zip archive opens, too.
+
+    Raises:
+        InputError: as `open_binary`.
+    """
+    with store_of(locator).open(locator) as stream:
+        yield stream
+
+
+def state(locator: str | os.PathLike[str]) -> State:
+    """Return the time of change and the size of a file, or of the zip archive that holds it.
+
+    It is a key for what was read from the file: it differs after a change.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    text, _ = split(locator)
+    return store_of(text).state(text)
+
+
+def kind_of(locator: str | os.PathLike[str]) -> FileKind:
+    """Return the kind of the file of a locator, by its content.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    with open_binary(locator) as stream:
+        return file_kind(stream.read(HEAD_BYTES))
+
+
+def walk(root: str | os.PathLike[str]) -> Iterator[str]:
+    """Yield a locator for every file under a folder, a zip archive or a file, sorted, folder by folder.
+
+    Zip archives on the way are listed too. Links to folders are followed, each folder once. A damaged archive, and
+    whatever else cannot be read, is yielded like a file, so that opening it raises the error to report.
+
+    Args:
+        root: a folder, a zip archive or one file; the locator of a zip member is yielded unchanged.
+
+    Raises:
+        InputError: there is no such file or folder, or it cannot be read.
+    """
+    text = os.fspath(root)
+    if split_member(text):
+        yield text
+        return
+    base = Path(text)
+    for entry in LOCAL.walk(str(base), _once()):
+        file = str(base / entry.path)
+        if entry.kind is EntryKind.FILE and Path(file).suffix.lower() == _ZIP_SUFFIX:
+            yield from _members(file)
+        elif entry.kind is not EntryKind.FOLDER or entry.error:
+            yield file
+
+
+def _once() -> Callable[[Entry], bool]:
+    """Return a function that lets a walk enter each folder once."""
+    entered: set[Hashable] = set()
+
+    def enter(folder: Entry) -> bool:
+        is_new = folder.identity not in entered
+        entered.add(folder.identity)
+        return is_new
+
+    return enter
+
+
+def _members(archive: str) -> list[str]:
+    """Return the locators of the members, sorted; the archive itself where it has none or cannot be read."""
+    try:
+        return sorted({entry.locator for entry in ZIP.walk(archive) if entry.kind is EntryKind.FILE}) or [archive]
+    except InputError:
+        return [archive]
+
+
+def _check_zip(locator: str) -> None:
+    if split_member(locator):
+        message = "this zip archive is inside another one; unpack the outer one first"
+        raise InputError(message, reason="corrupt zip", where=locator)
+    open_archive(locator)
