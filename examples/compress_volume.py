@@ -30,7 +30,7 @@ data = compress(stored, rescale=image.rescale)
 assert np.array_equal(decompress(data), stored)
 print(f"lossless: {len(data):,} bytes, ratio {inspect(data).ratio:.2f}, all values restored")
 
-options = {"max_error": 2, "rescale": image.rescale, "padding": image.padding_value}  # in HU
+options = {"max_error": 2, "rescale": image.rescale, "padding_value": image.padding_value}  # in HU
 data = compress(stored, **options)
 slopes = np.array([slope for slope, _ in image.rescale]).reshape(-1, 1, 1)
 worst_hu = np.abs((decompress(data).astype(np.int64) - stored) * slopes).max()
