@@ -109,7 +109,7 @@ def plan(
             skipped.append(seen)
         else:
             file = SourceFile(found.locator, found.path, found.size, found.mtime_ns, _mode(found), seen)
-            groups[_group(file)].append((file, found.mode & found.reach))
+            groups[_group(file)].append((file, found.mode & found.allowed_mode))
     taken = _names(found.path for found in tree.entries)
     units = (
         _unit(series, name, part, taken)
@@ -179,7 +179,7 @@ def _group(file: SourceFile) -> tuple[str, str]:
 
 def _mode(found: TreeEntry) -> int:
     """Permission bits to come back: those that were shut out by a folder above are shut out in another place, too."""
-    return found.mode & (found.reach | 0o700)
+    return found.mode & (found.allowed_mode | 0o700)
 
 
 def _parts(
