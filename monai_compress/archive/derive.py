@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..bitstream.header import value_range
+from ..bitstream.metadata import MeasuredError
 from ..bitstream.sections import Source
-from ..dicom.derived import derived_header
+from ..codecs.base import Codec, Model
+from ..dicom.derived import bounded_error, derived_header, measured_error
 from ..errors import DicomError, PromiseBroken
 from ..streams import StreamReader
 from . import reasons
@@ -25,7 +27,7 @@ from .settings import ArchiveSettings
 
 
 def derived_stream_options(settings: ArchiveSettings, prepared: PreparedFile) -> dict[str, Any]:
-    """Return the keywords that the `StreamWriter` of a derived file gets beside those of every stream.
+    """Return the keywords of the `StreamWriter` of derived files.
 
     Args:
         settings: the options of the archive.
@@ -33,7 +35,7 @@ def derived_stream_options(settings: ArchiveSettings, prepared: PreparedFile) ->
     """
     pixels = prepared.pixels
     return {
-        "max_error": settings.max_error,
+        **settings.stream_options(is_derived=True),
         "rescale": (pixels.slope, pixels.intercept),
         "padding_value": pixels.padding_value,
         "bits_stored": pixels.bits_stored,
@@ -48,6 +50,7 @@ class DerivedFiles:
         files: those whose slices it holds, in their order.
         settings: the options of the archive.
         store: writes the bytes of a header into the archive and returns their range.
+        find_model: returns the model of a codec with a hash, if the archive stores it outside the stream.
     """
 
     def __init__(
@@ -56,8 +59,9 @@ class DerivedFiles:
         files: Sequence[PreparedFile],
         settings: ArchiveSettings,
         store: Callable[[bytes], ByteRange],
+        find_model: Callable[[Codec, str], Model | None],
     ) -> None:
-        self._reader = StreamReader(source, max_pixels=2**63, threads=settings.threads)
+        self._reader = StreamReader(source, max_pixels=2**63, threads=settings.threads, find_model=find_model)
         self._settings, self._store = settings, store
         self._ratio = sum(prepared.pixels.nbytes for prepared in files) / source.size
 
@@ -79,13 +83,16 @@ class DerivedFiles:
             [part for part in some if isinstance(part, ByteRange)] for some in (parts[:place], parts[place:])
         )
         decoded = self._reader[slices.first]
-        _check(prepared, decoded)
+        measured = _check(prepared, decoded)
+        if prepared.bound is None:
+            error = measured_error(self._settings.codec, measured.rmse, measured.max_error)
+        else:
+            error = bounded_error(self._settings.max_error, prepared.bound)
         with prepared.opener() as file:
             head, tail = derived_header(
                 file,
                 decoded[None],
-                max_error=self._settings.max_error,
-                bound=prepared.bound,
+                error=error,
                 ratio=self._ratio,
                 where=prepared.file.locator,
             )
@@ -97,11 +104,15 @@ class DerivedFiles:
             sha256=hashlib.sha256(head + values + tail).hexdigest(),
             segments=(self._store(head), slices, *([self._store(tail)] if tail else [])),
             original=replace(original, head=tuple(before), tail=tuple(after)),
+            measured_error=measured if prepared.bound is None else None,
         )
 
 
-def _check(prepared: PreparedFile, decoded: NDArray[Any]) -> None:
+def _check(prepared: PreparedFile, decoded: NDArray[Any]) -> MeasuredError:
     """Check that a decoded slice, (rows, columns) stored values, keeps the bound and the padding of its source.
+
+    Returns:
+        its error in rescaled units (HU), over all pixels except padding.
 
     Raises:
         DicomError: the source has values that its own header has no bits for.
@@ -118,6 +129,10 @@ def _check(prepared: PreparedFile, decoded: NDArray[Any]) -> None:
     padding = prepared.pixels.padding_value
     if padding is not None and not np.array_equal(source == padding, decoded == padding):
         raise PromiseBroken("pixels of padding are not restored exactly")
-    worst = int(np.abs(source.astype(np.int64) - decoded).max())
-    if worst > prepared.bound:
+    difference = np.abs(source.astype(np.int64) - decoded)
+    worst = int(difference.max())
+    if prepared.bound is not None and worst > prepared.bound:
         raise PromiseBroken(f"a value differs by {worst} stored units, more than the bound {prepared.bound}")
+    pixels = source.size if padding is None else int((source != padding).sum())
+    slope = abs(prepared.pixels.slope)
+    return MeasuredError.from_sums(slope * worst, slope * slope * int((difference * difference).sum()), pixels, {})

@@ -11,6 +11,7 @@ from ..bitstream.archive_container import ArchiveWriter
 from ..bitstream.blocks import pack_block
 from ..bitstream.metadata import pack_metadata
 from ..bitstream.sections import SECTION_HEAD_BYTES, FileSource, SourceRange
+from ..codecs.base import Codec, Model
 from ..errors import CompressionError, DicomError, InputError
 from ..streams import StreamWriter
 from . import reasons
@@ -77,6 +78,7 @@ class EntryWriter:
         self._exclusions, self._progress = exclusions, progress
         self._byte_streams = {name: ByteStreamWriter(archive, name) for name in (HEAD, DATA)}
         self._entries: dict[int, FileEntry] = {}
+        self._models: dict[tuple[int, str], Model] = {}
         self._streams = 0
 
     def add_stream(self, files: Sequence[PreparedFile]) -> None:
@@ -88,10 +90,8 @@ class EntryWriter:
         Raises:
             RestartWrite: one of them has to be excluded.
         """
-        is_derived = files[0].is_derived
-        options = self._settings.stream_options()
-        if is_derived:
-            options |= derived_stream_options(self._settings, files[0])
+        is_derived, settings = files[0].is_derived, self._settings
+        options = derived_stream_options(settings, files[0]) if is_derived else settings.stream_options()
         first, start, stream = 0, self._archive.size, self._streams
         self._streams += 1
         with (
@@ -100,6 +100,7 @@ class EntryWriter:
                 sink,  # type: ignore[arg-type]  # it needs no method of a file but write()
                 dtype=files[0].dtype,
                 verify=False,  # the archive is verified as a whole
+                store_model=self._store_model,
                 **options,
             ) as writer,
         ):
@@ -112,9 +113,23 @@ class EntryWriter:
         if is_derived:
             self._derive(files, SourceRange(FileSource(self._raw), start + SECTION_HEAD_BYTES, sink.length))
 
+    def _store_model(self, codec: Codec, model: Model) -> bool:
+        """Embed a model once for all streams of the archive; in format 1.0 each stream embeds its own."""
+        if codec.minor_version == 0:
+            return False
+        self._models[codec.id, model.hash] = model
+        self._archive.add_model(codec.id, bytes.fromhex(model.hash), model.to_bytes())
+        return True
+
     def _derive(self, files: Sequence[PreparedFile], stream: SourceRange) -> None:
         """Replace the entries of source files by those of the derived files."""
-        derived = DerivedFiles(stream, files, self._settings, self._byte_streams[HEAD].add)
+        derived = DerivedFiles(
+            stream,
+            files,
+            self._settings,
+            self._byte_streams[HEAD].add,
+            lambda codec, model_hash: self._models.get((codec.id, model_hash)),
+        )
         refused = 0
         for prepared in files:
             try:

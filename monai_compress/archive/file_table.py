@@ -13,6 +13,8 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn, TypeAlias
 
+from ..bitstream.header import NEWEST, unknown
+from ..bitstream.metadata import MeasuredError
 from ..errors import CorruptStream, InputError
 from .recompress.deflate import DEFLATE_RATIO, ZLIB, DeflateSettings
 from .storage import DIRECTORY, STORAGE_METHODS, FilePromise
@@ -25,6 +27,9 @@ KINDS: Final = ("dicom", "nifti", "npy", "other", "directory")
 MAX_TABLE_BYTES: Final = 2**26
 """The largest list of files of one archive in bytes: some 200,000 files."""
 _MIN_LINE_BYTES: Final = 180
+
+_MAX_REAL: Final = 1e300
+"""No error is larger; a JSON integer may have any number of digits."""
 
 MAX_FRAMES: Final = 2**32
 """The largest number of images of one file."""
@@ -133,6 +138,7 @@ class FileEntry:
         frames: images that ``SeriesArchive`` reads from it.
         segments: what it consists of.
         original: the source, where the restored file is another one.
+        measured_error: of a lossy file: error of its pixels in rescaled units (HU).
     """
 
     path: str = field(repr=False)
@@ -146,6 +152,7 @@ class FileEntry:
     frames: int = 0
     segments: tuple[Segment, ...] = field(default=(), repr=False)
     original: Original | None = None
+    measured_error: MeasuredError | None = None
 
     @property
     def promise(self) -> FilePromise:
@@ -218,6 +225,8 @@ def pack_table(entries: Iterable[FileEntry]) -> Iterator[bytes]:
             for name, parts in (("head", original.head), ("tail", original.tail)):
                 if parts:
                     line["original"][name] = [_plain(part) for part in parts]
+        if (error := entry.measured_error) is not None:
+            line["measured_error"] = {"max_error": error.max_error, "rmse": error.rmse, "pixels": error.pixels}
         # ASCII, since the name of a file may be bytes that are not text: they become lone surrogates
         yield json.dumps(line, separators=(",", ":"), ensure_ascii=True).encode("ascii") + b"\n"
 
@@ -234,11 +243,15 @@ def _plain(segment: Segment) -> list[Any]:
     return ["deflate", numbers, segment.zlib, [_plain(part) for part in segment.segments]]
 
 
-def parse_table(data: bytes) -> tuple[FileEntry, ...]:
+def parse_table(data: bytes, minor: int = NEWEST[1]) -> tuple[FileEntry, ...]:
     """Return the files of a table.
 
+    Args:
+        data: lines of JSON.
+        minor: minor version of the archive.
+
     Raises:
-        CorruptStream: it is not a table, or it has an unsafe path or the same path twice.
+        CorruptStream: it is not a table, or it has an unsafe path, the same path twice, or a lossy file in format 1.0.
     """
     entries = tuple(_entry(line) for line in data.split(b"\n") if line)
     seen: set[str] = set()
@@ -246,6 +259,8 @@ def parse_table(data: bytes) -> tuple[FileEntry, ...]:
         if entry.path in seen:
             _refuse("a path occurs twice")
         seen.add(entry.path)
+        if entry.promise == "lossy" and minor < NEWEST[1]:
+            raise unknown(f"the storage method {entry.how!r}", minor)
     return entries
 
 
@@ -281,7 +296,10 @@ def _entry(line: bytes) -> FileEntry:
         frames=_whole(found.get("frames", 0)),
         segments=tuple(_segment(part) for part in _list(segments)),
         original=None if original is None else _original(original),
+        measured_error=_measured_error(found.get("measured_error")),
     )
+    if (entry.promise == "lossy") != (entry.measured_error is not None):
+        _refuse("a lossy file has no measured error, or another file has one")
     check_path(entry.path)
     slices = sum(
         part.count if isinstance(part, SliceRange) else isinstance(part, JpegLsScan) for part in flat(entry.segments)
@@ -299,6 +317,18 @@ def _original(found: Any) -> Original:
         _refuse("an original is not a JSON object")
     parts = [tuple(_bytes(part) for part in _list(found.get(name, []))) for name in ("head", "tail")]
     return Original(_whole(found.get("size")), _hash(found), _text(found, "syntax", ""), parts[0], parts[1])
+
+
+def _measured_error(found: Any) -> MeasuredError | None:
+    if found is None:
+        return None
+    if not isinstance(found, dict):
+        _refuse("a measured error is not a JSON object")
+    max_error, rmse = _real(found.get("max_error")), _real(found.get("rmse"))
+    try:
+        return MeasuredError(max_error, rmse, _whole(found.get("pixels")))
+    except ValueError as error:
+        raise CorruptStream(f"the list of files is invalid: {error}") from error
 
 
 def _segment(part: Any) -> Segment:
@@ -332,6 +362,12 @@ def _number(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 2**63:
         _refuse("a value is not a number")
     return int(value)
+
+
+def _real(value: Any) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or abs(value) > _MAX_REAL:
+        _refuse("a number is missing, or out of its range")
+    return float(value)
 
 
 def _whole(value: Any) -> int:

@@ -4,13 +4,15 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..bitstream.archive_container import ArchiveLayout
-from ..bitstream.header import VERSION
+from ..bitstream.header import version_text
+from ..bitstream.metadata import MeasuredError
 from ..bitstream.sections import SECTION_HEAD_BYTES
 from ..errors import CorruptStream
 from .file_table import FileEntry
@@ -23,12 +25,13 @@ class ArchiveInfo:
     """The summary of an archive, without names of files.
 
     Args:
-        version: of the format, ``"major.minor"``.
+        version: of the format, ``"major.minor"``, with ``" draft"`` before that version is frozen.
         series: 16 hex digits that identify the series, the first of the SHA-256 of its Series Instance UID; else empty.
         generation: 1, or higher where the series has changed since an earlier archive.
         promise: the weakest promise of its files: ``"lossless"``, ``"bounded"`` or ``"lossy"``.
         max_error: the largest error that was requested, in rescaled units (HU for CT); 0 is lossless.
-        settings: how it was written: effort, transcode, inflate, verify.
+        measured_error: of its lossy images together, in rescaled units; None if it has none.
+        settings: how it was written: effort, transcode, inflate, verify; codec and quality if they are not the default.
         files: number of files, without folders.
         images: number of images that `SeriesArchive` reads.
         streams: shape and dtype of each pixel stream.
@@ -47,6 +50,7 @@ class ArchiveInfo:
     generation: int
     promise: FilePromise
     max_error: float
+    measured_error: MeasuredError | None
     settings: dict[str, Any]
     files: int
     images: int
@@ -104,11 +108,12 @@ def archive_info(
         sections[name] = sections.get(name, 0) + length
     methods = Counter(entry.how for entry in files)
     return ArchiveInfo(
-        version=f"{VERSION[0]}.{layout.minor}",
+        version=version_text(layout.minor),
         series=metadata["series"],
         generation=metadata["generation"],
         promise=weakest_promise(methods),
         max_error=metadata["max_error"],
+        measured_error=_joint_error(entry.measured_error for entry in files if entry.measured_error is not None),
         settings=metadata["settings"],
         files=len(files),
         images=sum(entry.frames for entry in files),
@@ -122,3 +127,13 @@ def archive_info(
         sections=sections | {"frame": layout.size - sum(sections.values())},
         damage=tuple(damage),
     )
+
+
+def _joint_error(errors: Iterable[MeasuredError]) -> MeasuredError | None:
+    """The error over the pixels of several images."""
+    found = list(errors)
+    if not found:
+        return None
+    squares = math.fsum(error.rmse**2 * error.pixels for error in found)
+    pixels = sum(error.pixels for error in found)
+    return MeasuredError.from_sums(max(error.max_error for error in found), squares, pixels, {})

@@ -29,7 +29,7 @@ from .recompress import jpeg_ls
 from .recompress.deflate import ZLIB, DeflateSettings, Inflated, find_settings, reproduce, sound_gzip
 from .recompress.jpeg_ls import Codestreams
 from .settings import ArchiveSettings
-from .storage import CODEC, DIRECTORY, INFLATED, NEAR_LOSSLESS, STORAGE_METHODS, TRANSCODED, VERBATIM
+from .storage import CODEC, DIRECTORY, INFLATED, LOSSY, NEAR_LOSSLESS, STORAGE_METHODS, TRANSCODED, VERBATIM
 
 _ELEMENTS = {"uint8": "u1", "int8": "i1", "uint16": "<u2", "int16": "<i2"}
 _SMALL_BYTES = 2**16
@@ -75,7 +75,7 @@ class PreparedFile:
         sha256: of the file, where it is not that of the content.
         before: bytes before the deflate stream.
         after: bytes after it.
-        bound: largest error in stored units.
+        bound: largest error in stored units; None: lossy.
         codestreams: its frames, where they are JPEG-LS that can be reproduced.
     """
 
@@ -91,7 +91,7 @@ class PreparedFile:
     sha256: str = ""
     before: bytes = b""
     after: bytes = b""
-    bound: int = 0
+    bound: int | None = 0
     codestreams: Codestreams | None = None
 
     @property
@@ -177,7 +177,7 @@ def prepare(
     if verbatim:
         return whole
     prepared = whole
-    if prepared.layout.syntax == jpeg_ls.SYNTAX and not (settings.transcode and settings.max_error):
+    if prepared.layout.syntax == jpeg_ls.SYNTAX and not (settings.transcode and settings.allows_error):
         prepared = _as_jpeg_ls(prepared)
     if settings.transcode and prepared.why.startswith(reasons.COMPRESSED):
         prepared = _transcoded(prepared)
@@ -198,8 +198,8 @@ def prepare(
             return replace(whole, why=measure.objection)
     how = CODEC if prepared.how == VERBATIM else prepared.how
     prepared = replace(prepared, dtype=dtype, how=how)
-    if settings.max_error and prepared.layout.kind == "dicom":
-        return _with_bound(prepared, settings.max_error, lossless)
+    if settings.allows_error and prepared.layout.kind == "dicom":
+        return _with_error(prepared, settings, lossless)
     return prepared
 
 
@@ -275,10 +275,12 @@ def _measured(prepared: PreparedFile) -> Measure:
     return measure
 
 
-def _with_bound(prepared: PreparedFile, max_error: float, lossless: str | None) -> PreparedFile:
-    """Return the file with its error bound; stored without loss, with the reason, if it may not have an error."""
+def _with_error(prepared: PreparedFile, settings: ArchiveSettings, lossless: str | None) -> PreparedFile:
+    """Return the file with the error that it may have; stored without loss, with the reason, if it may have none."""
     why = lossless or _refusal(prepared)
-    bound = 0 if why else stored_bound(max_error, [prepared.pixels.slope])
+    if settings.is_lossy:
+        return replace(prepared, why=reasons.lossless(why)) if why else replace(prepared, how=LOSSY, bound=None)
+    bound = 0 if why else stored_bound(settings.max_error, [prepared.pixels.slope])
     if not bound:
         return replace(prepared, why=reasons.lossless(why or reasons.COARSE_VALUES))
     return replace(prepared, how=NEAR_LOSSLESS, bound=bound)

@@ -14,9 +14,11 @@ from typing import Any, BinaryIO, Self
 from numpy.typing import NDArray
 
 from ..bitstream.archive_container import check_section, read_archive_layout
+from ..bitstream.archive_models import list_models, read_model
 from ..bitstream.blocks import unpack_block
 from ..bitstream.metadata import parse_metadata
 from ..bitstream.sections import SECTION_HEAD_BYTES, SourceRange, read_section
+from ..codecs.base import Codec, Model
 from ..errors import CorruptStream, StreamError
 from ..streams import StreamReader
 from ..streams.reader import MAX_PIXELS, open_source
@@ -70,6 +72,7 @@ class ArchiveReader:
         self._max_pixels, self._threads = max_pixels, threads
         self._name = os.fspath(path) if isinstance(path, str | os.PathLike) else None
         self._streams: dict[int, StreamReader] = {}
+        self._loaded_models: dict[str, Model] = {}
         with ExitStack() as stack, self._named_errors():
             self._source = open_source(path, stack)
             self._layout = read_archive_layout(self._source)
@@ -257,9 +260,34 @@ class ArchiveReader:
             while len(self._streams) >= _OPEN_STREAMS:  # each holds a decoded slice group
                 self._streams.pop(next(iter(self._streams)))
             self._streams[number] = StreamReader(
-                window, max_pixels=self._max_pixels, threads=self._threads, salvage=True
+                window,
+                max_pixels=self._max_pixels,
+                threads=self._threads,
+                salvage=True,
+                find_model=self._find_model,
             )
         return self._streams[number]
+
+    def _find_model(self, codec: Codec, model_hash: str) -> Model | None:
+        """The model with this hash that the archive embeds; None if it does not.
+
+        Raises:
+            CorruptStream: it is damaged, too large, of another codec or another model.
+        """
+        if model_hash in self._loaded_models:
+            return self._loaded_models[model_hash]
+        sections = [part.section for part in self._layout.find_all("MODL")]
+        stored = list_models(self._source, sections).get(bytes.fromhex(model_hash))
+        if stored is None:
+            return None
+        where = f"section MODL at offset {stored.section.offset}"
+        if stored.codec != codec.id:
+            raise CorruptStream(f"{where}: the model {model_hash} is of codec {stored.codec}, not of {codec.name!r}")
+        model = codec.read_model(read_model(self._source, stored, codec.max_model_bytes))
+        if model.hash != model_hash:
+            raise CorruptStream(f"{where} states the model {model_hash}, but holds {model.hash}")
+        self._loaded_models[model_hash] = model
+        return model
 
     def _describe_stream(self, number: int) -> str:
         try:
@@ -291,7 +319,7 @@ class ArchiveReader:
             except CorruptStream as error:
                 # each block holds whole lines, so the others can be read without it
                 self._damage.append(f"a part of the list of files is lost: {error}")
-        entries = parse_table(b"".join(lines))
+        entries = parse_table(b"".join(lines), self._layout.minor)
         if not self._damage and len(entries) != self._layout.files:
             raise CorruptStream(f"the list has {len(entries)} files, the footer states {self._layout.files}")
         if not entries and self._damage:

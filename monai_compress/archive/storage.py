@@ -38,6 +38,7 @@ class StorageMethod:
 
 CODEC: Final = "codec"
 NEAR_LOSSLESS: Final = "near-lossless"
+LOSSY: Final = "lossy"
 TRANSCODED: Final = "transcoded"
 INFLATED: Final = "inflated"
 VERBATIM: Final = "verbatim"
@@ -52,7 +53,16 @@ STORAGE_METHODS: Final[Mapping[str, StorageMethod]] = {
             restores_source=False,
             promise="bounded",
             restored_as="derived images, no CT value differs by more than {max_error:g} HU",
-            is_allowed=lambda written, requested: written.max_error <= requested.max_error,
+            is_allowed=lambda written, requested: requested.is_lossy or written.max_error <= requested.max_error,
+        ),
+        StorageMethod(
+            LOSSY,
+            restores_source=False,
+            promise="lossy",
+            restored_as="derived images, lossy",
+            is_allowed=lambda written, requested: (
+                (written.codec, written.quality) == (requested.codec, requested.quality)
+            ),
         ),
         StorageMethod(
             TRANSCODED,
@@ -112,8 +122,11 @@ def may_become_smaller(how: str, why: str, kind: str, written: ArchiveSettings, 
     >>> may_become_smaller("codec", "", "dicom", ArchiveSettings(), ArchiveSettings(max_error=2))
     True
     """
-    if requested.max_error > written.max_error and kind == "dicom" and how in (CODEC, NEAR_LOSSLESS):
-        return True
+    if kind == "dicom" and how in (CODEC, NEAR_LOSSLESS):
+        if requested.max_error > written.max_error:
+            return True
+        if requested.is_lossy and (written.codec, written.quality) != (requested.codec, requested.quality):
+            return True
     if requested.transcode and not written.transcode and how == VERBATIM and why.startswith(COMPRESSED):
         return True
     return requested.inflate and not written.inflate and why == NO_SETTINGS

@@ -119,7 +119,10 @@ def line_of(entry: FileEntry, archive: str) -> Line:
         "sha256": entry.sha256,
         "kind": entry.kind,
         "how": entry.how,
+        "promise": entry.promise,
     }
+    if (error := entry.measured_error) is not None:
+        line["measured_error"] = {"max_error": error.max_error, "rmse": error.rmse}
     if entry.why:
         line["why"] = entry.why
     if entry.original is not None:

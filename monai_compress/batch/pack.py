@@ -307,10 +307,7 @@ def _all_failed(files: Iterable[SourceFile], reason: str, detail: str) -> tuple[
 
 def _check(settings: ArchiveSettings) -> None:
     """See that there is such a model before a thousand archives fail for it."""
-    if settings.model is not None:
-        from ..codecs.pixel.weights import read_context_model
-
-        read_context_model(settings.model)
+    settings.check()
 
 
 def _count(report: PackReport, result: PackedUnit, name: Naming) -> None:

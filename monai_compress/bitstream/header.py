@@ -287,6 +287,15 @@ def unknown(what: str, minor: int) -> StreamError:
     return CorruptStream(f"{what}: not defined in format {VERSION[0]}.{minor}")
 
 
+def version_text(minor: int) -> str:
+    """Return the version of a file, with ``" draft"`` before that version is frozen.
+
+    >>> version_text(0), version_text(1)
+    ('1.0', '1.1 draft')
+    """
+    return f"{VERSION[0]}.{minor}{' draft' if is_known_draft(minor) else ''}"
+
+
 def bits_of(dtype: str) -> int:
     """Return the number of bits of a dtype of `DTYPES`.
 

@@ -69,6 +69,12 @@ def _check_finite(ctx: click.Context, parameter: click.Parameter, value: float) 
     return value
 
 
+def _check_finite_or_none(ctx: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is not a finite number")
+    return value
+
+
 _STREAM_OPTIONS = {
     "max_error": click.option(
         "--max-error",
@@ -78,6 +84,20 @@ _STREAM_OPTIONS = {
         show_default=True,
         metavar="HU",
         help="Largest allowed error of a pixel in HU. 0: lossless.",
+    ),
+    "codec": click.option(
+        "--codec",
+        default="pixel",
+        show_default=True,
+        metavar="NAME",
+        help="Codec of the pixels; pixel is lossless or keeps --max-error.",
+    ),
+    "quality": click.option(
+        "--quality",
+        type=float,
+        callback=_check_finite_or_none,
+        metavar="Q",
+        help="Quality of a lossy codec, in its own scale; the measured error is stored. The codec pixel has none.",
     ),
     "effort": click.option(
         "--effort",

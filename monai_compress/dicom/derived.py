@@ -12,6 +12,7 @@ import hashlib
 import io
 import math
 import struct
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -81,16 +82,61 @@ def _refusal(header: Dataset) -> str | None:
     return next((words for words, refused in refusals.items() if refused), None)
 
 
+@dataclass(frozen=True)
+class PixelError:
+    """How the pixels of a derived image differ from the original, for its header.
+
+    Args:
+        description: for Derivation Description (0008,2111).
+        parameters: with other parameters, another SOP Instance UID is made.
+    """
+
+    description: str
+    parameters: tuple[str, ...]
+
+
+def bounded_error(max_error: float, bound: int) -> PixelError:
+    """Return the description of pixels with a bounded error.
+
+    Args:
+        max_error: the bound that was requested, in rescaled units (HU).
+        bound: the same in stored units, at least 1; with 0 the image is unchanged and not derived.
+
+    Raises:
+        ValueError: a number is not positive and finite.
+    """
+    if bound < 1 or not 0 < max_error < math.inf:
+        raise ValueError(f"bound={bound}, max_error={max_error}: both must be positive and finite")
+    text = f"near-lossless, no pixel is off by more than {bound} stored units ({max_error:g} HU asked)"
+    return PixelError(text, (repr(float(max_error)), str(bound)))
+
+
+def measured_error(codec: str, rmse_hu: float, max_error_hu: float) -> PixelError:
+    """Return the description of lossy pixels.
+
+    Args:
+        codec: name of the codec.
+        rmse_hu: root mean square error that was measured on this image.
+        max_error_hu: largest error that was measured on this image.
+
+    Raises:
+        ValueError: a number is negative or not finite.
+    """
+    if not 0 <= rmse_hu <= max_error_hu < math.inf:
+        raise ValueError(f"rmse_hu={rmse_hu}, max_error_hu={max_error_hu}: not errors of one image")
+    text = f"lossy, codec {codec}, measured RMSE {rmse_hu:.4g} HU, largest error {max_error_hu:.6g} HU"
+    return PixelError(text, (codec, repr(float(rmse_hu)), repr(float(max_error_hu))))
+
+
 def derived_header(
     source: BinaryIO | bytes,
     pixels: NDArray[np.integer[Any]],
     *,
-    max_error: float,
-    bound: int,
+    error: PixelError,
     ratio: float,
     where: str,
 ) -> tuple[bytes, bytes]:
-    """Return head and tail of the DICOM file that holds pixels with a bounded error; the file is head + pixels + tail.
+    """Return head and tail of the DICOM file that holds pixels with an error; the file is head + pixels + tail.
 
     Private elements, preamble and transfer syntax are unchanged (a deflated data set becomes explicit little endian).
     New or changed: SOP Instance UID, Image Type (DERIVED), Lossy Image Compression with ratio and method, derivation
@@ -102,8 +148,7 @@ def derived_header(
         source: the original file. A stream must be seekable; the value of its pixels is not read unless deflated. Bytes
             that end where that value begins are enough if no element follows it.
         pixels: (1, rows, columns) integers, the stored values after decoding.
-        max_error: the promised bound in rescaled units (HU).
-        bound: the same in stored units, at least 1; with 0 the image is unchanged and not derived.
+        error: how the pixels differ from the original.
         ratio: bytes of the pixels before, divided by those after.
         where: the locator, for messages.
 
@@ -116,15 +161,15 @@ def derived_header(
     Source: DICOM PS3.3 C.7.6.1.1.2 to C.7.6.1.1.5, C.12.4, C.7.6.3.1.1; PS3.16 CID 7203 (how an image was
     derived), CID 7202 (what its source is to it); PS3.5 B.2 (UIDs from a UUID).
     """
-    if bound < 1 or not (0 < max_error < math.inf and 0 < ratio < math.inf):
-        raise ValueError(f"bound={bound}, max_error={max_error}, ratio={ratio}: all must be positive and finite")
+    if not 0 < ratio < math.inf:
+        raise ValueError(f"ratio={ratio}: it must be positive and finite")
     stream = io.BytesIO(source) if isinstance(source, bytes) else source
     stream.seek(0)
     with quiet():
         header, _ = parse(stream, where, pixels=False)
         refused = _refusal(header)
         if refused:
-            message = f"this file cannot be compressed with a bounded error: {refused}"
+            message = f"no derived image can be made of this file: {refused}"
             raise DicomError(message, reason=refused, where=where)
         if pixels.dtype.kind not in "iu" or pixels.shape != (1, header.Rows, header.Columns):
             raise ValueError(f"pixels must be (1, {header.Rows}, {header.Columns}) integers, got {pixels.shape}")
@@ -135,7 +180,7 @@ def derived_header(
             for element in _after_pixels(stream, header, where).elements():
                 header[element.tag] = element
         _update_pixel_values(header, pixels)
-        _add_derivation(header, pixels, max_error, bound, ratio)
+        _add_derivation(header, pixels, error, ratio)
         syntax = syntaxes.of_header(header)
         if syntax == syntaxes.DEFLATED:
             syntax = ExplicitVRLittleEndian
@@ -193,9 +238,7 @@ def _counts_padding(header: Dataset, padding: tuple[int, int]) -> bool:
     return any(end is not None and (int(end) - padding[0]) % 2**16 <= padding[1] - padding[0] for end in ends)
 
 
-def _add_derivation(
-    header: Dataset, pixels: NDArray[np.integer[Any]], max_error: float, bound: int, ratio: float
-) -> None:
+def _add_derivation(header: Dataset, pixels: NDArray[np.integer[Any]], error: PixelError, ratio: float) -> None:
     old_uid = str(tags.text(header, "SOPInstanceUID"))
     source = Dataset()
     source.ReferencedSOPClassUID = CTImageStorage
@@ -204,7 +247,7 @@ def _add_derivation(
     _append(header, "SourceImageSequence", source)
     _append(header, "DerivationCodeSequence", _code("113040", "Lossy Compression"))
 
-    description = f"{METHOD}: near-lossless, no pixel is off by more than {bound} stored units ({max_error:g} HU asked)"
+    description = f"{METHOD}: {error.description}"
     signed = [header.pop(keyword, None) for keyword in _SIGNATURES]
     if any(element is not None for element in signed):
         description += "; digital signatures removed"
@@ -223,7 +266,7 @@ def _add_derivation(
     header.LossyImageCompression = "01"
 
     header.ImageType = ["DERIVED", *(tags.texts(header, "ImageType")[1:] or ["PRIMARY"])]
-    header.SOPInstanceUID = _uid(pixels, old_uid, repr(float(max_error)), str(bound), ratio_text)
+    header.SOPInstanceUID = _uid(pixels, old_uid, *error.parameters, ratio_text)
 
 
 def _append(header: Dataset, keyword: str, item: Dataset) -> None:

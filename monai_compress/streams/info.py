@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..bitstream.container import FOOTER_BYTES, StreamLayout
-from ..bitstream.header import HEADER_BYTES, VERSION, PromiseKind, bits_of
+from ..bitstream.header import HEADER_BYTES, PromiseKind, bits_of, version_text
 from ..bitstream.metadata import MeasuredError
 from ..bitstream.sections import SECTION_HEAD_BYTES
 
@@ -89,7 +89,7 @@ def stream_info(
     for section in layout.sections:
         sections[section.tag] = sections.get(section.tag, 0) + SECTION_HEAD_BYTES + section.length
     return StreamInfo(
-        version=f"{VERSION[0]}.{header.minor}",
+        version=version_text(header.minor),
         codec=codec,
         promise=header.promise,
         shape=shape,

@@ -26,7 +26,7 @@ from pydicom.uid import (
 )
 
 from monai_compress.dicom import check_ct
-from monai_compress.dicom.derived import METHOD, derived_header, refused_derivation
+from monai_compress.dicom.derived import METHOD, bounded_error, derived_header, refused_derivation
 from monai_compress.errors import DicomError, NotDicom
 from monai_compress.phantom import VENDORS, Scan, chest_phantom, simulate_scan, write_series
 from monai_compress.sources import quiet
@@ -60,7 +60,9 @@ def _near(noise: np.ndarray) -> np.ndarray:
 
 
 def _header(source: Any, pixels: np.ndarray, **changes: Any) -> tuple[bytes, bytes]:
-    return derived_header(source, pixels, **{"max_error": 2.0, "bound": 2, "ratio": 7.123, "where": "x"} | changes)
+    options = {"max_error": 2.0, "bound": 2, "ratio": 7.123, "where": "x"} | changes
+    error = bounded_error(options.pop("max_error"), options.pop("bound"))
+    return derived_header(source, pixels, error=error, **options)
 
 
 def _derive(source: Any, pixels: np.ndarray, order: str = "<", **changes: Any) -> Dataset:
