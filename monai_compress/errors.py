@@ -1,28 +1,28 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Every error that this package raises on purpose, as one tree.
+"""All errors that this package raises on purpose, as one tree.
 
 ::
 
-    CompressionError                  catch this to catch them all
-    ├── InputError                    a file or folder that cannot be used; carries .reason and .where
+    CompressionError                  the root: catch it to catch all of them
+    ├── InputError                    a file or folder cannot be used; .reason and .where say why and which
     │   ├── DicomError
-    │   │   ├── NotDicom              no DICOM file: empty, cut off in the header, something else
-    │   │   ├── NoPixels              DICOM without an image: reports, plans, DICOMDIR
-    │   │   ├── UndecodablePixels     the image does not decode: cut off, corrupt, no plugin
-    │   │   └── NotCT                 an image, but not one for the CT pipeline: MR, colour, localizer
-    │   ├── NiftiError
-    │   ├── PictureError
-    │   └── DatasetError              files are fine one by one but make no data set: none left, one patient
-    ├── ModelError
-    │   ├── ModelNotFound
-    │   └── ModelMismatch             the weights do not fit the network or the configuration
-    ├── StreamError                   compressed bytes that cannot be opened
-    │   ├── TruncatedStream           they end too early
-    │   ├── CorruptStream             they are damaged, hostile, or no stream of ours
+    │   │   ├── NotDicom              not a DICOM file: empty, truncated in the header, another format
+    │   │   ├── NoPixels              DICOM without an image: a report, a plan, a DICOMDIR
+    │   │   ├── UndecodablePixels     the image does not decode: truncated, corrupt, no decoder installed
+    │   │   └── NotCT                 not an axial CT image in Hounsfield units: MR, color, localizer
+    │   ├── NiftiError                a NIfTI file cannot be used
+    │   ├── PictureError              a PNG, JPEG or TIFF file cannot be used
+    │   └── DatasetError              the files do not form a data set: none is usable, only one patient
+    ├── ModelError                    a trained model cannot be used
+    │   ├── ModelNotFound             it does not exist
+    │   └── ModelMismatch             its weights do not fit the network or the configuration
+    ├── StreamError                   compressed bytes cannot be opened
+    │   ├── TruncatedStream           they end before the stream does
+    │   ├── CorruptStream             they are damaged, manipulated, or not a stream of this package
     │   └── UnsupportedVersion        they were written by a later version of this package
-    ├── PromiseBroken                 what came back is not what was promised; nothing is returned or written
-    ├── TrainingError                 a run that diverged, or that cannot be resumed
+    ├── PromiseBroken                 decoded values violate the stored promise; nothing is returned or written
+    ├── TrainingError                 a training run diverged, or cannot be resumed
     └── OutputError                   a result could not be written: no permission, disk full
 
 Wrong arguments are ``ValueError`` / ``TypeError``, as everywhere in Python.
@@ -34,7 +34,7 @@ from dataclasses import dataclass
 
 
 class CompressionError(Exception):
-    """Root of all errors of this package."""
+    """The root of all errors of this package."""
 
 
 class InputError(CompressionError):
@@ -42,8 +42,8 @@ class InputError(CompressionError):
 
     Args:
         message: what is wrong and what to do about it.
-        reason: a short phrase for tables, e.g. ``"modality MR"``; by default the one of the class.
-        where: the file (a locator of ``monai_compress.sources``), put before the message.
+        reason: a short phrase for tables, such as ``"modality MR"``; by default that of the class.
+        where: the locator of the file (see ``monai_compress.sources``); the text of the error begins with it.
     """
 
     reason = "unusable input"
@@ -62,25 +62,25 @@ class DicomError(InputError):
 
 
 class NotDicom(DicomError):
-    """The file is no DICOM file, or ends before its header does."""
+    """The file is not a DICOM file, or ends before its header does."""
 
     reason = "not DICOM"
 
 
 class NoPixels(DicomError):
-    """The DICOM file holds no image."""
+    """The DICOM file contains no image."""
 
     reason = "no pixel data"
 
 
 class UndecodablePixels(DicomError):
-    """The file says that it holds an image, and the image does not decode."""
+    """The DICOM file contains an image that does not decode."""
 
     reason = "pixels do not decode"
 
 
 class NotCT(DicomError):
-    """The image is sound, but it is not an axial CT image in Hounsfield units."""
+    """The image decodes, but is not an axial CT image in Hounsfield units."""
 
     reason = "not CT"
 
@@ -92,13 +92,13 @@ class NiftiError(InputError):
 
 
 class PictureError(InputError):
-    """A PNG, JPG or TIFF file cannot be used."""
+    """A PNG, JPEG or TIFF file cannot be used."""
 
     reason = "unusable picture"
 
 
 class DatasetError(InputError):
-    """The files make no data set: none is left, or a split by patient is not possible."""
+    """The files do not form a data set: none is usable, or they cannot be split by patient."""
 
     reason = "no data set"
 
@@ -108,7 +108,7 @@ class ModelError(CompressionError):
 
 
 class ModelNotFound(ModelError):
-    """There is no trained model where one was asked for."""
+    """The requested trained model does not exist."""
 
 
 class ModelMismatch(ModelError):
@@ -124,7 +124,7 @@ class TruncatedStream(StreamError):
 
 
 class CorruptStream(StreamError):
-    """The bytes are damaged, hostile, or no stream of this package."""
+    """The bytes are damaged, manipulated, or not a stream of this package."""
 
 
 class UnsupportedVersion(StreamError):
@@ -132,7 +132,7 @@ class UnsupportedVersion(StreamError):
 
 
 class PromiseBroken(CompressionError):
-    """What decodes is not what was promised. Nothing is returned or written."""
+    """Decoded values violate the stored promise. Nothing is returned or written."""
 
 
 class TrainingError(CompressionError):
@@ -140,9 +140,9 @@ class TrainingError(CompressionError):
 
 
 class OutputError(CompressionError):
-    """A result could not be written; what was there before is untouched.
+    """A result could not be written; an existing file of that name is unchanged.
 
-    ``errno`` tells what the system said, where it was the system that refused.
+    ``errno`` is the error number of the operating system, where it refused.
     """
 
     errno: int | None = None
@@ -150,11 +150,11 @@ class OutputError(CompressionError):
 
 @dataclass(frozen=True)
 class Skipped:
-    """One file that was left out, and why.
+    """A file that was skipped, and why.
 
     Args:
-        locator: the file, as in ``monai_compress.sources``.
-        reason: a short phrase, the same for all files left out for the same cause.
+        locator: the locator of the file (see ``monai_compress.sources``).
+        reason: a short phrase, the same for all files skipped for the same cause.
         detail: the whole message.
     """
 

@@ -1,13 +1,14 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Write files whole or not at all.
+"""Write files atomically: whole or not at all.
 
-A result is written to a hidden file beside its place, flushed to the disk and renamed. A reader, a crash or a full disk
-sees the old file or the new one, never half of one.
+A result is written to a temporary file in the same folder, flushed to the disk and renamed. After a crash or on a full
+disk there is either the old file or the new one, never half of one.
 
-The hidden file's name follows from the name of the result, and its writer holds a lock on it. So two writers of one
-result take turns, and what a killed process left behind is replaced by whoever writes that result next, or taken away
-by `remove_stale`. Where a disk has no locks the name is a random one, which no other writer can meet.
+The name of the temporary file follows from the name of the result, and its writer holds a lock on it. So two writers of
+one result take turns, and the file of a killed process is removed by the next writer of that result, or by
+`remove_stale`. A random name would need a guess by age instead: too short removes the file of a slow writer, too long
+leaves a broken one for days. Where a disk has no locks the name is random, so that no other writer uses it.
 """
 
 from __future__ import annotations
@@ -36,29 +37,29 @@ _ADVICE = {
     errno.ENOSPC: "the disk is full; free some space, or choose a folder on another disk",
     errno.EDQUOT: "your quota on this disk is used up; free some space, or choose a folder on another disk",
     errno.EFBIG: "the file grew over the limit of this disk or account; choose a folder on another disk",
-    errno.EISDIR: "there is a folder of that name; choose another name, or move the folder away",
+    errno.EISDIR: "a folder has this name; choose another name, or move the folder",
     errno.ENOTDIR: "a part of the path is a file, not a folder; choose another path",
     errno.ENAMETOOLONG: "the name is too long for this disk; choose a shorter one",
-    errno.EDEADLK: "this program is in the middle of writing it; end that first, or choose another name",
+    errno.EDEADLK: "this program is already writing it; wait for that to end, or choose another name",
 }
 _ADVICE[errno.EPERM] = _ADVICE[errno.EACCES]
-_ADVICE[errno.EEXIST] = _ADVICE[errno.ENOTDIR]  # what mkdir says of a file in its way
+_ADVICE[errno.EEXIST] = _ADVICE[errno.ENOTDIR]  # mkdir reports this where a file has the name
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
-# EBADF: a network disk locks only what may be written, and the file is another user's
+# EBADF: a network disk locks only files that may be written, and this one belongs to another user
 _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL, errno.EBADF}
 
 _TAIL = 32
 _TEMPORARY = re.compile(rf"\.tmp-([0-9a-f]{{16}})-(.{{1,{_TAIL}}})", re.DOTALL)
-# never through a link, nor waiting at a pipe, that somebody laid where the name can be foreseen
+# the name is predictable: do not follow a link, or wait for a pipe, that somebody else created there
 _OPEN = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _CREATE = _OPEN | os.O_RDWR | os.O_CREAT | os.O_EXCL
 
-_writers: dict[Path, tuple[int, int]] = {}  # process and thread that write each temporary file
+_writers: dict[Path, tuple[int, int]] = {}  # the process and thread that write each temporary file
 
 
 def output_error(path: str | os.PathLike[str], error: OSError) -> OutputError:
-    """Return what went wrong while writing ``path`` as our error, with what to do about it and its ``errno``.
+    """Return an error of the system while writing ``path`` as `OutputError`, with advice and its ``errno``.
 
     >>> print(output_error("run/last.pt", OSError(errno.ENOSPC, "No space left on device")))
     cannot write run/last.pt: the disk is full; free some space, or choose a folder on another disk
@@ -70,7 +71,7 @@ def output_error(path: str | os.PathLike[str], error: OSError) -> OutputError:
 
 
 def is_disk_full(error: OutputError) -> bool:
-    """Whether no other file could be written there either: the disk is full or read-only, or the quota is used up.
+    """Return whether no other file could be written either: the disk is full or read-only, or the quota is used up.
 
     >>> is_disk_full(output_error("a.mcz", OSError(errno.ENOSPC, "No space left on device")))
     True
@@ -82,24 +83,24 @@ def is_disk_full(error: OutputError) -> bool:
 
 @contextmanager
 def atomic_path(path: str | os.PathLike[str], *, mode: int | None = None, flush: bool = True) -> Iterator[Path]:
-    """Yield a temporary file beside ``path``; what the block writes there becomes ``path`` when the block ends well.
+    """Yield a temporary file in the folder of ``path``, which replaces ``path`` when the block ends without an error.
 
-    The file is there and empty; a block that writes nothing makes an empty ``path``. Folders on the way are made. The
-    temporary name keeps the suffix, for libraries that choose a format by it. When the block raises (Ctrl-C too), the
-    temporary file is removed and what was at ``path`` stays. A link is followed: its target is replaced. While another
-    process or thread is in such a block for the same ``path``, this one waits.
+    The temporary file exists and is empty; a block that writes nothing creates an empty ``path``. Missing folders are
+    created. The temporary name keeps the suffix, for libraries that choose a format by it. When the block raises (also
+    after Ctrl-C), the temporary file is removed and ``path`` is unchanged. A link is followed: its target is replaced.
+    While another process or thread is in such a block for the same ``path``, this one waits.
 
-    torch and safetensors report a full disk as a bare ``RuntimeError`` or their own class, which passes through as it
-    is: make the bytes in memory and use `write_atomic` to get an `OutputError` there.
+    torch and safetensors report a full disk as ``RuntimeError`` or another error, which is not converted: create
+    the bytes in memory and use `write_atomic` to get an `OutputError`.
 
     Args:
-        mode: permissions of the result, less those that the umask takes away; of others there are never more, not even
-            while it is written. By default those of any new file.
-        flush: wait until the disk has the file. A caller who says False sees to that for many files at once.
+        mode: permission bits of the result, reduced by the umask. Other users never have more, not even while it is
+            written. By default those of any new file.
+        flush: wait until the file is on the disk. Pass False only to flush many files at once afterwards.
 
     Raises:
         OutputError: the file cannot be written (any ``OSError`` of the block or of the rename), or this thread is
-            in such a block for ``path`` already.
+            already in such a block for ``path``.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -115,12 +116,12 @@ def atomic_path(path: str | os.PathLike[str], *, mode: int | None = None, flush:
         with _own_temporary(target, wanted) as temporary:
             allowed = wanted & _permissions(temporary)
             yield temporary
-            with temporary.open("r+b") as stream:  # opened first, for it may end as read-only
+            with temporary.open("r+b") as stream:  # opened before it may become read-only
                 if mode is not None and _permissions(temporary) != allowed:
                     temporary.chmod(allowed)
                 if flush:
                     os.fsync(stream.fileno())
-            os.replace(temporary, target)  # noqa: PTH105 - the name says that it overwrites
+            os.replace(temporary, target)  # noqa: PTH105 - its name says that it overwrites
             if flush:
                 _flush_folder(target.parent)
     except OSError as error:
@@ -128,10 +129,15 @@ def atomic_path(path: str | os.PathLike[str], *, mode: int | None = None, flush:
 
 
 def write_atomic(path: str | os.PathLike[str], data: bytes | str, *, mode: int | None = None) -> None:
-    """Write ``data`` (text as UTF-8, line ends untouched) to ``path`` whole or not at all; ``mode`` as `atomic_path`.
+    """Write ``data`` (text as UTF-8, line ends unchanged) to ``path`` whole or not at all.
+
+    Args:
+        path: the file; missing folders are created.
+        data: its content.
+        mode: see `atomic_path`.
 
     Raises:
-        OutputError: no permission, disk full and the like; what was at ``path`` before is untouched.
+        OutputError: no permission, disk full and so on; an existing file is unchanged.
     """
     raw = data.encode("utf-8") if isinstance(data, str) else data
     with atomic_path(path, mode=mode) as temporary:
@@ -139,31 +145,32 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | str, *, mode: int |
 
 
 def is_temporary(name: str) -> bool:
-    """Whether `atomic_path` gives such a name to what it has not finished.
+    """Return whether a name is that of a temporary file of `atomic_path`.
 
     >>> is_temporary(".tmp-18b7cb099a9ea3f5-a.txt"), is_temporary(".tmp-18b7cb099a9ea3f5-b.txt")
     (True, False)
     """
     found = _TEMPORARY.fullmatch(name)
-    # of a longer name only the end is known, which does not tell its hash
+    # of a longer name only the end is known, so its hash cannot be checked
     return found is not None and (len(found[2]) == _TAIL or name == _temporary_name(found[2]))
 
 
 def remove_stale(folder: str | os.PathLike[str], keep: Container[Path] = ()) -> int:
-    """Take away what killed processes left in a folder tree of ours; what is being written is left alone.
+    """Remove the temporary files of killed processes from a folder tree, but not those that are being written.
 
     Args:
-        keep: files that only look like it.
+        folder: the top of the tree.
+        keep: files that are not temporary, though they have such a name.
 
     Returns:
-        the number of files removed. Those that cannot be removed, or that stand on a disk without locks, stay.
+        The number of files removed. Those that cannot be removed, or are on a disk without locks, remain.
     """
     removed = 0
     for place, _, names in os.walk(folder):
         for path in (Path(place, name) for name in names if is_temporary(name)):
             if path not in keep:
                 with suppress(OSError):
-                    removed += _take_away(path, wait=False)
+                    removed += _remove_unlocked(path, wait=False)
     return removed
 
 
@@ -175,7 +182,7 @@ def _temporary_name(name: str, token: str = "") -> str:
 
 @contextmanager
 def _own_temporary(target: Path, mode: int) -> Iterator[Path]:
-    """An empty file beside ``target`` that nobody else writes; gone after the block, unless it was renamed."""
+    """Yield an empty file beside ``target`` that nobody else writes; remove it afterwards if not renamed."""
     temporary = target.with_name(_temporary_name(target.name))
     me = os.getpid(), threading.get_ident()
     if _writers.get(temporary) == me:  # it would wait for itself
@@ -194,21 +201,21 @@ def _own_temporary(target: Path, mode: int) -> Iterator[Path]:
                 temporary.unlink()
         _writers.pop(temporary, None)
         if handle is not None:
-            _let_go(handle)
+            _unlock_and_close(handle)
 
 
 def _create_locked(temporary: Path, mode: int) -> int | None:
-    """Make a file that was not there and lock it; the handle, or None where there are no locks.
+    """Create a new file, lock it and return its handle; None where there are no locks.
 
-    What a killed process left is never written to, for it may have other permissions, owners or names: it is taken
-    away first.
+    The file of a killed process is removed first and never written to, because it may have other permissions, another
+    owner or a second name.
     """
     while fcntl is not None:
         try:
             handle = os.open(temporary, _CREATE, mode | 0o600)  # the owner has to write it
         except FileExistsError:
             try:
-                _take_away(temporary, wait=True)
+                _remove_unlocked(temporary, wait=True)
             except FileNotFoundError:
                 continue
             except OSError as error:
@@ -224,18 +231,18 @@ def _create_locked(temporary: Path, mode: int) -> int | None:
             if isinstance(error, OSError) and error.errno in _NO_LOCKS:
                 return None
             raise
-        # another one may have seen it in the moment before it was locked, and taken it for a leftover
+        # another process may have removed it as stale in the moment before it was locked
         if _is_at(temporary, handle):
             return handle
-        _let_go(handle)
+        _unlock_and_close(handle)
     return None
 
 
-def _take_away(temporary: Path, wait: bool) -> bool:
-    """Remove a file that nobody has locked; whether it was removed.
+def _remove_unlocked(temporary: Path, wait: bool) -> bool:
+    """Remove a file that nobody has locked, and return whether it was removed.
 
     Raises:
-        OSError: somebody has it and ``wait`` is False; it is gone; it cannot be opened, locked or removed.
+        OSError: it is locked and ``wait`` is False; it no longer exists; it cannot be opened, locked or removed.
     """
     if fcntl is None:
         return False
@@ -250,21 +257,21 @@ def _take_away(temporary: Path, wait: bool) -> bool:
         temporary.unlink()
         return True
     finally:
-        _let_go(handle)
+        _unlock_and_close(handle)
 
 
 def _is_at(path: Path, handle: int) -> bool:
-    """Whether the open file is the one that has this path now."""
+    """Return whether the open file still has this path."""
     try:
         return os.path.samestat(path.lstat(), os.fstat(handle))
     except OSError:
         return False
 
 
-def _let_go(handle: int) -> None:
+def _unlock_and_close(handle: int) -> None:
     if fcntl is not None:
         with suppress(OSError):
-            # closing alone would not do it while a process that was forked meanwhile has a copy of the handle
+            # closing is not enough while a process that was forked meanwhile has a copy of the handle
             fcntl.flock(handle, fcntl.LOCK_UN)
     os.close(handle)
 
@@ -274,7 +281,7 @@ def _permissions(path: Path) -> int:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Make the rename itself outlive a power cut, on systems that can flush a folder."""
+    """Flush the rename itself to the disk, on systems that can flush a folder."""
     if os.name == "nt":
         return
     with suppress(OSError):  # some network disks refuse; the file itself is already safe

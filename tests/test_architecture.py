@@ -121,14 +121,23 @@ def module_name(path):
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+def run_nodes(node):
+    """All nodes of a syntax tree, without the bodies of ``if TYPE_CHECKING:``."""
+    if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+        return
+    yield node
+    for child in ast.iter_child_nodes(node):
+        yield from run_nodes(child)
+
+
 def import_graph():
-    """The modules of the package that each module imports, also inside functions and ``if TYPE_CHECKING``."""
+    """The modules of the package that each module imports, also inside functions, but not for type annotations only."""
     paths = {module_name(path): path for path in sources()}
     graph = {}
     for name, path in paths.items():
         package = path.relative_to(ROOT.parent).parent.parts
         targets = set()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in run_nodes(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 targets |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom):

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever happens to a stream, it decodes to what was promised or is refused: quickly, and in little memory."""
+"""A damaged stream decodes to what was promised or is refused, within a short time and in little memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NAMES = ("slice", "noise", "constant", "volume", "everything")
 
 
 def tiny_model() -> ContextModel:
-    """The smallest network: all streams that embed it are small enough to be damaged at every byte."""
+    """Return the smallest network: streams that embed it are small enough to be damaged at every byte."""
     tensors, inputs = {}, INPUTS
     for layer in ("hidden1", "hidden2", "output"):
         tensors[f"{layer}.weight"] = np.zeros((16, inputs), np.int8)
@@ -38,7 +38,7 @@ def tiny_model() -> ContextModel:
 
 @cache
 def stream(name: str) -> bytes:
-    """Small streams that together have every part that a stream can have."""
+    """Return small streams that together have every part that a stream can have."""
     rng = np.random.default_rng(5)
     smooth = np.cumsum(rng.integers(-5, 6, (5, 16, 24)), axis=2).astype(np.int16)
     if name == "slice":
@@ -52,14 +52,14 @@ def stream(name: str) -> bytes:
     smooth[3] ^= 0x4000
     rescale = [(1.0, 10.0 * number) for number in range(5)]
     options = {"padding_value": 3, "bits_stored": 12, "metadata": {"affine": [1.5, 2.5]}, "model": tiny_model()}
-    # whether the model pays is another question
+    # embed the model even though the stream gets larger by it
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("monai_compress.streams.model_choice.smaller", lambda options, first, second, *rest: second)
         return compress(smooth, max_error=2, rescale=rescale, group_slices=2, **options)
 
 
 def outcome(data: bytes) -> CompressionError | None:
-    """The error that ``data`` are refused with; nothing else may come out, and nothing may take long."""
+    """Return the error with which ``data`` are refused; nothing else may be raised, and nothing may take long."""
     started = time.process_time()
     try:
         decompress(data)
@@ -71,7 +71,7 @@ def outcome(data: bytes) -> CompressionError | None:
 
 
 def sealed(data: bytearray) -> bytes:
-    """The stream with all checksums and offsets made right, as far as its sections can be walked."""
+    """Return the stream with correct checksums and offsets, as far as its sections can be walked."""
     struct.pack_into("<I", data, 96, zlib.crc32(data[:96]))
     frame, offset, tag = zlib.crc32(data[:96]), 100, b""
     while tag != b"INDX" and offset + 16 <= len(data) - 28:
@@ -86,31 +86,33 @@ def sealed(data: bytearray) -> bytes:
 
 
 def mutated(data: bytes, chance: random.Random) -> bytearray:
-    """A stream with one to three injuries of all kinds."""
-    hurt = bytearray(data)
+    """Return a stream with one to three changes of all kinds."""
+    changed = bytearray(data)
     for _ in range(chance.randint(1, 3)):
-        place = chance.randrange(len(hurt))
+        place = chance.randrange(len(changed))
         size = chance.choice([1, 1, 1, 2, 4, 8, 30])
         kind = chance.randrange(7)
         if kind == 0:
-            hurt[place] ^= 1 << chance.randrange(8)
+            changed[place] ^= 1 << chance.randrange(8)
         elif kind == 1:
-            hurt[place : place + size] = chance.randbytes(len(hurt[place : place + size]))
+            changed[place : place + size] = chance.randbytes(len(changed[place : place + size]))
         elif kind == 2:
-            hurt[place : place + size] = bytes([chance.choice([0, 0xFF, 0x7F, 0x80])]) * len(hurt[place : place + size])
+            changed[place : place + size] = bytes([chance.choice([0, 0xFF, 0x7F, 0x80])]) * len(
+                changed[place : place + size]
+            )
         elif kind == 3:
-            del hurt[place : place + size]
+            del changed[place : place + size]
         elif kind == 4:
-            hurt[place:place] = chance.randbytes(size)
+            changed[place:place] = chance.randbytes(size)
         elif kind == 5:
-            other = chance.randrange(len(hurt))
-            hurt[place : place + size] = hurt[other : other + size]
+            other = chance.randrange(len(changed))
+            changed[place : place + size] = changed[other : other + size]
         else:
-            hurt[100 if place > 100 else 0 : place] = hurt[place:]
-    return hurt
+            changed[100 if place > 100 else 0 : place] = changed[place:]
+    return changed
 
 
-def test_streams_are_whole_before_they_are_hurt() -> None:
+def test_the_streams_are_intact_before_they_are_damaged() -> None:
     for name in NAMES:
         assert outcome(stream(name)) is None
         assert sealed(bytearray(stream(name))) == stream(name)
@@ -136,28 +138,28 @@ def test_every_byte_with_a_flipped_bit(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_random_injuries(name: str) -> None:
+def test_random_damage(name: str) -> None:
     data, chance = stream(name), random.Random(2)
     for _ in range(800):
-        hurt = bytes(mutated(data, chance))
-        error = outcome(hurt)
-        assert isinstance(error, StreamError) or hurt == data
+        damaged = bytes(mutated(data, chance))
+        error = outcome(damaged)
+        assert isinstance(error, StreamError) or damaged == data
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_injuries_behind_good_checksums(name: str) -> None:
-    """Somebody who means harm can make all checksums right, but for those of the integers."""
+def test_damage_with_correct_checksums(name: str) -> None:
+    """An attacker can make all checksums right, except those of the integers."""
     data, chance = stream(name), random.Random(3)
     refused = 0
     for _ in range(800):
-        hurt = mutated(data, chance)
-        refused += outcome(sealed(hurt) if len(hurt) > 128 else bytes(hurt)) is not None
+        damaged = mutated(data, chance)
+        refused += outcome(sealed(damaged) if len(damaged) > 128 else bytes(damaged)) is not None
     assert refused > 400
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("value", [0, 1, 0x7F, 0x80, 0xFF])
-def test_every_header_byte_behind_good_checksums(name: str, value: int) -> None:
+def test_every_header_byte_with_correct_checksums(name: str, value: int) -> None:
     for place in range(100):
         data = bytearray(stream(name))
         data[place] = value
@@ -189,12 +191,12 @@ def test_claims_of_huge_images(name: str, rows: int, columns: int, slices: int) 
     for group in range(groups):
         share = slices - (groups - 1) * (slices // groups) if group == 0 else slices // groups
         struct.pack_into("<I", data, index + 16 + 28 * group + 16, share)
-    hurt = sealed(data)
-    assert outcome(stream(name)) is None  # whatever is made once is made
+    damaged = sealed(data)
+    assert outcome(stream(name)) is None  # caches are filled
     tracemalloc.start()
     try:
-        assert isinstance(outcome(hurt), StreamError)
-        with pytest.raises(StreamError), StreamReader(hurt) as reader:
+        assert isinstance(outcome(damaged), StreamError)
+        with pytest.raises(StreamError), StreamReader(damaged) as reader:
             assert reader.info.shape == (slices, rows, columns)
             reader[0]
         assert tracemalloc.get_traced_memory()[1] < MOST_BYTES
@@ -202,7 +204,7 @@ def test_claims_of_huge_images(name: str, rows: int, columns: int, slices: int) 
         tracemalloc.stop()
 
 
-def test_a_claim_that_is_true_needs_the_callers_word() -> None:
+def test_a_large_image_needs_permission() -> None:
     air = np.zeros((2, 128, 128), np.uint8)
     data = compress(air)
     with pytest.raises(CorruptStream, match="max_pixels=32768"):
@@ -210,14 +212,14 @@ def test_a_claim_that_is_true_needs_the_callers_word() -> None:
     assert np.array_equal(decompress(data, max_pixels=32768), air)
 
 
-def test_what_follows_a_stream() -> None:
+def test_bytes_behind_a_stream() -> None:
     data = stream("volume")
     for more in (b"\0", data, b"\n"):
         with pytest.raises(CorruptStream, match="follow"):
             decompress(data + more)
 
 
-def test_verify_finds_what_inspect_does_not_read() -> None:
+def test_verify_detects_damage_that_inspect_does_not_read() -> None:
     data = bytearray(stream("volume"))
     data[150] ^= 1
     assert inspect(bytes(data)) == inspect(stream("volume"))

@@ -260,7 +260,7 @@ def test_mistakes_in_format_1_1(reference, wrong):
 
 
 def _archives() -> list:
-    # a folder without archives must fail, not vanish
+    # a folder without archives must fail instead of being skipped
     found = [pytest.param(path, id=path.stem) for path in sorted(ARCHIVES.glob("*.mcz"))]
     return found or [None] * ARCHIVES.is_dir()
 

@@ -35,7 +35,7 @@ def models(reference):
 
 
 def _streams():
-    # without streams the tests below must fail, not vanish
+    # without streams the tests below must fail instead of being skipped
     return [pytest.param(path, id=path.stem) for path in sorted(STREAMS.glob("*.mcz"))] or [None]
 
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Files of format 1.0 open for ever: those in fixtures/v1 are frozen, and come back as they did when they were made."""
+"""Files of format 1.0 can always be read: those in fixtures/v1 are frozen and decode as when they were written."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from monai_compress.archive.recompress.deflate import ZLIB
 
 V1 = Path(__file__).parent / "fixtures" / "v1"
 FROZEN = "e38c7c3b9b1423521bb9a62f0e6c440ceeadd85b019ecb39cd9db5a22b98b25b"
-"""SHA-256 of SHA256SUMS. It never changes: nothing that was written in this format may stop to open."""
+"""SHA-256 of SHA256SUMS. It never changes: every file that was written in this format stays readable."""
 
 
 def files(kind):
-    # without files the tests below must fail, not vanish
+    # without files the tests below must fail instead of being skipped
     return [pytest.param(path, id=path.stem) for path in sorted((V1 / kind).glob("*.mcz"))] or [None]
 
 
@@ -54,12 +54,12 @@ def test_archives(path):
         assert {entry.path: entry.sha256 for entry in archive.files} == expected
         for entry in archive.files:
             if any(isinstance(part, Deflated) and part.zlib != ZLIB for part in entry.segments):
-                continue  # another zlib may deflate to other bytes
+                continue  # another version of zlib may produce other bytes
             assert hashlib.sha256(b"".join(archive.read(entry))).hexdigest() == expected[entry.path]
 
 
-def test_streams_of_the_draft_are_read():
-    """Version 0.1 differed in nothing but its number."""
+def test_streams_of_version_0_1_are_read():
+    """Version 0.1 differs from 1.0 only in its number."""
     path = V1 / "streams" / "near_5.mcz"
     data = bytearray(path.read_bytes())
     data[8:10] = b"\0\1"

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The frame of an archive. Archives are also packed by hand here, as docs/format.md has it: a second opinion."""
+"""The container of an archive, compared with archives that are packed by hand from docs/format.md."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ SIZES = (0, 210, 0, 2, len(LINES), 0)
 
 
 def packed(sections=SECTIONS, sizes=SIZES, *, files=40, header=None, entries=None, size=None, index=None) -> bytes:
-    """An archive by hand, with all checksums right whatever it tells."""
+    """Pack an archive by hand, with correct checksums whatever it states."""
     start = b"\x89MCZ\r\n\x1a\n\x01\x00\x00\x00" if header is None else header
-    data, told = bytearray(start + struct.pack("<I", zlib.crc32(start))), []
+    data, listed = bytearray(start + struct.pack("<I", zlib.crc32(start))), []
     for number, (tag, payload) in enumerate(sections):
         checksum = zlib.crc32(payload)
-        told.append((tag.encode(), len(data), len(payload), checksum, sizes[number] if number < len(sizes) else 0))
+        listed.append((tag.encode(), len(data), len(payload), checksum, sizes[number] if number < len(sizes) else 0))
         data += struct.pack("<4sQI", tag.encode(), len(payload), checksum) + payload
-    payload = b"".join(struct.pack("<4sQQIQ", *entry) for entry in (told if entries is None else entries(told)))
+    payload = b"".join(struct.pack("<4sQQIQ", *entry) for entry in (listed if entries is None else entries(listed)))
     place = len(data)
     data += struct.pack("<4sQI", b"INDX", len(payload), zlib.crc32(payload)) + payload
     fields = struct.pack("<QQI", len(data) + 28 if size is None else size, place if index is None else index, files)
@@ -76,11 +76,11 @@ def payloads(data: bytes) -> list[bytes]:
     return [bytes(read_section(source, part.section)) for part in read_archive_layout(source).entries]
 
 
-def test_the_writer_writes_what_the_format_page_says() -> None:
+def test_the_writer_writes_the_bytes_of_the_format_page() -> None:
     assert written() == packed()
 
 
-def test_all_is_found() -> None:
+def test_layout() -> None:
     layout = layout_of(packed())
     assert (layout.files, layout.size, layout.minor, layout.damage) == (40, len(packed()), 0, ())
     assert [part.section.tag for part in layout.entries] == [tag for tag, _ in SECTIONS]
@@ -90,7 +90,7 @@ def test_all_is_found() -> None:
     assert layout.find_all("NONE") == []
 
 
-def test_what_comes_while_a_stream_is_written_waits() -> None:
+def test_sections_that_are_added_while_a_stream_is_written_follow_it() -> None:
     raw = io.BytesIO()
     raw.name = "raw"
     writer = ArchiveWriter(raw)
@@ -163,7 +163,7 @@ def test_every_truncation() -> None:
 
 
 def damaged(data: bytes) -> bool:
-    """Whether opening and looking at each section shows that something is wrong."""
+    """Return whether opening the archive and reading each section reveals damage."""
     try:
         layout = layout_of(data)
         payloads(data)
@@ -172,7 +172,7 @@ def damaged(data: bytes) -> bool:
     return bool(layout.damage)
 
 
-def test_every_changed_bit_outside_of_heads_is_noticed() -> None:
+def test_every_changed_bit_outside_heads_is_detected() -> None:
     data = bytearray(packed())
     layout = layout_of(bytes(data))
     heads = {place for part in layout.entries for place in range(part.section.offset, part.section.offset + 16)}
@@ -206,7 +206,7 @@ def test_a_damaged_index_or_footer_or_header_is_not_needed(place: int) -> None:
     assert payloads(bytes(data)) == [payload for _, payload in SECTIONS]
 
 
-def test_damage_is_told_from_a_missing_end() -> None:
+def test_damage_is_distinguished_from_a_missing_end() -> None:
     data = bytearray(packed())
     data[-30] ^= 1  # the index
     data[16 + 11] ^= 0x80  # a length
@@ -216,7 +216,7 @@ def test_damage_is_told_from_a_missing_end() -> None:
         layout_of(bytes(data[:-1]))
 
 
-def test_bytes_behind_the_end_are_noticed_and_do_no_harm() -> None:
+def test_bytes_behind_the_end_are_detected_and_harmless() -> None:
     for more in (b"\n", bytes(1000), packed()):
         layout = layout_of(packed() + more)
         assert layout.damage
@@ -224,9 +224,9 @@ def test_bytes_behind_the_end_are_noticed_and_do_no_harm() -> None:
 
 
 def _entry(number: int, place: int, value: object):
-    def change(told: list[tuple]) -> list[tuple]:
-        told[number] = (*told[number][:place], value, *told[number][place + 1 :])
-        return told
+    def change(listed: list[tuple]) -> list[tuple]:
+        listed[number] = (*listed[number][:place], value, *listed[number][place + 1 :])
+        return listed
 
     return change
 
@@ -241,11 +241,11 @@ def _entry(number: int, place: int, value: object):
         {"index": 2**64 - 1},
         {"index": 2**64 - 17},
         {"index": 30},
-        {"entries": lambda told: told[:-1]},
-        {"entries": lambda told: told[1:]},
-        {"entries": lambda told: [*told, told[-1]]},
-        {"entries": lambda told: [told[1], told[0], *told[2:]]},
-        {"entries": lambda told: []},
+        {"entries": lambda listed: listed[:-1]},
+        {"entries": lambda listed: listed[1:]},
+        {"entries": lambda listed: [*listed, listed[-1]]},
+        {"entries": lambda listed: [listed[1], listed[0], *listed[2:]]},
+        {"entries": lambda listed: []},
         {"entries": _entry(0, 0, b"ST\x00M")},
         {"entries": _entry(0, 0, b"\xff\xff\xff\xff")},
         {"entries": _entry(1, 1, 16)},
@@ -257,7 +257,7 @@ def _entry(number: int, place: int, value: object):
     ],
     ids=map(str, range(19)),
 )
-def test_an_index_that_makes_no_sense_is_not_used(wrong) -> None:
+def test_an_inconsistent_index_is_not_used(wrong) -> None:
     layout = layout_of(packed(**wrong))
     assert layout.damage
     assert layout.entries == layout_of(packed()).entries
@@ -283,8 +283,8 @@ def test_a_damaged_block_in_a_walked_archive_has_no_size() -> None:
     assert [part.unpacked_bytes for part in layout_of(bytes(data)).entries] == [0, 0, *SIZES[2:]]
 
 
-def test_a_walk_ends_and_takes_its_time() -> None:
-    """Many empty sections, claims of lengths beyond all files, and an end in the middle of a head."""
+def test_walking_ends_in_a_short_time() -> None:
+    """Many empty sections, claimed lengths beyond any file, and an end within a head."""
     start = MAGIC + b"\x01\x00\x00\x00"
     start += struct.pack("<I", zlib.crc32(start))
     many = start + struct.pack("<4sQI", b"aaaa", 0, 0) * 20000
@@ -307,8 +307,8 @@ def test_a_file_is_read_by_seeking(tmp_path: Path) -> None:
         source = FileSource(file)
         layout = read_archive_layout(source)
         assert bytes(read_section(source, layout.entries[2].section)) == b"another"
-        window = SourceRange(source, layout.entries[0].section.offset + 16, 14)
-        assert (window.size, window.read(2, 5)) == (14, b"whole")
+        part = SourceRange(source, layout.entries[0].section.offset + 16, 14)
+        assert (part.size, part.read(2, 5)) == (14, b"whole")
         path.write_bytes(packed()[:50])
         with pytest.raises(TruncatedStream, match="shrank"):
             read_section(source, layout.entries[2].section)

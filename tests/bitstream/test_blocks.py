@@ -27,7 +27,7 @@ def frame(size: int, body: bytes = b"\x01\x00\x00") -> bytes:
     ids=["none", "one", "text", "zeros", "noise"],
 )
 @pytest.mark.parametrize("level", [1, 19])
-def test_what_goes_in_comes_out(data: bytes, level: int) -> None:
+def test_round_trip(data: bytes, level: int) -> None:
     block = pack_block(data, level)
     assert len(block) <= len(data) + 1
     assert block_size(block[:BLOCK_START_BYTES], len(block)) == len(data)
@@ -69,7 +69,7 @@ def test_the_largest_block() -> None:
     ],
     ids=lambda block: block[:18].hex(),
 )
-def test_what_is_no_block_tells_no_size(block: bytes) -> None:
+def test_the_size_of_an_invalid_block(block: bytes) -> None:
     with pytest.raises(CorruptStream):
         block_size(block[:BLOCK_START_BYTES], len(block))
     for size in (0, 100, MAX_BLOCK_BYTES, 2**63):
@@ -85,14 +85,14 @@ def test_sizes_must_agree() -> None:
                 unpack_block(block, size)
 
 
-def test_a_frame_that_holds_other_than_it_claims() -> None:
+def test_a_frame_of_another_size_than_it_states() -> None:
     body = zstandard.compress(b"ct" * 50)
     for hurt in (frame(100), body[:-1], body[:8], body + b"\0", body + body, body[:6] + b"\xff" * 8):
         with pytest.raises(CorruptStream):
             unpack_block(b"\x01" + hurt, 100)
 
 
-def test_every_changed_bit_is_refused_or_gives_as_many_bytes() -> None:
+def test_every_changed_bit_is_refused_or_gives_the_stated_number_of_bytes() -> None:
     data = bytes(range(256)) * 4
     block = bytearray(pack_block(data, 19))
     for bit in range(8 * len(block)):

@@ -27,7 +27,7 @@ def encoded(intervals, owners, lanes: int):
 
 
 def check_decodes(intervals, owners, states, words) -> None:
-    """Decode and see that every slot lies in the interval that was coded."""
+    """Decode and check that every slot lies in the interval that was encoded."""
     states, at = list(states), 0
     assert all(2**31 <= state < 2**63 for state in states)
     for (start, size), lane in zip(intervals, owners, strict=True):
@@ -59,12 +59,12 @@ def interval(draw):
 
 @settings(deadline=None)
 @given(st.data(), st.integers(1, 16), st.lists(interval(), max_size=120))
-def test_everything_comes_back(data, lanes: int, intervals) -> None:
+def test_round_trip(data, lanes: int, intervals) -> None:
     owners = data.draw(st.lists(st.integers(0, lanes - 1), min_size=len(intervals), max_size=len(intervals)))
     states, words = encoded(intervals, owners, lanes)
     check_decodes(intervals, owners, states, words)
     bits = sum(TOTAL_BITS - math.log2(size) for _, size in intervals)
-    # a state holds at most 32 bits more than it begins with; rounding loses next to nothing
+    # a state holds at most 32 bits more than it begins with; rounding loses almost nothing
     assert 32 * len(words) <= bits + 1e-3 * len(intervals)
 
 
@@ -74,7 +74,7 @@ def test_everything_comes_back(data, lanes: int, intervals) -> None:
     [(0, 1), (TOTAL - 1, 1), (0, TOTAL), (0, TOTAL - 1), (1, TOTAL - 1), (TOTAL // 2, TOTAL // 2), (12345, 3)],
     ids=str,
 )
-def test_the_same_interval_again_and_again(kind, lanes: int) -> None:
+def test_one_interval_repeated(kind, lanes: int) -> None:
     intervals, owners = [kind] * 600, [k % lanes for k in range(600)]
     states, words = encoded(intervals, owners, lanes)
     check_decodes(intervals, owners, states, words)
@@ -94,7 +94,7 @@ def test_nothing_to_code() -> None:
     assert states == [STATE_LOW] * 3 and not words
 
 
-def test_it_costs_what_information_theory_says() -> None:
+def test_the_size_is_close_to_the_entropy() -> None:
     rng = np.random.default_rng(0)
     sizes = rng.integers(1, TOTAL, 5000)
     intervals = [(int(rng.integers(0, TOTAL - size + 1)), int(size)) for size in sizes]
@@ -106,8 +106,8 @@ def test_it_costs_what_information_theory_says() -> None:
     assert information - 1 < coded < information * 1.0005
 
 
-def test_bytes_of_one_sequence_stay_what_they_are() -> None:
-    # values of the format: worked out with Python integers
+def test_the_bytes_of_one_sequence_never_change() -> None:
+    # values of the format, computed with Python integers
     intervals, owners = [(5, 10), (0, 1), (TOTAL - 7, 7), (100, 1 << 23)] * 3, [0, 1, 1, 0] * 3
     states, words = [STATE_LOW, STATE_LOW], []
     for (start, size), lane in zip(reversed(intervals), reversed(owners), strict=True):

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The frame of a stream. Streams are also packed by hand here, as docs/format.md has it: a second opinion."""
+"""The container of a stream, compared with streams that are packed by hand from docs/format.md."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ SECTIONS = (("GRUP", b"first"), ("GRUP", b"second!"), ("META", b"{}"))
 
 def written(header: Header = HEADER) -> bytes:
     """Three slices in two groups, and metadata."""
-    pieces: list[bytes] = []
-    writer = ContainerWriter(pieces.append, header)
+    chunks: list[bytes] = []
+    writer = ContainerWriter(chunks.append, header)
     writer.add_group({"GRUP": b"first"}, 2, b"checksum")
     writer.add_group({"GRUP": b"second!"}, 1, b"CHECKSUM")
     writer.add("META", b"{}")
     writer.finish()
-    return b"".join(pieces)
+    return b"".join(chunks)
 
 
 def packed(
@@ -43,7 +43,7 @@ def packed(
     index_offset: int | None = None,
     size: int | None = None,
 ) -> bytes:
-    """A stream by hand, with all checksums right whatever it tells."""
+    """Pack a stream by hand, with correct checksums whatever it states."""
     header = HEADER.pack() if header is None else header
     index = b"".join(struct.pack("<QQI8s", *entry) for entry in entries)
     data, heads = bytearray(header), b""
@@ -56,7 +56,7 @@ def packed(
 
 
 def resealed(header: bytes) -> bytes:
-    """A header with a checksum that fits."""
+    """Return a header with a correct checksum."""
     return header[:96] + struct.pack("<I", zlib.crc32(header[:96]))
 
 
@@ -64,11 +64,11 @@ def layout_of(data: bytes) -> StreamLayout:
     return read_layout(BytesSource(data))
 
 
-def test_the_writer_writes_what_the_format_says() -> None:
+def test_the_writer_writes_the_bytes_of_the_format_page() -> None:
     assert written() == packed()
 
 
-def test_the_header_is_what_the_format_says() -> None:
+def test_the_header_is_that_of_the_format_page() -> None:
     names = {"B": "u8", "H": "u16", "I": "u32", "q": "i64", "d": "float64", "8s": "bytes", "32s": "bytes"}
     rows, offset = [], 0
     for field in FIELDS:
@@ -81,7 +81,7 @@ def test_the_header_is_what_the_format_says() -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES.values())
-def test_headers_come_back(dtype: str) -> None:
+def test_round_trip_of_headers(dtype: str) -> None:
     lowest, highest = value_range(dtype)
     plain = Header(dtype, 2, 1, 2**32 - 1, bytes(32))
     full = Header(
@@ -131,12 +131,12 @@ def test_headers_come_back(dtype: str) -> None:
         ("model_hash", b"short"),
     ],
 )
-def test_a_header_makes_sense(field: str, value: object) -> None:
+def test_headers_that_are_not_consistent(field: str, value: object) -> None:
     with pytest.raises(ValueError):
         dataclasses.replace(HEADER, **{field: value})
 
 
-def test_a_layout_tells_where_everything_is() -> None:
+def test_layout() -> None:
     data = written()
     layout = layout_of(data)
     assert (layout.header, layout.slices, layout.size) == (HEADER, 3, len(data))
@@ -154,12 +154,12 @@ def test_a_layout_tells_where_everything_is() -> None:
 
 
 def test_high_bits_belong_to_the_group_before() -> None:
-    pieces: list[bytes] = []
-    writer = ContainerWriter(pieces.append, dataclasses.replace(HEADER, bits_stored=12))
+    chunks: list[bytes] = []
+    writer = ContainerWriter(chunks.append, dataclasses.replace(HEADER, bits_stored=12))
     writer.add_group({"GRUP": b"low", "HIGH": b"high"}, 2, b"checksum")
     writer.add_group({"GRUP": b"all"}, 2, b"checksum")
     writer.finish()
-    data = b"".join(pieces)
+    data = b"".join(chunks)
     first, second = layout_of(data).groups
     assert list(first.sections) == ["GRUP", "HIGH"] and list(second.sections) == ["GRUP"]
     assert bytes(read_section(BytesSource(data), first.sections["HIGH"])) == b"high"
@@ -186,14 +186,14 @@ def test_a_failing_disk_is_an_input_error() -> None:
         read_layout(FileSource(Broken(written())))
 
 
-def test_every_truncation_is_noticed() -> None:
+def test_every_truncation_is_detected() -> None:
     data = written()
     for length in range(len(data)):
         with pytest.raises(TruncatedStream):
             layout_of(data[:length])
 
 
-def test_every_changed_bit_is_noticed() -> None:
+def test_every_changed_bit_is_detected() -> None:
     data = bytearray(written())
     for bit in range(8 * len(data)):
         data[bit // 8] ^= 1 << bit % 8
@@ -204,7 +204,7 @@ def test_every_changed_bit_is_noticed() -> None:
         data[bit // 8] ^= 1 << bit % 8
 
 
-def test_damage_is_told_from_a_missing_end() -> None:
+def test_damage_is_distinguished_from_a_missing_end() -> None:
     data = bytearray(written())
     data[105] ^= 0x80  # a length
     with pytest.raises(CorruptStream, match="damaged"):
@@ -214,7 +214,7 @@ def test_damage_is_told_from_a_missing_end() -> None:
 
 
 @pytest.mark.parametrize("more", [b"\n", bytes(1000), written()])
-def test_bytes_behind_the_end_are_noticed(more: bytes) -> None:
+def test_bytes_behind_the_end_are_detected(more: bytes) -> None:
     with pytest.raises(CorruptStream, match=f"{len(more)} bytes follow the end"):
         layout_of(written() + more)
 
@@ -229,12 +229,12 @@ def test_bytes_behind_the_end_are_noticed(more: bytes) -> None:
         lambda data: data.decode("utf-8", errors="replace").encode("utf-8"),
     ],
 )
-def test_a_copy_as_text_is_named(damage) -> None:
+def test_a_copy_as_text_is_named_in_the_error(damage) -> None:
     with pytest.raises(CorruptStream, match="binary mode"):
         layout_of(damage(written()))
 
 
-def test_other_files_are_named() -> None:
+def test_other_files_are_refused() -> None:
     for data in (b"\x1f\x8b\x08\x00" + bytes(200), b"MZ", bytes(300)):
         with pytest.raises(CorruptStream, match="not a stream of monai_compress"):
             layout_of(data)
@@ -296,7 +296,7 @@ def test_tags_in_lower_case_are_skipped() -> None:
     ],
     ids=str,
 )
-def test_parts_that_do_not_fit_each_other(wrong) -> None:
+def test_sections_index_and_footer_that_do_not_agree(wrong) -> None:
     with pytest.raises(CorruptStream):
         layout_of(packed(**wrong))
 
@@ -340,5 +340,5 @@ def test_hostile_headers(offset: int, code: str, value: float) -> None:
         Header.parse(resealed(bytes(header)))
 
 
-def test_magic_is_the_one_of_the_format() -> None:
+def test_magic_is_that_of_the_format_page() -> None:
     assert MAGIC.hex(" ").upper() in FORMAT.read_text(encoding="utf-8")

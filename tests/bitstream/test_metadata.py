@@ -23,13 +23,13 @@ JSON = st.dictionaries(
 
 
 @given(JSON)
-def test_metadata_come_back(metadata) -> None:
+def test_round_trip_of_metadata(metadata) -> None:
     data = pack_metadata(metadata)
     assert parse(data) == metadata
     assert pack_metadata(dict(reversed(metadata.items()))) == data
 
 
-def test_half_a_character_is_no_text() -> None:
+def test_half_a_character_is_refused() -> None:
     with pytest.raises(ValueError):
         pack_metadata({"a": "\ud800"})
 
@@ -41,7 +41,7 @@ def nested(depth: int) -> dict[str, object]:
     return inner
 
 
-def test_what_json_does_not_hold() -> None:
+def test_values_that_json_cannot_hold() -> None:
     for wrong in ({"a": object()}, {"a": b"bytes"}, {"a": {1, 2}}):
         with pytest.raises(TypeError, match="must be JSON"):
             pack_metadata(wrong)
@@ -84,7 +84,7 @@ def test_hostile_metadata(data: bytes) -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0.001, 1e300), st.floats(-1e300, 1e300)), min_size=1))
-def test_rescale_comes_back(pairs) -> None:
+def test_round_trip_of_rescale(pairs) -> None:
     assert parse_rescale(pack_rescale(pairs), len(pairs)) == tuple(pairs)
     with pytest.raises(CorruptStream, match="RESC"):
         parse_rescale(pack_rescale(pairs), len(pairs) + 1)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""A stream whose frame is damaged gives back all slice groups but the ones that the damage is in."""
+"""From a stream with a damaged frame, all slice groups without damage are restored."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def salvaged(data: bytes) -> StreamLayout:
 
 
 def lost(data: bytes) -> set[int]:
-    """The slices that do not come back; all others are what they were."""
-    gone = set()
+    """Return the slices that are not restored; check that all others are unchanged."""
+    missing = set()
     with StreamReader(data, salvage=True) as reader:
         assert len(reader) == 7
         for number in range(7):
@@ -64,19 +64,19 @@ def lost(data: bytes) -> set[int]:
             except StreamError as error:
                 first = number // 2 * 2
                 assert f"slices {first} to {min(first + 1, 6)}" in str(error)
-                gone.add(number)
+                missing.add(number)
             else:
                 np.testing.assert_array_equal(found, expected()[number])
-    return gone
+    return missing
 
 
 def flipped(place: int, bit: int, data: bytes | None = None) -> bytes:
-    hurt = bytearray(stream() if data is None else data)
-    hurt[place] ^= 1 << bit
-    return bytes(hurt)
+    damaged = bytearray(stream() if data is None else data)
+    damaged[place] ^= 1 << bit
+    return bytes(damaged)
 
 
-def test_the_stream_has_all_that_is_to_be_hurt() -> None:
+def test_the_stream_has_every_kind_of_section() -> None:
     assert [section.tag for section in sections()] == ["GRUP", "GRUP", "HIGH", "GRUP", "GRUP", "RESC", "META", "INDX"]
     assert lost(stream()) == set()
     assert salvaged(stream()) == read_layout(BytesSource(stream()))
@@ -89,26 +89,26 @@ def test_a_damaged_head_of_a_group_costs_only_that_group(number: int) -> None:
     slices = {2 * group, min(2 * group + 1, 6)}
     for place in range(section.offset, section.offset + 16):
         for bit in range(8):
-            hurt = flipped(place, bit)
+            damaged = flipped(place, bit)
             with pytest.raises(StreamError):
-                read_layout(BytesSource(hurt))
-            assert lost(hurt) <= slices, (place, bit)
+                read_layout(BytesSource(damaged))
+            assert lost(damaged) <= slices, (place, bit)
     for length in (0, 1, 2**31, 2**63, 2**64 - 1):
-        hurt = bytearray(stream())
-        struct.pack_into("<Q", hurt, section.offset + 4, length)
-        assert lost(bytes(hurt)) == slices
+        damaged = bytearray(stream())
+        struct.pack_into("<Q", damaged, section.offset + 4, length)
+        assert lost(bytes(damaged)) == slices
 
 
 def test_damaged_pixels_cost_only_their_group() -> None:
     for section, group in zip(sections()[:5], (0, 1, 1, 2, 3), strict=True):
-        hurt = flipped(section.offset + 20, 3)
-        assert lost(hurt) == {2 * group, min(2 * group + 1, 6)}
+        damaged = flipped(section.offset + 20, 3)
+        assert lost(damaged) == {2 * group, min(2 * group + 1, 6)}
 
 
 def test_several_damaged_heads() -> None:
     found = sections()
-    hurt = flipped(found[3].offset + 5, 7, flipped(found[0].offset + 1, 2))
-    assert lost(hurt) == {0, 1, 4, 5}
+    damaged = flipped(found[3].offset + 5, 7, flipped(found[0].offset + 1, 2))
+    assert lost(damaged) == {0, 1, 4, 5}
 
 
 def test_heads_behind_the_groups() -> None:
@@ -117,13 +117,13 @@ def test_heads_behind_the_groups() -> None:
         if metadata.offset > place >= rescale.offset + 16:
             continue
         for bit in (0, 5, 7):
-            hurt = flipped(place, bit)
-            with suppress(CorruptStream):  # without RESC the header speaks of what is not there
-                assert lost(hurt) == set()
+            damaged = flipped(place, bit)
+            with suppress(CorruptStream):  # the header states a section RESC that is missing
+                assert lost(damaged) == set()
 
 
 def test_a_damaged_footer_or_index() -> None:
-    """Either nothing is lost, or it is said; never are wrong slices given."""
+    """Either nothing is lost, or an error is raised; wrong slices are never returned."""
     index = sections()[-1]
     for place in range(index.offset, len(stream())):
         for bit in range(8):
@@ -137,22 +137,22 @@ def test_without_an_end_nothing_can_be_salvaged() -> None:
             salvaged(stream()[:length])
 
 
-def test_random_injuries_give_right_slices_or_an_error() -> None:
+def test_random_damage_gives_correct_slices_or_an_error() -> None:
     chance, refused = random.Random(4), 0
     for _ in range(600):
-        hurt = bytearray(stream())
+        damaged = bytearray(stream())
         for _ in range(chance.randint(1, 3)):
-            place = chance.randrange(len(hurt))
-            hurt[place : place + chance.choice([1, 2, 8])] = chance.randbytes(chance.choice([1, 1, 8]))
+            place = chance.randrange(len(damaged))
+            damaged[place : place + chance.choice([1, 2, 8])] = chance.randbytes(chance.choice([1, 1, 8]))
         try:
-            lost(bytes(hurt))
+            lost(bytes(damaged))
         except StreamError:
             refused += 1
     assert 0 < refused < 600
 
 
 def sealed(change) -> bytes:
-    """The stream with another index, all checksums that salvage looks at made right; the frame's is wrong."""
+    """Return the stream with another index and with the checksums that salvage checks; that of the frame is wrong."""
     data = bytearray(stream())
     index = sections()[-1]
     entries = [list(entry) for entry in struct.iter_unpack("<QQI8s", data[index.offset + 16 : -28])]
@@ -164,7 +164,7 @@ def sealed(change) -> bytes:
 
 
 def outcome(source) -> None:
-    """Every slice is as it was, or an error of ours says why not; and soon."""
+    """Read every slice; only errors of this package may be raised, within a short time."""
     started = time.process_time()
     try:
         with StreamReader(source, salvage=True) as reader:
@@ -179,41 +179,41 @@ def outcome(source) -> None:
 @pytest.mark.parametrize("value", [0, 1, 15, 99, 100, 200, 2**31, 2**62, 2**63 - 1, 2**63, 2**64 - 17, 2**64 - 1])
 @pytest.mark.parametrize("field", [0, 1])
 @pytest.mark.parametrize("number", [0, 1, 3])
-def test_an_index_that_lies(number: int, field: int, value: int, tmp_path: Path) -> None:
+def test_an_index_with_wrong_places(number: int, field: int, value: int, tmp_path: Path) -> None:
     def change(entries: list[list]) -> None:
         entries[number][field] = value
 
-    hurt = sealed(change)
-    outcome(hurt)
-    (tmp_path / "x.mcz").write_bytes(hurt)
+    damaged = sealed(change)
+    outcome(damaged)
+    (tmp_path / "x.mcz").write_bytes(damaged)
     outcome(tmp_path / "x.mcz")
     with (tmp_path / "x.mcz").open("rb") as file:
         outcome(file)
-        outcome(SourceRange(FileSource(file), 0, len(hurt)))
+        outcome(SourceRange(FileSource(file), 0, len(damaged)))
 
 
 @pytest.mark.parametrize("slices", [0, 3, 2**31, 2**32 - 1])
-def test_an_index_that_lies_about_slices(slices: int) -> None:
+def test_an_index_with_wrong_numbers_of_slices(slices: int) -> None:
     def change(entries: list[list]) -> None:
         entries[1][2] = slices
 
     try:
         data = sealed(change)
     except struct.error:
-        return  # more than the footer can tell
+        return  # more than fits into the footer
     with pytest.raises(CorruptStream):
         salvaged(data)
 
 
-def test_a_window_ends_where_it_ends() -> None:
-    """A stream in an archive must not read what lies behind it."""
-    hurt = sealed(lambda entries: entries[-1].__setitem__(1, entries[-1][1] + 10_000))
-    source = SourceRange(BytesSource(hurt + bytes(20_000)), 0, len(hurt))
+def test_a_range_of_a_source_has_an_end() -> None:
+    """A stream in an archive must not read the bytes behind it."""
+    damaged = sealed(lambda entries: entries[-1].__setitem__(1, entries[-1][1] + 10_000))
+    source = SourceRange(BytesSource(damaged + bytes(20_000)), 0, len(damaged))
     try:
         layout = read_layout(source, salvage=True)
     except StreamError:
         return
-    assert all(section.end <= len(hurt) for section in layout.sections)
+    assert all(section.end <= len(damaged) for section in layout.sections)
 
 
 def test_failing_disks_are_not_salvaged() -> None:
@@ -225,9 +225,9 @@ def test_failing_disks_are_not_salvaged() -> None:
         read_layout(FileSource(Broken(stream())), salvage=True)
 
 
-def test_a_claim_in_the_place_of_a_head_is_never_believed() -> None:
-    hurt = flipped(sections()[0].offset + 1, 2)
-    layout = salvaged(hurt)
+def test_the_substitute_of_a_damaged_head_is_never_read() -> None:
+    damaged = flipped(sections()[0].offset + 1, 2)
+    layout = salvaged(damaged)
     with pytest.raises(CorruptStream):
-        read_section(BytesSource(hurt), layout.groups[0].sections["GRUP"])
-    assert bytes(read_section(BytesSource(hurt), layout.groups[1].sections["GRUP"]))
+        read_section(BytesSource(damaged), layout.groups[0].sections["GRUP"])
+    assert bytes(read_section(BytesSource(damaged), layout.groups[1].sections["GRUP"]))

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The tables are values of the format: the same for every caller, on every machine, in every version."""
+"""The tables are part of the format: the same for every caller, on every machine, in every version."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_entries_are_the_formulas_of_the_format(table, expected) -> None:
     assert found.tolist() == [math.floor(value + 0.5) for value in expected]
 
 
-def test_what_the_arithmetic_relies_on() -> None:
+def test_assumptions_of_the_arithmetic() -> None:
     logistic, exp2 = tables.logistic_table(), tables.exp2_table()
     assert (np.diff(logistic) >= 0).all()
     assert logistic[0] >= 0 and logistic[-1] <= 1 << tables.LOGISTIC_BITS
@@ -57,7 +57,7 @@ def test_what_the_arithmetic_relies_on() -> None:
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_nobody_changes_a_table(table) -> None:
+def test_tables_are_read_only(table) -> None:
     with pytest.raises(ValueError):
         table()[0] = 1
 

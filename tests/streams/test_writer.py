@@ -194,7 +194,7 @@ def test_a_full_disk(volume: np.ndarray, tmp_path: Path, monkeypatch: pytest.Mon
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     (tmp_path / "folder").mkdir()
-    with pytest.raises(OutputError, match="folder of that name"), StreamWriter(tmp_path / "folder") as writer:
+    with pytest.raises(OutputError, match="a folder has this name"), StreamWriter(tmp_path / "folder") as writer:
         writer.add(volume[0])
     (tmp_path / "folder").rmdir()
     monkeypatch.setattr(os, "fsync", fail)
