@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..bitstream.archive_container import check_section, read_archive_layout
 from ..bitstream.archive_models import list_models, read_model
 from ..bitstream.blocks import unpack_block
+from ..bitstream.header import NEWEST
 from ..bitstream.metadata import parse_metadata
 from ..bitstream.sections import SECTION_HEAD_BYTES, SourceRange, read_section
 from ..codecs.base import Codec, Model
@@ -77,6 +78,7 @@ class ArchiveReader:
             self._source = open_source(path, stack)
             self._layout = read_archive_layout(self._source)
             self._damage = list(self._layout.damage)
+            self._models = list_models(self._source, [part.section for part in self._layout.find_all("MODL")])
             self._metadata = self._read_metadata()
             self.files: tuple[FileEntry, ...] = self._read_table()
             """Every file of the archive, and every empty folder."""
@@ -266,6 +268,9 @@ class ArchiveReader:
                 salvage=True,
                 find_model=self._find_model,
             )
+            minor = self._streams[number].minor
+            if minor > self._layout.minor and not self._layout.damage:
+                raise CorruptStream(f"stream {number} has format 1.{minor}, its archive 1.{self._layout.minor}")
         return self._streams[number]
 
     def _find_model(self, codec: Codec, model_hash: str) -> Model | None:
@@ -276,8 +281,7 @@ class ArchiveReader:
         """
         if model_hash in self._loaded_models:
             return self._loaded_models[model_hash]
-        sections = [part.section for part in self._layout.find_all("MODL")]
-        stored = list_models(self._source, sections).get(bytes.fromhex(model_hash))
+        stored = self._models.get(bytes.fromhex(model_hash))
         if stored is None:
             return None
         where = f"section MODL at offset {stored.section.offset}"
@@ -319,7 +323,7 @@ class ArchiveReader:
             except CorruptStream as error:
                 # each block holds whole lines, so the others can be read without it
                 self._damage.append(f"a part of the list of files is lost: {error}")
-        entries = parse_table(b"".join(lines), self._layout.minor)
+        entries = parse_table(b"".join(lines), NEWEST[1] if self._layout.damage else self._layout.minor)
         if not self._damage and len(entries) != self._layout.files:
             raise CorruptStream(f"the list has {len(entries)} files, the footer states {self._layout.files}")
         if not entries and self._damage:

@@ -101,6 +101,11 @@ class StreamReader:
         """Type of the stored integers, in this machine's byte order."""
         return np.dtype(self._header.dtype)
 
+    @property
+    def minor(self) -> int:
+        """Minor version of the format."""
+        return self._header.minor
+
     @cached_property
     def info(self) -> StreamInfo:
         """Properties of the stream; no pixels are decoded."""
@@ -279,7 +284,12 @@ class StreamReader:
     def _read_loss(self) -> MeasuredError | None:
         """The error that the writer of a lossy stream measured; None in other streams."""
         section = self._layout.find("LOSS")
-        return None if section is None else parse_loss(read_section(self._source, section))
+        if section is None:
+            return None
+        error = parse_loss(read_section(self._source, section))
+        if error.pixels > len(self) * self._header.rows * self._header.columns:
+            raise CorruptStream(f"section LOSS: the error of {error.pixels} pixels, more than the image has")
+        return error
 
     def _model_source(self) -> str:
         wanted = self._header.model_hash.hex()
@@ -314,11 +324,8 @@ class StreamReader:
         section = self._layout.find("MODL")
         if section is None:
             return None
-        if section.length > (limit := self._codec.max_model_bytes):
-            raise CorruptStream(
-                f"section MODL has {section.length} bytes; a model of codec {self._codec.name!r} has at most {limit}"
-            )
-        model = self._codec.read_model(bytes(read_section(self._source, section)))
+        payload = read_section(self._source, section, max_bytes=self._codec.max_model_bytes)
+        model = self._codec.read_model(bytes(payload))
         if model.hash != wanted:
             raise CorruptStream(f"the header names the model {wanted}, but section MODL holds {model.hash}")
         return model

@@ -255,7 +255,7 @@ def test_a_model_that_is_missing_or_too_large(toy_with_model, monkeypatch) -> No
     monkeypatch.undo()
     data = compress(image, codec="toy-model", quality=90)
     monkeypatch.setattr(ModelCodec, "max_model_bytes", 1000)
-    with pytest.raises(CorruptStream, match="MODL has 2000000 bytes"):
+    with pytest.raises(CorruptStream, match="MODL .*2000000 bytes"):
         decompress(data)
 
 
@@ -273,7 +273,7 @@ def test_command_line(toy, study, tmp_path) -> None:
     assert "lossy" in shown and "RMSE" in shown and "toy" in shown and "lossless" not in shown
     assert json.loads(run("inspect", stream, "--json"))["promise"] == "lossy"
     checked = run("verify", stream)
-    assert "sound" in checked and "lossy" in checked
+    assert "intact" in checked and "lossy" in checked
     restored = run("decompress", stream, "-o", tmp_path / "x.nii.gz")
     assert "lossy" in restored and "lossless" not in restored
     run("pack", study, "-o", tmp_path / "out", "--codec", "toy", "--quality", 51)
