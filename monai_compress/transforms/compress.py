@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,14 +21,12 @@ from numpy.typing import NDArray
 
 from ..api import compress
 from ..archive import SeriesArchive
+from ..codecs.options import ModelLike, Rescale, StreamOptions
 from ..dicom.geometry import lps_to_ras, ras_to_lps
 from ..errors import InputError
 from ..images import DTYPES, narrowest_type
 from ..sources import FileKind, kind_of
 from ..streams import StreamReader, stored_from_stream
-
-if TYPE_CHECKING:
-    from ..codecs.pixel.model import ContextModel
 
 SUFFIX = ".mcz"
 
@@ -43,30 +41,61 @@ class Compress(Transform):
     that are all whole numbers, such as HU. No other metadata are stored, since they may name a person.
 
     Args:
-        max_error: the largest error of any value; 0 is lossless.
+        codec: as in ``monai_compress.compress``, like all arguments without a description here.
+        max_error: largest error of any value; 0 is lossless.
+        quality: quality of a lossy codec.
+        rescale: slope and intercept, if the values are stored integers; not needed for HU.
+        padding_value: value outside the field of view.
+        bits_stored: number of low bits that carry the pixel.
         effort: "fast", "default" or "max".
+        model: a model or its path instead of the shipped one.
+        verify: decode the stream and compare before it is returned.
+        backend: implementation of the codec.
+        threads: largest number of threads; None for all cores.
+        group_slices: slices that are coded together.
         slice_axis: the axis of X, Y, Z along which the slices are stacked, 0 to 2. None: the axis of a MetaTensor that
             is nearest to feet-head by its affine, the first axis of a plain array or tensor.
-        model: a model or its path instead of the one that is part of the package.
-        verify: decode the stream and compare before it is returned.
-        threads: the largest number of threads; None for all cores.
+
+    Raises:
+        ValueError: an option out of its range.
+        ModelError: there is no such model.
     """
 
     def __init__(
         self,
+        *,
+        codec: str = "pixel",
         max_error: float = 0,
+        quality: float | None = None,
+        rescale: Rescale = (1.0, 0.0),
+        padding_value: int | None = None,
+        bits_stored: int | None = None,
         effort: str = "default",
-        slice_axis: int | None = None,
-        model: ContextModel | str | os.PathLike[str] | None = None,
+        model: ModelLike = None,
         verify: bool = True,
+        backend: str | None = None,
         threads: int | None = None,
+        group_slices: int | None = None,
+        slice_axis: int | None = None,
     ) -> None:
         if slice_axis not in (None, 0, 1, 2):
             raise ValueError(f"slice_axis is 0, 1, 2 or None, got {slice_axis!r}")
         self.slice_axis = slice_axis
         self.options: dict[str, Any] = {
-            "max_error": max_error, "effort": effort, "model": model, "verify": verify, "threads": threads
-        }  # fmt: skip
+            "codec": codec,
+            "max_error": max_error,
+            "quality": quality,
+            "rescale": rescale,
+            "padding_value": padding_value,
+            "bits_stored": bits_stored,
+            "effort": effort,
+            "model": model,
+            "verify": verify,
+            "backend": backend,
+            "threads": threads,
+            "group_slices": group_slices,
+        }
+        StreamOptions(**self.options)
 
     def __call__(self, image: torch.Tensor | NDArray[Any]) -> bytes:
         """Return the stream.
@@ -138,13 +167,69 @@ class Decompress(Transform):
 
 
 class Compressd(MapTransform):
-    """Dictionary form of `Compress`; the arguments after ``keys`` are its own."""
+    """Dictionary form of `Compress`.
 
-    def __init__(self, keys: KeysCollection, *args: Any, allow_missing_keys: bool = False, **kwargs: Any) -> None:
+    Args:
+        keys: keys of the images.
+        codec: as in ``monai_compress.compress``, like all arguments without a description here.
+        max_error: largest error of any value; 0 is lossless.
+        quality: quality of a lossy codec.
+        rescale: slope and intercept, if the values are stored integers; not needed for HU.
+        padding_value: value outside the field of view.
+        bits_stored: number of low bits that carry the pixel.
+        effort: "fast", "default" or "max".
+        model: a model or its path instead of the shipped one.
+        verify: decode the stream and compare before it is returned.
+        backend: implementation of the codec.
+        threads: largest number of threads; None for all cores.
+        group_slices: slices that are coded together.
+        slice_axis: the axis of X, Y, Z along which the slices are stacked, 0 to 2. None: the axis of a MetaTensor that
+            is nearest to feet-head by its affine, the first axis of a plain array or tensor.
+        allow_missing_keys: do not raise an error if a key is missing.
+
+    Raises:
+        ValueError: an option out of its range.
+        ModelError: there is no such model.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        *,
+        codec: str = "pixel",
+        max_error: float = 0,
+        quality: float | None = None,
+        rescale: Rescale = (1.0, 0.0),
+        padding_value: int | None = None,
+        bits_stored: int | None = None,
+        effort: str = "default",
+        model: ModelLike = None,
+        verify: bool = True,
+        backend: str | None = None,
+        threads: int | None = None,
+        group_slices: int | None = None,
+        slice_axis: int | None = None,
+        allow_missing_keys: bool = False,
+    ) -> None:
         super().__init__(keys, allow_missing_keys)
-        self.compress = Compress(*args, **kwargs)
+        self.compress = Compress(
+            codec=codec,
+            max_error=max_error,
+            quality=quality,
+            rescale=rescale,
+            padding_value=padding_value,
+            bits_stored=bits_stored,
+            effort=effort,
+            model=model,
+            verify=verify,
+            backend=backend,
+            threads=threads,
+            group_slices=group_slices,
+            slice_axis=slice_axis,
+        )
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Return the data with a stream in place of each image."""
         out = dict(data)
         for key in self.key_iterator(out):
             out[key] = self.compress(out[key])
@@ -152,13 +237,30 @@ class Compressd(MapTransform):
 
 
 class Decompressd(MapTransform):
-    """Dictionary form of `Decompress`; the arguments after ``keys`` are its own."""
+    """Dictionary form of `Decompress`.
 
-    def __init__(self, keys: KeysCollection, *args: Any, allow_missing_keys: bool = False, **kwargs: Any) -> None:
+    Args:
+        keys: keys of the streams.
+        dtype: as in `Decompress`.
+        max_pixels: as in `Decompress`.
+        threads: as in `Decompress`.
+        allow_missing_keys: do not raise an error if a key is missing.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        *,
+        dtype: torch.dtype | None = torch.float32,
+        max_pixels: int = _MAX_PIXELS,
+        threads: int | None = None,
+        allow_missing_keys: bool = False,
+    ) -> None:
         super().__init__(keys, allow_missing_keys)
-        self.decompress = Decompress(*args, **kwargs)
+        self.decompress = Decompress(dtype, max_pixels, threads)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Return the data with an image in place of each stream."""
         out = dict(data)
         for key in self.key_iterator(out):
             out[key] = self.decompress(out[key])

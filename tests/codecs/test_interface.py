@@ -255,7 +255,7 @@ def test_a_model_that_is_missing_or_too_large(toy_with_model, monkeypatch) -> No
     monkeypatch.undo()
     data = compress(image, codec="toy-model", quality=90)
     monkeypatch.setattr(ModelCodec, "max_model_bytes", 1000)
-    with pytest.raises(CorruptStream, match="MODL .*2000000 bytes"):
+    with pytest.raises(CorruptStream, match=r"MODL .*2000000 bytes"):
         decompress(data)
 
 
