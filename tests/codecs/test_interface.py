@@ -20,8 +20,12 @@ from click.testing import CliRunner
 from monai_compress import SeriesArchive, StreamReader, StreamWriter, compress, decompress, inspect
 from monai_compress.api import verify_stream
 from monai_compress.archive import ArchiveSettings
+from monai_compress.archive.file_table import pack_table, parse_table
 from monai_compress.batch.pack import pack
 from monai_compress.batch.plan import plan
+from monai_compress.bitstream.archive_container import ArchiveWriter
+from monai_compress.bitstream.archive_models import pack_model
+from monai_compress.bitstream.metadata import MeasuredError
 from monai_compress.cli import main
 from monai_compress.codecs import registry
 from monai_compress.errors import CorruptStream, ModelNotFound, StreamError, UnsupportedVersion
@@ -243,6 +247,88 @@ def test_a_large_model_is_embedded_once_in_an_archive(toy_with_model, study, tmp
     damaged.write_bytes(data)
     with SeriesArchive(damaged) as archive, pytest.raises(StreamError, match="MODL"):
         archive.check(archive.files[0])
+
+
+def _twice(writer, codec, model_hash, data) -> None:
+    for _ in range(2):
+        writer.add("MODL", pack_model(codec, model_hash, data))
+    writer.require_minor(1)
+
+
+ADD_MODEL = ArchiveWriter.add_model
+BROKEN_MODELS = {
+    "missing": (lambda *_: None, ModelNotFound, "toy-model"),
+    "twice": (_twice, CorruptStream, "same hash"),
+    "of another codec": (lambda writer, _, *rest: ADD_MODEL(writer, 1, *rest), CorruptStream, "of codec 1"),
+    "another model": (lambda writer, *rest: ADD_MODEL(writer, *rest[:2], b"other"), CorruptStream, "but holds"),
+    "of another hash": (lambda writer, codec, _, data: ADD_MODEL(writer, codec, bytes(32), data), ModelNotFound, "toy"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN_MODELS)
+def test_broken_models_of_archives(toy_with_model, study, tmp_path, monkeypatch, case) -> None:
+    add_model, error, message = BROKEN_MODELS[case]
+    monkeypatch.setattr(ArchiveWriter, "add_model", add_model)
+    settings = ArchiveSettings(codec="toy-model", quality=90, verify=False)
+    pack(plan([study / "series0"]), tmp_path, settings)
+    (path,) = tmp_path.rglob("*.mcz")
+    with pytest.raises(error, match=message), SeriesArchive(path) as archive:
+        archive.check(archive.files[0])
+
+
+def test_a_model_of_an_archive_that_is_too_large(toy_with_model, study, tmp_path, monkeypatch) -> None:
+    pack(plan([study / "series0"]), tmp_path, ArchiveSettings(codec="toy-model", quality=90))
+    (path,) = tmp_path.rglob("*.mcz")
+    monkeypatch.setattr(ModelCodec, "max_model_bytes", 1000)
+    with SeriesArchive(path) as archive, pytest.raises(CorruptStream, match="2000000 bytes"):
+        archive.check(archive.files[0])
+
+
+def test_streams_and_archives_of_a_codec_that_is_not_registered(study, tmp_path) -> None:
+    codec = toy_codec.ToyCodec()
+    registry.register(codec)
+    try:
+        stream = compress(volume(), codec="toy", quality=50)
+        pack(plan([study]), tmp_path, ArchiveSettings(codec="toy", quality=50))
+    finally:
+        registry.unregister(codec)
+    with pytest.raises(StreamError, match="codec 200"):
+        inspect(stream)
+    for path in sorted(tmp_path.rglob("*.mcz")):
+        with SeriesArchive(path) as archive:
+            assert archive.info.promise == ("lossy" if archive.info.images else "lossless")
+            for entry in archive.files:
+                if entry.promise == "lossless":
+                    archive.check(entry)
+                    continue
+                with pytest.raises(StreamError, match="codec 200"):
+                    archive.check(entry)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"measured_error": None}, "no measured error"),
+        ({"measured_error": {"max_error": 1, "rmse": 2, "pixels": 3}}, "rmse of 2"),
+        ({"measured_error": {"max_error": 1e999, "rmse": 2, "pixels": 3}}, "out of its range"),
+        ({"measured_error": {"max_error": 10**400, "rmse": 2, "pixels": 3}}, "out of its range"),
+        ({"measured_error": {"max_error": "1", "rmse": 0, "pixels": 3}}, "out of its range"),
+        ({"measured_error": {"max_error": 1, "rmse": 0, "pixels": -3}}, "negative"),
+        ({"measured_error": [1, 2, 3]}, "not a JSON object"),
+        ({"how": "codec"}, "another file has one"),
+        ({"how": "lossless"}, "how"),
+    ],
+    ids=str,
+)
+def test_wrong_lines_of_lossy_files(changes, message) -> None:
+    line = {"path": "a", "size": 1, "sha256": "0" * 64, "mode": 0, "mtime_ns": 0, "kind": "dicom", "how": "lossy"}
+    line["measured_error"] = {"max_error": 2.5, "rmse": 1, "pixels": 9}
+    (entry,) = parse_table(json.dumps(line).encode())
+    assert entry.measured_error == MeasuredError(2.5, 1.0, 9) and b"".join(pack_table([entry])).count(b"2.5") == 1
+    with pytest.raises(CorruptStream, match="storage method"):
+        parse_table(json.dumps(line).encode(), 0)
+    with pytest.raises(CorruptStream, match=message):
+        parse_table(json.dumps(line | changes).encode())
 
 
 def test_a_model_that_is_missing_or_too_large(toy_with_model, monkeypatch) -> None:
