@@ -125,7 +125,7 @@ def _check_options(options: dict[str, Any]) -> TrainingConfig:
     """
     try:
         config = TrainingConfig(**{f.name: options[f.name] for f in fields(TrainingConfig)})
-        config.check_size(options["size"])
+        config.check_spatial_size(options["size"])
         window_range(options["window"])
         augmentation_names(_augmentations(options))
         build_network(config.network)

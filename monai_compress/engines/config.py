@@ -62,17 +62,16 @@ class TrainingConfig:
         if not 0 < self.learning_rate < float("inf"):
             raise ValueError(f"learning_rate must be above 0 and finite, got {self.learning_rate}")
 
-    def check_size(self, size: Sequence[int]) -> None:
+    def check_spatial_size(self, spatial_size: Sequence[int]) -> None:
         """Check that the loss can be computed on tensors of this size.
 
         Raises:
             ValueError: it cannot.
         """
         for _, term in parse_loss(self.loss):
-            if min(size) < MIN_SPATIAL_SIZE.get(term, 1):
-                raise ValueError(
-                    f"the loss {term} needs {MIN_SPATIAL_SIZE[term]} rows and columns or more, got {tuple(size)}"
-                )
+            if min(spatial_size) < MIN_SPATIAL_SIZE.get(term, 1):
+                least = f"{MIN_SPATIAL_SIZE[term]} rows and columns or more"
+                raise ValueError(f"the loss {term} needs {least}, got {tuple(spatial_size)}")
 
 
 def choose_device(name: str) -> torch.device:

@@ -179,7 +179,7 @@ def train(
         ValueError: an unknown device, or settings that do not fit the data set.
     """
     config = config or TrainingConfig()
-    config.check_size(datasets.spatial_size)
+    config.check_spatial_size(datasets.spatial_size)
     folder = Path(folder)
     device = choose_device(config.device)
     set_determinism(seed=config.seed)
