@@ -35,7 +35,7 @@ from archive_runs import (
     watched,
 )
 from peers import cores
-from pixel import Book, seconds, tell
+from pixel import FigureWriter, log, seconds
 from pydicom import dcmread
 from pydicom.uid import ExplicitVRLittleEndian
 from rich import box
@@ -76,11 +76,11 @@ def explicit_copies(source: Path, target: Path) -> dict[str, int]:
     return left_out
 
 
-def measure_bytes(book: Book, title: str, source: Path, found: list[Method], work: Path) -> None:
+def measure_bytes(book: FigureWriter, title: str, source: Path, found: list[Method], work: Path) -> None:
     """Sizes of whole files, and whether they come back."""
     common = {"set": title, "files": len(files_of(source)), "source_bytes": bytes_of(source)}
     for method in found:
-        tell(f"bytes: {method.name} on {title}")
+        log(f"bytes: {method.name} on {title}")
         with fresh(work) as (packed, back):
             notes = {"restores": "bytes"} | method.pack(source, packed)
             if method.unpack:
@@ -89,16 +89,16 @@ def measure_bytes(book: Book, title: str, source: Path, found: list[Method], wor
             else:
                 wrong = ["slice"] * notes.pop("wrong")
             for one in wrong[:3]:
-                tell(f"{method.name} did not restore {title}: {one}")
+                log(f"{method.name} did not restore {title}: {one}")
             book.add("bytes", method=method.name, bytes=method.size(packed), kept=not wrong, **notes, **common)
 
 
-def measure_speed(book: Book, title: str, source: Path, found: list[Method], work: Path, rounds: int) -> None:
+def measure_speed(book: FigureWriter, title: str, source: Path, found: list[Method], work: Path, rounds: int) -> None:
     """Pack and unpack, one method after the other, several rounds; medians, and the medians of the ratios to ours."""
     megabytes = bytes_of(source) / 1e6
     taken: dict[tuple[str, str], list[float]] = {}
     for number in range(rounds):
-        tell(f"speed: round {number + 1} of {rounds} on {title}")
+        log(f"speed: round {number + 1} of {rounds} on {title}")
         for method in found:
             with fresh(work) as (packed, back):
                 taken.setdefault((method.name, "pack"), []).append(seconds(partial(method.pack, source, packed)))
@@ -118,7 +118,7 @@ def measure_speed(book: Book, title: str, source: Path, found: list[Method], wor
         )
 
 
-def measure_startup(book: Book, work: Path, rounds: int) -> None:
+def measure_startup(book: FigureWriter, work: Path, rounds: int) -> None:
     """Whole runs over one slice of 64 x 64: the first with nothing compiled, then the others."""
     source = work / "one"
     write_series(simulate_scan(chest_phantom(0), slices=1, size=64), source)
@@ -126,7 +126,7 @@ def measure_startup(book: Book, work: Path, rounds: int) -> None:
         env = {"NUMBA_CACHE_DIR": compiled}
         taken: dict[str, list[float]] = {"pack": [], "unpack": []}
         for number in range(rounds + 1):
-            tell(f"startup: run {number + 1} of {rounds + 1}")
+            log(f"startup: run {number + 1} of {rounds + 1}")
             target, again = packed / str(number), back / str(number)
             taken["pack"].append(checked("pack", source, "-o", target, "--json", env=env).seconds)
             taken["unpack"].append(checked("unpack", target, "-o", again, "--json", env=env).seconds)
@@ -136,10 +136,10 @@ def measure_startup(book: Book, work: Path, rounds: int) -> None:
     shutil.rmtree(source)
 
 
-def measure_many(book: Book, work: Path, count: int) -> None:
+def measure_many(book: FigureWriter, work: Path, count: int) -> None:
     """Seconds a file among the first and the last thousand of many small ones, by when the results appeared."""
     source = work / "many"
-    tell(f"many: {count} files")
+    log(f"many: {count} files")
     many_series(source, count)
     with fresh(work) as (packed, back):
         began = time.time()
@@ -155,7 +155,9 @@ def measure_many(book: Book, work: Path, count: int) -> None:
     shutil.rmtree(source)
 
 
-def _many_row(book: Book, operation: str, when: list[float], each: float, took: float, count: int, **more: Any) -> None:
+def _many_row(
+    book: FigureWriter, operation: str, when: list[float], each: float, took: float, count: int, **more: Any
+) -> None:
     when = sorted(when)
     thousand = max(1, min(len(when) - 1, round(1000 / each)))
     book.add(
@@ -170,10 +172,10 @@ def _many_row(book: Book, operation: str, when: list[float], each: float, took: 
     )
 
 
-def measure_memory(book: Book, work: Path, counts: list[int]) -> None:
+def measure_memory(book: FigureWriter, work: Path, counts: list[int]) -> None:
     """The most memory of any process, and of all of them together, for one long series."""
     for count in counts:
-        tell(f"memory: {count} slices")
+        log(f"memory: {count} slices")
         source = work / f"long{count}"
         long_series(source, count)
         with fresh(work) as (packed, back):
@@ -239,7 +241,7 @@ def _show_bytes(title: str, rows: dict[str, Row]) -> None:
     if ours and jpegs:
         least = 100 * (1 - ours / min(jpegs))
         verdict = "smallest of all" if ours < min(peers) else "NOT the smallest of all"
-        tell(f"\n{title}: {least:.1f} % under the smaller of JPEG-LS and JPEG 2000 (must: 9, aim: 16); {verdict}.")
+        log(f"\n{title}: {least:.1f} % under the smaller of JPEG-LS and JPEG 2000 (must: 9, aim: 16); {verdict}.")
 
 
 def _print(title: str, names: tuple[str, ...], rows: list[list[Any]]) -> None:
@@ -256,13 +258,13 @@ def measure(args: argparse.Namespace) -> list[Row]:
     if groups & {"bytes", "speed"} and not args.data:
         raise SystemExit("the groups bytes and speed need folders of DICOM files")
     for package, name in missing().items():
-        tell(f"without {name}: pip install {package}, or pip install '.[benchmark]'")
+        log(f"without {name}: pip install {package}, or pip install '.[benchmark]'")
     items = [
         Item(str(path), f"{root.name}/{path.relative_to(root).as_posix()}", "", "")
         for root in args.data
         for path in files_of(root)
     ]
-    book = Book(args.json, data_hash(items) if items else "")
+    book = FigureWriter(args.json, data_hash(items) if items else "")
     with tempfile.TemporaryDirectory(dir=args.work) as folder, ExitStack() as stack:
         work = Path(folder)
         found = methods(stack, args.efforts) if groups & {"bytes", "speed"} else []
@@ -270,7 +272,7 @@ def measure(args: argparse.Namespace) -> list[Row]:
         for number, root in enumerate(args.data if found else ()):
             source = work / "source"
             left_out = explicit_copies(root, source)
-            tell(f"{root.name}: {len(files_of(source))} files; left out: {left_out or 'none'}")
+            log(f"{root.name}: {len(files_of(source))} files; left out: {left_out or 'none'}")
             if "bytes" in groups:
                 measure_bytes(book, root.name, source, found, work)
             if "speed" in groups and not number:

@@ -43,7 +43,7 @@ from archive_runs import (
     start,
     strays,
 )
-from pixel import Book, tell
+from pixel import FigureWriter, log
 
 CHECKS = ("killed", "full", "read-only", "changing", "two at once")
 EACH_FULL_CHECK = 10
@@ -306,7 +306,7 @@ def _end(done: Done) -> str:
 def _count(row: Row, wrong: list[str], what: str) -> None:
     row["wrong"] += bool(wrong)
     for one in wrong[:5]:
-        tell(f"{what}: {one}")
+        log(f"{what}: {one}")
 
 
 def main() -> int:
@@ -319,11 +319,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", metavar="FILE", type=Path, help="for the JSON lines, in place of standard output")
     args = parser.parse_args()
-    book = Book(args.json, "")
+    book = FigureWriter(args.json, "")
     with tempfile.TemporaryDirectory() as folder:
-        tell("making the tree, and its archives without a disturbance")
+        log("making the tree, and its archives without a disturbance")
         stage = Stage(Path(folder), args.series, args.jobs)
-        tell(f"pack takes {stage.seconds['pack']:.1f} s, unpack {stage.seconds['unpack']:.1f} s")
+        log(f"pack takes {stage.seconds['pack']:.1f} s, unpack {stage.seconds['unpack']:.1f} s")
         checks: dict[str, tuple[Callable[..., Row], int]] = {
             "killed": (killed, args.trials),
             "full": (full, args.other_trials),
@@ -332,11 +332,11 @@ def main() -> int:
         }
         for name, (check, trials) in checks.items():
             for operation in ("pack", "unpack") if name in args.checks else ():
-                tell(f"{name}: {operation}, {trials} trials")
+                log(f"{name}: {operation}, {trials} trials")
                 row = check(stage, operation, trials, random.Random(args.seed))
                 book.add(name, operation=operation, seed=args.seed, **row)
         if "changing" in args.checks:
-            tell(f"changing: pack, {args.other_trials} trials")
+            log(f"changing: pack, {args.other_trials} trials")
             row = changing(stage, args.other_trials, random.Random(args.seed))
             book.add("changing", operation="pack", seed=args.seed, **row)
     return 1 if any(row["wrong"] or row.get("orphans") for row in book.rows) else 0

@@ -74,7 +74,7 @@ def lossless_peers() -> list[Peer]:
     return peers
 
 
-def near_peers(bound: int) -> list[Peer]:
+def bounded_peers(bound: int) -> list[Peer]:
     """Return the installed codecs with an error bound in stored units."""
     if "imagecodecs" in missing():
         return []

@@ -1,14 +1,14 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The pixel codec on CT scans, beside JPEG-LS, JPEG 2000, JPEG XL and Tomoz: bytes, promises, speed and memory.
+"""Benchmark of the pixel codec on CT scans, with JPEG-LS, JPEG 2000, JPEG XL and Tomoz: size, error, speed, memory.
 
     python benchmarks/pixel.py CT_FOLDER
     python benchmarks/pixel.py CT_FOLDER --groups default near --per-series 2 --json figures.jsonl
     python benchmarks/pixel.py --groups memory
 
-JSON lines go to standard output or into a file, progress and the tables of `pixel_tables.py` to standard error. Bytes
-are those of whole streams. Everything is decoded and compared; the exit code is 1 if a promise was not kept.
-docs/benchmarks.md explains the figures.
+JSON lines go to standard output or into a file, progress and the tables of `pixel_tables.py` to standard error. Sizes
+are those of complete streams. All of them are decoded and compared; the exit code is 1 if a promise was broken.
+docs/benchmarks.md explains the figures. The group ``near`` measures bounded error.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 import pixel_tables
-from peers import Peer, cores, lossless_peers, missing, near_peers, words_of
+from peers import Peer, bounded_peers, cores, lossless_peers, missing, words_of
 from pixel_memory import STATUS, cycled, peak_memory
 from pixel_scans import Integers, Scan, Scans, find_scans, readable, simulated
 from record import emit
@@ -43,12 +43,12 @@ SPEED_SLICES = 16
 MAX_SLICES = 100
 
 
-class Book:
-    """Writes down figures, each with where it was measured.
+class FigureWriter:
+    """Writer of figures as JSON lines, each with commit, machine and data.
 
     Args:
-        file: for the JSON lines; standard output by default.
-        data_hash: of the scans.
+        file: for the JSON lines; None: standard output.
+        data_hash: hash of the scans.
     """
 
     def __init__(self, file: Path | None, data_hash: str) -> None:
@@ -60,6 +60,12 @@ class Book:
         self.rows: list[dict[str, Any]] = []
 
     def add(self, figure: str, **values: Any) -> None:
+        """Write one figure.
+
+        Args:
+            figure: its kind.
+            values: what was measured, and on what.
+        """
         with contextlib.redirect_stdout(io.StringIO()) as line:
             emit(figure=figure, **values, data_hash=self._data_hash, cpu=self._cpu)
         self.rows.append(json.loads(line.getvalue()))
@@ -71,7 +77,7 @@ class Book:
 
 
 def cpu_model() -> str:
-    """What the processor calls itself."""
+    """Return the name of the processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -80,11 +86,13 @@ def cpu_model() -> str:
     return named[0] if named else platform.processor() or platform.machine()
 
 
-def tell(text: str) -> None:
+def log(text: str) -> None:
+    """Print a line on standard error."""
     print(text, file=sys.stderr, flush=True)
 
 
 def seconds(work: Callable[[], Any]) -> float:
+    """Return the duration of a call."""
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
@@ -93,36 +101,38 @@ def seconds(work: Callable[[], Any]) -> float:
 # bytes and promises
 
 
-def measure_bytes(book: Book, one: Scan, volume: Integers, options: dict[str, Any], groups: set[str]) -> None:
-    """All that concerns the bytes of one series."""
+def measure_bytes(
+    figures: FigureWriter, one: Scan, volume: Integers, options: dict[str, Any], groups: set[str]
+) -> None:
+    """Measure the sizes of one series, and check that the promises are kept."""
     common = {"set": one.set, "series": one.number, "slices": len(volume), "pixels": volume.size}
     for effort in ("default", "fast", "max"):
         if effort in groups:
             data = compress(volume, effort=effort, verify=False, **options)
             kept = same(decompress(data), volume)
-            book.add("bytes", codec=effort, bytes=len(data), kept=kept, **model_of(data), **common)
+            figures.add("bytes", codec=effort, bytes=len(data), kept=kept, **model_of(data), **common)
     if "single" in groups:
         kept, total = True, 0
         for image, alone in zip(volume, each(options, len(volume)), strict=True):
             data = compress(image, verify=False, **alone)
             kept, total = kept and same(decompress(data), image), total + len(data)
-        book.add("bytes", codec="default 2D", bytes=total, kept=kept, **model_of(data), **common)
+        figures.add("bytes", codec="default 2D", bytes=total, kept=kept, **model_of(data), **common)
     if "near" in groups:
         for error_hu in ERRORS_HU:
-            measure_near(book, error_hu, volume, options, common)
+            measure_bounded(figures, error_hu, volume, options, common)
 
 
-def measure_near(
-    book: Book, error_hu: float, volume: Integers, options: dict[str, Any], common: dict[str, Any]
+def measure_bounded(
+    figures: FigureWriter, error_hu: float, volume: Integers, options: dict[str, Any], common: dict[str, Any]
 ) -> None:
-    """One near-lossless setting of one series."""
+    """Measure one series with bounded error."""
     data = compress(volume, max_error=error_hu, verify=False, **options)
-    back = decompress(data)
-    worst_hu = max_error_hu(back, volume, options)
-    kept = back.dtype == volume.dtype and worst_hu <= error_hu * (1 + 1e-9)
-    if (padding := options.get("padding")) is not None:
-        kept = kept and same(back == padding, volume == padding)
-    book.add(
+    decoded = decompress(data)
+    worst_hu = max_error_hu(decoded, volume, options)
+    kept = decoded.dtype == volume.dtype and worst_hu <= error_hu * (1 + 1e-9)
+    if (padding := options.get("padding_value")) is not None:
+        kept = kept and same(decoded == padding, volume == padding)
+    figures.add(
         "bytes",
         codec="default",
         max_error=error_hu,
@@ -136,55 +146,57 @@ def measure_near(
 
 
 def measure_peers(
-    book: Book, one: Scan, volume: Integers, options: dict[str, Any], groups: set[str], is_near: bool
+    figures: FigureWriter, one: Scan, volume: Integers, options: dict[str, Any], groups: set[str], is_bounded: bool
 ) -> None:
-    """The peers on one series; those that fail are told and have no row."""
+    """Measure the other codecs on one series; a codec that fails is reported and has no row."""
     common = {"set": one.set, "series": one.number, "slices": len(volume), "pixels": volume.size}
     words = words_of(volume)
     plans: list[tuple[float, int, Peer]] = []
     if groups & {"default", "fast", "max", "single"}:
         plans += [(0, 0, peer) for peer in lossless_peers()]
-    if is_near:
+    if is_bounded:
         for error_hu in ERRORS_HU:
             bound = stored_bound(error_hu, [slope for slope, _ in pairs(options, 1)])
-            plans += [(error_hu, bound, peer) for peer in near_peers(bound)]
+            plans += [(error_hu, bound, peer) for peer in bounded_peers(bound)]
     for error_hu, bound, peer in plans:
         try:
             coded = peer.encode_all(words, cores())
-            back = peer.decode_all(coded, cores())
-        except Exception as error:  # a peer that refuses a scan is no reason to stop
-            tell(f"{peer.name} failed on series {one.number} of {one.set}: {error!r}")
+            decoded = peer.decode_all(coded, cores())
+        except Exception as error:  # the other codecs can still be measured
+            log(f"{peer.name} failed on series {one.number} of {one.set}: {error!r}")
             continue
-        worst = int(np.abs(back.astype(np.int64) - words).max())
+        worst = int(np.abs(decoded.astype(np.int64) - words).max())
         row = {"codec": peer.name, "bytes": sum(map(len, coded)), "kept": worst <= bound, **common}
         if error_hu:
-            row |= {"max_error": error_hu, "bound": bound, "max_error_hu": max_error_hu(back, words, options)}
-        book.add("bytes", **row)
+            row |= {"max_error": error_hu, "bound": bound, "max_error_hu": max_error_hu(decoded, words, options)}
+        figures.add("bytes", **row)
 
 
 def model_of(data: bytes) -> dict[str, str]:
-    """Which network a stream needs, and whether it rides in the stream."""
+    """Return which network a stream needs, and whether it is embedded."""
     info = inspect(data)
     return {"model": info.model_name, "model_hash": info.model_hash[:16], "model_source": info.model_source}
 
 
-def same(back: Any, image: Any) -> bool:
-    return back.dtype == image.dtype and bool(np.array_equal(back, image))
+def same(decoded: Any, image: Any) -> bool:
+    """Return whether two images have the same dtype and values."""
+    return decoded.dtype == image.dtype and bool(np.array_equal(decoded, image))
 
 
 def pairs(options: dict[str, Any], count: int) -> list[tuple[float, float]]:
-    """Slope and intercept of each slice."""
+    """Return slope and intercept of each slice."""
     rescale = options["rescale"]
     return rescale if isinstance(rescale, list) else [rescale] * count
 
 
 def each(options: dict[str, Any], count: int) -> list[dict[str, Any]]:
-    """What ``compress`` must be told of each slice alone."""
+    """Return the keywords of ``compress`` for each single slice."""
     return [options | {"rescale": pair} for pair in pairs(options, count)]
 
 
-def max_error_hu(back: Integers, volume: Integers, options: dict[str, Any]) -> float:
-    error = np.abs(back.astype(np.int64) - volume.astype(np.int64)).reshape(len(volume), -1).max(1)
+def max_error_hu(decoded: Integers, volume: Integers, options: dict[str, Any]) -> float:
+    """Return the largest error in HU."""
+    error = np.abs(decoded.astype(np.int64) - volume.astype(np.int64)).reshape(len(volume), -1).max(1)
     return float(max(abs(slope) * worst for (slope, _), worst in zip(pairs(options, len(volume)), error, strict=True)))
 
 
@@ -192,9 +204,9 @@ def max_error_hu(back: Integers, volume: Integers, options: dict[str, Any]) -> f
 
 
 def measure_speed(
-    book: Book, one: Scan, volume: Integers, options: dict[str, Any], use_peers: bool, rounds: int
+    figures: FigureWriter, one: Scan, volume: Integers, options: dict[str, Any], use_peers: bool, rounds: int
 ) -> None:
-    """Encode and decode 16 slices, one codec after the other, several rounds; medians."""
+    """Encode and decode 16 slices with one codec after the other, in several rounds, and write the medians."""
     first = max(0, (len(volume) - SPEED_SLICES) // 2)
     volume = volume[first : first + SPEED_SLICES]
     options = options | {"rescale": pairs(options, first + len(volume))[first : first + len(volume)]}
@@ -208,7 +220,7 @@ def measure_speed(
             settings = {"effort": effort, "threads": threads, **options}
             data = compress(volume, verify=False, **settings)
             if not same(decompress(data), volume):
-                raise SystemExit(f"{effort} does not give series {one.number} of {one.set} back")
+                raise SystemExit(f"{effort}: series {one.number} of {one.set} is not decoded correctly")
             tasks[effort, threads, "encode"] = lambda s=settings: compress(volume, verify=False, **s)
             tasks[effort, threads, "decode"] = lambda d=data, t=threads: decompress(d, threads=t)
         tasks[effort, threads, "compress and verify"] = lambda s=settings: compress(volume, **s)
@@ -219,11 +231,11 @@ def measure_speed(
             tasks[peer.name, threads, "decode"] = lambda p=peer, t=threads, c=coded: p.decode_all(c, t)
     taken: dict[tuple[str, int, str], list[float]] = {key: [] for key in tasks}
     for number in range(rounds):
-        tell(f"speed: round {number + 1} of {rounds}")
+        log(f"speed: round {number + 1} of {rounds}")
         for key, work in tasks.items():
             taken[key].append(seconds(work))
     for (codec, threads, operation), times in taken.items():
-        book.add(
+        figures.add(
             "speed",
             set=one.set,
             series=one.number,
@@ -235,11 +247,11 @@ def measure_speed(
             mb_per_s=round(raw_mb / statistics.median(times), 3),
             rounds_s=[round(value, 4) for value in times],
         )
-    measure_slice(book, one, volume, options, rounds)
+    measure_slice(figures, one, volume, options, rounds)
 
 
-def measure_slice(book: Book, one: Scan, volume: Integers, options: dict[str, Any], rounds: int) -> None:
-    """The time to one slice: alone in its stream, and the first and the last of a group."""
+def measure_slice(figures: FigureWriter, one: Scan, volume: Integers, options: dict[str, Any], rounds: int) -> None:
+    """Measure the time to read one slice: alone in its stream, and as the first and the last of a group."""
     middle = len(volume) // 2
     for effort in ("default", "fast"):
         single = compress(volume[middle], effort=effort, verify=False, **each(options, len(volume))[middle])
@@ -255,7 +267,7 @@ def measure_slice(book: Book, one: Scan, volume: Integers, options: dict[str, An
             ("last of a group", lambda: open_slice(-1)),
         ):
             work()
-            book.add(
+            figures.add(
                 "slice",
                 set=one.set,
                 series=one.number,
@@ -266,15 +278,15 @@ def measure_slice(book: Book, one: Scan, volume: Integers, options: dict[str, An
             )
 
 
-def measure_max(book: Book, one: Scan, volume: Integers, options: dict[str, Any], count: int) -> None:
-    """How much longer ``effort="max"`` takes than the default."""
+def measure_max(figures: FigureWriter, one: Scan, volume: Integers, options: dict[str, Any], count: int) -> None:
+    """Measure how much longer ``effort="max"`` takes than the default."""
     rescale = pairs(options, 1)[0]
     many = np.stack(list(cycled(volume, count)))
     taken = {
         effort: seconds(lambda e=effort: compress(many, effort=e, verify=False, **(options | {"rescale": rescale})))
         for effort in ("default", "max")
     }
-    book.add(
+    figures.add(
         "max time",
         set=one.set,
         series=one.number,
@@ -285,21 +297,21 @@ def measure_max(book: Book, one: Scan, volume: Integers, options: dict[str, Any]
     )
 
 
-def measure_memory(book: Book, few: Integers, counts: list[int]) -> None:
-    """Peak memory of writing and reading long series, each in a process of its own."""
+def measure_memory(figures: FigureWriter, slices: Integers, counts: list[int]) -> None:
+    """Measure the peak memory of writing and reading long series, each in a process of its own."""
     if not STATUS.exists():
-        tell("memory: measured on Linux only")
+        log("memory: measured on Linux only")
         return
-    # the very first run compiles, which takes time and memory once for an installation
-    list(peak_memory(few[:1], 1))
+    # the first run compiles the codec, which takes more time and memory
+    list(peak_memory(slices[:1], 1))
     for count in counts:
-        tell(f"memory: {count} slices")
-        for row in peak_memory(few, count):
-            book.add("memory", slices=count, shape=list(few.shape[1:]), **row)
+        log(f"memory: {count} slices")
+        for row in peak_memory(slices, count):
+            figures.add("memory", slices=count, shape=list(slices.shape[1:]), **row)
 
 
 def longest(scans: Scans) -> list[Scan]:
-    """Of each set the longest series, if it has slices enough for a speed; else the longest of all. Longest first."""
+    """Return the longest series of each set that has enough slices, else the longest of all; the longest first."""
     sets: dict[str, Scan] = {}
     for one in scans.scans:
         if one.set not in sets or len(one) > len(sets[one.set]):
@@ -309,7 +321,7 @@ def longest(scans: Scans) -> list[Scan]:
 
 
 def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
-    """Measure what was asked for; the rows."""
+    """Measure the requested groups and return the rows."""
     groups = set(args.groups)
     listed = None
     if args.patients_list:
@@ -318,42 +330,56 @@ def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
     if args.data:
         scans = find_scans(args.data, per_series=args.per_series, listed=listed, only_listed=args.only_listed)
     for note in scans.notes:
-        tell(note)
+        log(note)
     if not scans.scans and groups != {"memory"}:
-        raise SystemExit("no CT series to measure; without any, there is only --groups memory")
+        raise SystemExit("no CT series to measure; only --groups memory needs none")
     if args.peers:
         for package, names in missing().items():
-            tell(f"without {names}: pip install {package}, or pip install '.[benchmark]'")
-    book = Book(args.json, scans.data_hash)
+            log(f"not measured: {names}. To measure them: pip install {package}, or pip install '.[benchmark]'")
+    figures = FigureWriter(args.json, scans.data_hash)
     if groups & set(BYTE_GROUPS):
-        for one, volume, options in readable(scans.scans, tell):
-            measure_bytes(book, one, volume, options, groups)
+        for one, volume, options in readable(scans.scans, log):
+            measure_bytes(figures, one, volume, options, groups)
             if args.peers:
-                measure_peers(book, one, volume, options, groups, "near" in groups)
+                measure_peers(figures, one, volume, options, groups, "near" in groups)
     chosen = longest(scans)
-    for one, volume, options in readable(chosen if "speed" in groups else [], tell):
-        measure_speed(book, one, volume, options, args.peers, args.rounds)
+    for one, volume, options in readable(chosen if "speed" in groups else [], log):
+        measure_speed(figures, one, volume, options, args.peers, args.rounds)
     if chosen and "max" in groups:
-        for one, volume, options in readable(chosen[:1], tell):
-            measure_max(book, one, volume, options, args.max_slices)
+        for one, volume, options in readable(chosen[:1], log):
+            measure_max(figures, one, volume, options, args.max_slices)
     if "memory" in groups:
-        few = next((volume[:8] for _, volume, _ in readable(chosen, tell)), None)
-        measure_memory(book, simulated() if few is None else few, args.memory_slices)
-    return book.rows
+        slices = next((volume[:8] for _, volume, _ in readable(chosen, log)), None)
+        measure_memory(figures, simulated() if slices is None else slices, args.memory_slices)
+    return figures.rows
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", metavar="DIR", nargs="?", type=Path, help="each folder in it is a set of CT series")
+    parser.add_argument(
+        "data", metavar="DIR", nargs="?", type=Path, help="folder; each folder in it is a data set of CT series"
+    )
     parser.add_argument("--groups", nargs="+", choices=GROUPS, default=GROUPS, help="what to measure; all by default")
-    parser.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True)
-    parser.add_argument("--json", metavar="FILE", type=Path, help="for the JSON lines, in place of standard output")
-    parser.add_argument("--per-series", metavar="N", type=int, help="only N slices of each series, for a quick look")
-    parser.add_argument("--patients-list", metavar="FILE", type=Path, help="names of files under DIR, to be left out")
+    parser.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True, help="measure the other codecs")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="file for the JSON lines; by default standard output")
+    parser.add_argument("--per-series", metavar="N", type=int, help="use only N slices of each series, for a quick run")
+    parser.add_argument(
+        "--patients-list", metavar="FILE", type=Path, help="text file with names of files under DIR, which are excluded"
+    )
     parser.add_argument("--only-listed", action="store_true", help="measure the listed files and no others")
-    parser.add_argument("--rounds", type=int, default=5, help="of the speeds; medians are told")
-    parser.add_argument("--max-slices", type=int, default=MAX_SLICES, help="for the time of effort max")
-    parser.add_argument("--memory-slices", nargs="+", type=int, default=[200, 1000])
+    parser.add_argument(
+        "--rounds", type=int, default=5, help="rounds of the speed measurements; the medians are reported"
+    )
+    parser.add_argument(
+        "--max-slices", type=int, default=MAX_SLICES, help="number of slices for the time of effort max"
+    )
+    parser.add_argument(
+        "--memory-slices",
+        nargs="+",
+        type=int,
+        default=[200, 1000],
+        help="numbers of slices for the memory measurements",
+    )
     args = parser.parse_args()
     if args.only_listed and not args.patients_list:
         parser.error("--only-listed needs --patients-list")

@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Peak memory of the streaming path: a long series written and read slice by slice, in processes of their own.
+"""Peak memory of writing and reading a long series slice by slice, each in a process of its own.
 
-The slices are made one by one of a few, which the process gets through its standard input.
+The long series repeats a few slices, which the process reads from its standard input.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ from numpy.typing import NDArray
 Integers = NDArray[np.integer[Any]]
 OPERATIONS = ("write", "read")
 STATUS = Path("/proc/self/status")
-"""Where Linux tells a process what it holds."""
+"""File in which Linux reports the memory of a process."""
 
 
 def cycled(slices: Integers, count: int) -> Iterator[Integers]:
-    """So many slices made of a few: up and down through them, each round moved by three columns.
+    """Repeat a few slices forward and backward, each round shifted by three columns.
 
     Args:
         slices: (slices, rows, columns).
+        count: number of slices to return.
     """
     period = len(slices)
     for index in range(count):
@@ -38,14 +39,15 @@ def cycled(slices: Integers, count: int) -> Iterator[Integers]:
         yield np.roll(slices[place if rounds % 2 == 0 else period - 1 - place], 3 * rounds, axis=1)
 
 
-def peak_memory(few: Integers, count: int) -> Iterator[dict[str, Any]]:
-    """Write and read a series of so many slices; a row for each.
+def peak_memory(slices: Integers, count: int) -> Iterator[dict[str, Any]]:
+    """Write and read a series in processes of their own, and return a row for each.
 
     Args:
-        few: (slices, rows, columns) integers to make them of.
+        slices: (slices, rows, columns) integers that are repeated.
+        count: number of slices of the series.
     """
     packed = io.BytesIO()
-    np.save(packed, few)
+    np.save(packed, slices)
     with tempfile.TemporaryDirectory() as folder:
         for operation in OPERATIONS:
             done = subprocess.run(
@@ -58,6 +60,7 @@ def peak_memory(few: Integers, count: int) -> Iterator[dict[str, Any]]:
 
 
 def main() -> None:
+    """Write or read a series, and print the peak memory as JSON."""
     from monai_compress.streams import StreamReader, StreamWriter
 
     operation, path, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -71,16 +74,16 @@ def main() -> None:
     else:
         with StreamReader(path) as reader:
             kept = len(reader) == count
-            for image, back in zip(slices, reader, strict=False):
-                kept = kept and back.dtype == image.dtype and np.array_equal(back, image)
+            for image, decoded in zip(slices, reader, strict=False):
+                kept = kept and decoded.dtype == image.dtype and np.array_equal(decoded, image)
     row = {"operation": operation, "peak_mb": peak_mb(), "before_mb": before, "kept": bool(kept)}
     print(json.dumps(row | {"seconds": round(time.perf_counter() - started, 2)}))
 
 
 def peak_mb() -> float:
-    """The most memory that this process has held, in 10**6 bytes.
+    """Return the peak memory of this process, in 10**6 bytes.
 
-    Not ``ru_maxrss``: on Linux that begins with what the parent process held.
+    ``ru_maxrss`` would include the memory of the parent process on Linux.
     """
     lines = STATUS.read_text(encoding="utf-8").splitlines()
     peak = next(line for line in lines if line.startswith("VmHWM:"))

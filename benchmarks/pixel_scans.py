@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The CT series of a folder for the benchmark of the pixel codec: sets of scans, read when they are measured."""
+"""CT series of a folder for the benchmark of the pixel codec, read when they are measured."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ Volume = tuple[Integers, dict[str, Any]]
 
 @dataclass(frozen=True)
 class Scan:
-    """A series.
+    """A CT series.
 
     Args:
-        set: the first folder under the one that was named.
-        number: of the series in its set, from 1; nothing that names a person.
-        locators: files of its slices, from the feet to the head.
+        set: name of its data set, the first folder under the given one.
+        number: number of the series in its set, from 1; it identifies no person.
+        locators: files of its slices, from feet to head.
     """
 
     set: str
@@ -41,10 +41,10 @@ class Scan:
         return len(self.locators)
 
     def read(self) -> Volume:
-        """Stored integers (slices, rows, columns), and what ``compress`` must be told of them.
+        """Return stored integers (slices, rows, columns), and keywords of ``compress`` for them.
 
         Raises:
-            InputError: a slice does not decode, or the pixels are no integers of one 16-bit range.
+            InputError: a slice cannot be decoded, or its pixels are not integers within a range of 16 bits.
         """
         images = [read_image(locator) for locator in self.locators]
         kinds = {image.stored.dtype for image in images}
@@ -56,7 +56,7 @@ class Scan:
         options: dict[str, Any] = {"rescale": rescale[0] if len(set(rescale)) == 1 else rescale}
         paddings = {image.padding_range[0] for image in images if image.padding_range is not None}
         if len(paddings) == 1 and np.iinfo(dtype).min <= min(paddings) <= np.iinfo(dtype).max:
-            options["padding"] = paddings.pop()
+            options["padding_value"] = paddings.pop()
         bits = {_bits_stored(image) for image in images}
         if len(kinds) == len(bits) == 1 and (stored := bits.pop()) is not None:
             options["bits_stored"] = stored
@@ -64,7 +64,7 @@ class Scan:
 
 
 def _bits_stored(image: DicomImage) -> int | None:
-    """How many low bits hold the pixel, where the type has more."""
+    """Return the number of low bits that hold the pixel, if the dtype has more."""
     bits, high = image.header.get("BitsStored"), image.header.get("HighBit")
     is_low = bits is not None and high == bits - 1 and bits < 8 * image.stored.dtype.itemsize
     return int(bits) if is_low else None
@@ -72,12 +72,12 @@ def _bits_stored(image: DicomImage) -> int | None:
 
 @dataclass(frozen=True)
 class Scans:
-    """What is measured.
+    """The series to measure.
 
     Args:
-        scans: by set.
-        data_hash: as ``monai_compress.data.data_hash`` has it, of the slices that are measured.
-        notes: what was left out.
+        scans: series, by set.
+        data_hash: ``monai_compress.data.data_hash`` of their slices.
+        notes: what was excluded.
     """
 
     scans: tuple[Scan, ...]
@@ -92,13 +92,13 @@ def find_scans(
     listed: frozenset[str] | None = None,
     only_listed: bool = False,
 ) -> Scans:
-    """The CT series under a folder, a zip archive or a file.
+    """Find the CT series in a folder, a zip archive or a file.
 
     Args:
-        root: each folder in it is a set; what lies in none is a set by its own name.
-        per_series: no more slices than this of each series, from its middle.
-        listed: names of files, from ``root``, with forward slashes.
-        only_listed: measure these alone; else all others.
+        root: each folder in it is a data set; files in none are a set with their own name.
+        per_series: use at most this many slices of each series, from its middle.
+        listed: names of files, relative to ``root``, with forward slashes.
+        only_listed: use only these files; else all others.
     """
     names = {locator: _name(locator, root) for locator in walk(root)}
     if listed is not None:
@@ -111,7 +111,7 @@ def find_scans(
     for title, locators in sets.items():
         series, skipped = find_series(locators)
         if skipped:
-            notes.append(f"{title}: {len(skipped)} files are no CT slices")
+            notes.append(f"{title}: {len(skipped)} files are not CT slices")
         for number, one in enumerate(series, start=1):
             scans.append(Scan(title, number, _middle(one.slices, per_series)))
     items = [Item(file, names.get(file, _name(file, root)), "", "") for one in scans for file in one.locators]
@@ -131,17 +131,17 @@ def _middle(slices: tuple[str, ...], count: int | None) -> tuple[str, ...]:
 
 
 def simulated(size: int = 512, slices: int = 4) -> Integers:
-    """A simulated chest, (slices, rows, columns), stored as a scanner stores it."""
+    """Return a simulated chest, (slices, rows, columns), as stored by a scanner."""
     return (simulate_scan(chest_phantom(0), slices=slices, size=size).hu + 1024).astype(np.uint16)
 
 
-def readable(scans: Sequence[Scan], tell: Callable[[str], None]) -> Iterator[tuple[Scan, Integers, dict[str, Any]]]:
-    """Each scan with its slices; those that do not decode are told and left out."""
+def readable(scans: Sequence[Scan], log: Callable[[str], None]) -> Iterator[tuple[Scan, Integers, dict[str, Any]]]:
+    """Yield each scan with its slices; scans that cannot be decoded are reported and excluded."""
     for number, one in enumerate(scans, start=1):
-        tell(f"series {number} of {len(scans)}: {one.set}, {len(one)} slices")
+        log(f"series {number} of {len(scans)}: {one.set}, {len(one)} slices")
         try:
             volume, options = one.read()
         except InputError as error:
-            tell(f"left out: {error.reason}")
+            log(f"excluded: {error.reason}")
             continue
         yield one, volume, options

@@ -1,11 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The figures of `pixel.py` as tables, and which of the project's goals they reach.
+"""Tables of the figures of `pixel.py`, and which of the project's goals they reach.
 
     python benchmarks/pixel_tables.py figures.jsonl more_figures.jsonl
 
-A change in percent compares bytes: -10 % is a tenth fewer. It is taken over all series of a set that both codecs coded;
-"mean" is the plain mean over the sets.
+A change in percent compares sizes: -10 % is 10 % fewer bytes, over all series of a set that both codecs encoded; "mean"
+is the unweighted mean over the sets.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ COMPARED = (
     *((ours, "JPEG XL e9") for ours in OURS),
     *(("default", peer) for peer in PEERS if peer != "JPEG XL e9"),
 )
-NEAR_PEERS = ("JPEG-LS NEAR", "grid + JPEG XL e9")
+BOUNDED_PEERS = ("JPEG-LS NEAR", "grid + JPEG XL e9")
 ALL = "mean over the sets"
 
 
 class Bytes:
-    """Bytes of each codec on each series.
+    """Sizes of each codec on each series.
 
     Args:
-        rows: figures; the last row of a series, codec and error counts.
+        rows: figures; of several rows of one series, codec and error the last one is used.
     """
 
     def __init__(self, rows: Iterable[Row]) -> None:
@@ -52,16 +52,17 @@ class Bytes:
         self.errors_hu = tuple(sorted({key[1] for key in self._rows} - {0}))
 
     def of(self, codec: str, title: str, error_hu: float = 0) -> dict[int, Row]:
-        """The rows of a codec in a set, by series."""
+        """Return the rows of a codec on a set, by series."""
         wanted = (codec, error_hu, title)
         return {key[3]: row for key, row in self._rows.items() if key[:3] == wanted}
 
     def bits_per_pixel(self, codec: str, title: str, error_hu: float = 0) -> float | None:
+        """Return the bits per pixel of a codec on a set, or None if it was not measured."""
         rows = self.of(codec, title, error_hu).values()
         return 8 * sum(row["bytes"] for row in rows) / sum(row["pixels"] for row in rows) if rows else None
 
     def change(self, codec: str, peer: str, title: str, error_hu: float = 0) -> float | None:
-        """How many percent more bytes than a peer on a set."""
+        """Return the size relative to another codec on a set, in percent; negative: smaller."""
         ours, theirs = self.of(codec, title, error_hu), self.of(peer, title, error_hu)
         both = ours.keys() & theirs.keys()
         if not both:
@@ -69,12 +70,12 @@ class Bytes:
         return 100 * (sum(ours[one]["bytes"] for one in both) / sum(theirs[one]["bytes"] for one in both) - 1)
 
     def changes(self, codec: str, peer: str, error_hu: float = 0) -> list[float]:
-        """The change on each set where both were measured."""
+        """Return the change on each set on which both were measured."""
         found = [self.change(codec, peer, title, error_hu) for title in self.sets]
         return [value for value in found if value is not None]
 
     def changes_of_series(self, codec: str, peer: str) -> list[float]:
-        """The change on each series."""
+        """Return the change on each series."""
         found = []
         for title in self.sets:
             ours, theirs = self.of(codec, title), self.of(peer, title)
@@ -84,16 +85,16 @@ class Bytes:
 
 @dataclass(frozen=True)
 class Goal:
-    """A figure to reach.
+    """A goal for one figure.
 
     Args:
-        name: what is measured.
-        unit: of the figures.
-        must: what has to be reached; None where there is only an aim.
-        aim: what is hoped for; None where there is only a must.
-        value: what was measured, or None.
-        is_strict: the must itself is not enough.
-        more_is_better: speeds.
+        name: name of the figure.
+        unit: unit of all values.
+        must: value that is required, or None.
+        aim: value that is wanted, or None.
+        value: measured value, or None.
+        is_strict: the value must be better than ``must``, not equal.
+        more_is_better: larger values are better, as for speeds.
     """
 
     name: str
@@ -122,10 +123,10 @@ class Goal:
 
 
 def goals(rows: Sequence[Row]) -> list[Goal]:
-    """Every goal of the pixel codec, with what was measured."""
+    """Return all goals of the pixel codec, with the measured values."""
     sizes = Bytes(rows)
     against_e9 = {ours: sizes.changes(ours, "JPEG XL e9") for ours in OURS}
-    near = {peer: [x for n in sizes.errors_hu for x in sizes.changes("default", peer, n)] for peer in NEAR_PEERS}
+    bounded = {peer: [x for n in sizes.errors_hu for x in sizes.changes("default", peer, n)] for peer in BOUNDED_PEERS}
     tomoz = sizes.changes_of_series("default", "Tomoz 3D")
     found = [
         Goal("default / JPEG XL e9, mean over sets", "%", -5, -10, _mean(against_e9["default"])),
@@ -134,12 +135,10 @@ def goals(rows: Sequence[Row]) -> list[Goal]:
         Goal("single slices / JPEG XL e9, mean over sets", "%", -3, -7, _mean(against_e9["default 2D"])),
         Goal("default / JPEG-LS, mean over sets", "%", -9, -17, _mean(sizes.changes("default", "JPEG-LS"))),
         Goal("default / JPEG 2000, mean over sets", "%", -11, -20, _mean(sizes.changes("default", "JPEG 2000"))),
-        Goal("near-lossless / JPEG-LS NEAR, mean", "%", -10, -20, _mean(near["JPEG-LS NEAR"])),
-        Goal("near-lossless / JPEG-LS NEAR, worst set and n", "%", -4, None, _worst(near["JPEG-LS NEAR"])),
-        Goal(
-            "near-lossless / grid + JPEG XL e9, worst set and n", "%", 0, None, _worst(near["grid + JPEG XL e9"]), True
-        ),
-        Goal("near-lossless / grid + JPEG XL e9, mean", "%", None, -8, _mean(near["grid + JPEG XL e9"])),
+        Goal("bounded / JPEG-LS NEAR, mean", "%", -10, -20, _mean(bounded["JPEG-LS NEAR"])),
+        Goal("bounded / JPEG-LS NEAR, worst set and n", "%", -4, None, _worst(bounded["JPEG-LS NEAR"])),
+        Goal("bounded / grid + JPEG XL e9, worst set and n", "%", 0, None, _worst(bounded["grid + JPEG XL e9"]), True),
+        Goal("bounded / grid + JPEG XL e9, mean", "%", None, -8, _mean(bounded["grid + JPEG XL e9"])),
         Goal("default / Tomoz 3D, worst series", "%", 0, None, _worst(tomoz), True),
         Goal("default / Tomoz 3D, mean over series", "%", None, -5, _mean(tomoz)),
     ]
@@ -179,30 +178,30 @@ def _is(row: Row, figure: str, **wanted: Any) -> bool:
 
 
 def _slowest(rows: Sequence[Row], codec: str, operation: str) -> float | None:
-    """Megabytes a second with all threads, on the series where they are fewest."""
+    """Return the lowest speed over all series with the most threads, in MB/s."""
     found = [row for row in rows if _is(row, "speed", codec=codec, operation=operation)]
     threads = max((row["threads"] for row in found), default=0)
     return min((row["mb_per_s"] for row in found if row["threads"] == threads), default=None)
 
 
 def tables(rows: Sequence[Row]) -> list[Table]:
-    """One table for each kind of figure that there is, and that of the goals."""
+    """Return a table for each kind of figure in the rows, and the table of goals."""
     sizes = Bytes(rows)
-    found = []
+    made = []
     if sizes.sets and any(sizes.of(codec, title) for codec in (*OURS, *PEERS) for title in sizes.sets):
-        found += [_bits(sizes), _changes(sizes)]
+        made += [_bits(sizes), _changes(sizes)]
     if sizes.errors_hu:
-        found.append(_near(sizes))
+        made.append(_bounded(sizes))
     kinds = {row["figure"] for row in rows}
-    found += [make(rows) for kind, make in _MORE.items() if kind in kinds]
-    found.append(_goals(goals(rows)))
+    made += [make(rows) for kind, make in _MORE.items() if kind in kinds]
+    made.append(_goals(goals(rows)))
     broken = [row for row in rows if not row.get("kept", True)]
     if broken:
-        where = _table("PROMISES NOT KEPT", ["set", "series", "codec"], text=3)
+        where = _table("BROKEN PROMISES", ["set", "series", "codec"], text=3)
         for row in broken:
             where.add_row(str(row.get("set", "")), str(row.get("series", "")), str(row.get("codec", row["figure"])))
-        found.append(where)
-    return found
+        made.append(where)
+    return made
 
 
 def _bits(sizes: Bytes) -> Table:
@@ -220,9 +219,9 @@ def _changes(sizes: Bytes) -> Table:
     return shown
 
 
-def _near(sizes: Bytes) -> Table:
-    names = ["set", "n, HU", "largest error", "bits/pixel", *NEAR_PEERS, *(f"% / {peer}" for peer in NEAR_PEERS)]
-    shown = _table("Near-lossless, default: bits per pixel and change of bytes in %", names)
+def _bounded(sizes: Bytes) -> Table:
+    names = ["set", "n, HU", "largest error", "bits/pixel", *BOUNDED_PEERS, *(f"% / {peer}" for peer in BOUNDED_PEERS)]
+    shown = _table("Bounded error, default: bits per pixel and change of bytes in %", names)
     for error_hu in sizes.errors_hu:
         for title in sizes.sets:
             ours = sizes.of("default", title, error_hu).values()
@@ -230,10 +229,10 @@ def _near(sizes: Bytes) -> Table:
                 title,
                 f"{error_hu:g}",
                 _number(max((row["max_error_hu"] for row in ours), default=None), 2),
-                *(_number(sizes.bits_per_pixel(codec, title, error_hu), 3) for codec in ("default", *NEAR_PEERS)),
-                *(_number(sizes.change("default", peer, title, error_hu)) for peer in NEAR_PEERS),
+                *(_number(sizes.bits_per_pixel(codec, title, error_hu), 3) for codec in ("default", *BOUNDED_PEERS)),
+                *(_number(sizes.change("default", peer, title, error_hu)) for peer in BOUNDED_PEERS),
             )
-        means = (_number(_mean(sizes.changes("default", peer, error_hu))) for peer in NEAR_PEERS)
+        means = (_number(_mean(sizes.changes("default", peer, error_hu))) for peer in BOUNDED_PEERS)
         shown.add_row(ALL, f"{error_hu:g}", "", "", "", "", *means)
     return shown
 
@@ -255,7 +254,7 @@ def _speeds(rows: Sequence[Row]) -> Table:
 def _slices(rows: Sequence[Row]) -> Table:
     found = [row for row in rows if row["figure"] == "slice"]
     places = ("alone", "first of a group", "last of a group")
-    shown = _table("Seconds to one slice, warm", ["set", "codec", "rows x columns", *places], text=2)
+    shown = _table("Seconds to read one slice, after compilation", ["set", "codec", "rows x columns", *places], text=2)
     for title, codec, shape in dict.fromkeys((row["set"], row["codec"], tuple(row["shape"])) for row in found):
         here = {"set": title, "codec": codec, "shape": list(shape)}
         times = [[row["decode_s"] for row in found if _is(row, "slice", where=place, **here)] for place in places]
@@ -308,7 +307,7 @@ def _number(value: float | None, digits: int = 1, plain: bool = False) -> str:
 
 
 def show(rows: Sequence[Row], file: Any = None) -> None:
-    """Print the tables, ready to be put into a Markdown page; on standard error by default."""
+    """Print the tables as Markdown, by default on standard error."""
     file = file or sys.stderr
     console = Console(width=240, color_system=None)
     for table in tables(rows):
@@ -320,7 +319,7 @@ def show(rows: Sequence[Row], file: Any = None) -> None:
 
 
 def _where(row: Row) -> str:
-    """Commit, machine and data of a figure."""
+    """Return commit, machine and data of a figure."""
     data = (row.get("data_hash") or "simulated").removeprefix("sha256:")[:16]
     return f"Commit {row.get('commit')}; {row.get('cpu')}, {row.get('machine')}; data {data}"
 

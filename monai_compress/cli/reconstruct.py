@@ -41,7 +41,7 @@ def reconstruct(
     output folder per DATA. A series with a gap becomes one file for each evenly spaced part. Files that cannot be read
     are reported at the end and do not stop the others; the exit code is then 1.
     """
-    from ..data import find_slices, summarise_skipped
+    from ..data import find_slices, summarize_skipped
     from ..engines import choose_device
     from ..engines.reconstruct import Written, check_absent, read_index, series_of, write_index, write_reconstruction
     from ..models import load_model
@@ -61,7 +61,7 @@ def reconstruct(
     with console.stages() as progress:
         inventory = find_slices(data, progress=progress)
     if not inventory.items:
-        _raise_no_scans(data, summarise_skipped(inventory.skipped))
+        _raise_no_scans(data, summarize_skipped(inventory.skipped))
     for note in inventory.notes:
         console.warn(note)
     failures = [_failure(entry.locator, entry.reason, entry.detail) for entry in inventory.skipped]

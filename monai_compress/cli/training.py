@@ -23,7 +23,7 @@ from ..data import (
     items_of,
     read_manifest,
     split_shares,
-    summarise_skipped,
+    summarize_skipped,
 )
 from ..engines import TrainingConfig, choose_device, evaluate, evaluate_slice, train
 from ..errors import DatasetError, ModelMismatch, ModelNotFound, Skipped
@@ -125,7 +125,7 @@ def _check_options(options: dict[str, Any]) -> TrainingConfig:
     """
     try:
         config = TrainingConfig(**{f.name: options[f.name] for f in fields(TrainingConfig)})
-        config.check_size(options["size"])
+        config.check_spatial_size(options["size"])
         window_range(options["window"])
         augmentation_names(_augmentations(options))
         build_network(config.network)
@@ -301,7 +301,7 @@ def _print_notes(console: Console, notes: Sequence[str], skipped: Sequence[Skipp
     for note in notes:
         console.warn(note)
     if skipped:
-        reasons = ", ".join(f"{reason}: {count}" for reason, count in summarise_skipped(skipped).items())
+        reasons = ", ".join(f"{reason}: {count}" for reason, count in summarize_skipped(skipped).items())
         console.warn(f"excluded {count_text(len(skipped), 'file')} ({reasons})")
 
 

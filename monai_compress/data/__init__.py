@@ -1,13 +1,13 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""From folders of scans to data sets split by patient."""
+"""Folders of scans to data sets that are split by patient."""
 
 from __future__ import annotations
 
 from .cache import SliceCache
 from .dataset_manifest import data_hash, items_of, read_manifest, write_manifest
 from .datasets import Datasets, build_datasets
-from .inventory import Inventory, Item, StageProgress, find_slices, summarise_skipped
+from .inventory import Inventory, Item, StageProgress, find_slices, summarize_skipped
 from .patients import PatientTable
 from .split import SPLITS, split_patients, split_shares, thin_out
 
@@ -26,7 +26,7 @@ __all__ = [
     "read_manifest",
     "split_patients",
     "split_shares",
-    "summarise_skipped",
+    "summarize_skipped",
     "thin_out",
     "write_manifest",
 ]

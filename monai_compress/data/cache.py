@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Load slices once and keep them: in memory or on disk."""
+"""Load slices once and cache them, in memory or on disk."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ CACHES = ("memory", "disk", None)
 
 
 class SliceCache(PersistentDataset):
-    """A ``PersistentDataset`` that makes again what a crash or a full disk left broken in its folder.
+    """A ``PersistentDataset`` that replaces damaged files in its folder, as a crash or a full disk leaves them.
 
     Args:
-        data: dictionaries of plain values that name all that the result depends on.
-        transform: the transforms; what comes before the first random one is cached.
-        cache_dir: where.
-        shape: (1, rows, columns) of a slice; a cached one of another form is made again.
+        data: dictionaries of plain values with everything that the result depends on.
+        transform: the transforms; those before the first random one are cached.
+        cache_dir: the folder.
+        shape: (1, rows, columns) of a slice; a cached slice of another shape is loaded anew.
     """
 
     def __init__(
@@ -66,19 +66,19 @@ class SliceCache(PersistentDataset):
 
 @dataclass(frozen=True)
 class Loader:
-    """Loads every slice once, and makes data sets of those that load.
+    """Loads every slice once, and creates data sets from those that load.
 
     Args:
         pipeline: from a locator in "image" to a plain tensor there; deterministic.
         shape: of a slice, (1, rows, columns).
         cache: ``"memory"`` (``CacheDataset``), ``"disk"`` (``PersistentDataset``) or None, which loads each slice once
-            to see that it can be loaded, and again whenever it is asked for.
+            as a check, and on every access.
         cache_dir: the folder for ``"disk"``.
-        stamp: what the pipeline does, part of the names on disk.
-        workers: processes that load beside this one; 0 loads in this one.
+        stamp: a description of the pipeline, part of the names on disk.
+        workers: additional processes that load; 0 loads in this process.
 
     Raises:
-        ValueError: no such cache, or no folder for it.
+        ValueError: unknown cache, or no folder for it.
     """
 
     pipeline: SliceTransforms
@@ -97,10 +97,10 @@ class Loader:
     def load(
         self, items: Sequence[Item], progress: ProgressCallback | None = None
     ) -> tuple[dict[Item, Any], list[Skipped]]:
-        """Return what loaded, with its tensor where the cache is memory, and what did not.
+        """Return the slices that loaded, with their tensors where the cache is memory, and those that did not.
 
         Raises:
-            DatasetError: memory will not hold the slices.
+            DatasetError: the slices do not fit into memory.
             OutputError: the folder cannot be written.
         """
         if self.cache == "memory":
@@ -110,18 +110,18 @@ class Loader:
             attempts,  # type: ignore[arg-type]  # it has a length and an order
             batch_size=None,
             num_workers=self.workers,
-            collate_fn=_as_it_is,
-            generator=torch.Generator(),  # leaves the caller's random state alone
+            collate_fn=_unchanged,
+            generator=torch.Generator(),  # does not change the caller's random state
         )
         loaded: dict[Item, Any] = {}
         skipped: list[Skipped] = []
-        # once for all: switching the voices of the decoders on and off again costs a tenth of a slice's time
+        # one block for all slices: silencing the decoders for each slice takes a tenth of its time
         with quiet():
             for done, (item, result) in enumerate(zip(items, loader, strict=True), 1):
                 if isinstance(result, Skipped):
                     skipped.append(result)
                 else:
-                    # a worker's tensor holds a file descriptor as long as it lives
+                    # a tensor from another process keeps a file descriptor open
                     loaded[item] = {"image": result["image"].clone()} if result and self.workers else result
                 if progress:
                     progress(done, len(items))
@@ -130,7 +130,7 @@ class Loader:
     def dataset(self, items: Sequence[Item], loaded: Mapping[Item, Any], augment: Compose | None, seed: int) -> Dataset:
         """Return the data set of slices that `load` loaded, with random transforms after the pipeline."""
         transform = SliceTransforms([*self.pipeline.transforms, *(augment.transforms if augment else ())])
-        transform.set_random_state(seed)  # Compose drew another one when it was made
+        transform.set_random_state(seed)  # Compose has drawn another state
         return self._dataset(items, transform, [loaded[item] for item in items])
 
     def _dataset(self, items: Sequence[Item], transform: SliceTransforms, slices: list[Any] | None = None) -> Dataset:
@@ -138,16 +138,16 @@ class Loader:
             return SliceCache([_row(item, self.stamp) for item in items], transform, str(self.cache_dir), self.shape)
         rows = [{"image": item.image} for item in items]
         if self.cache == "memory" and slices is not None:
-            # the transforms of augmentations() leave what they are given as it is, so no copy is needed
+            # the transforms of augmentations() do not change their input, so no copy is needed
             return CacheDataset(rows, transform, runtime_cache=slices, copy_cache=False, progress=False)
         return Dataset(rows, transform)
 
 
 def check_memory(slices: int, shape: tuple[int, int, int]) -> None:
-    """Return if the machine's memory holds so many float32 slices with room to spare.
+    """Check that the slices fit into the memory of this machine as float32, with some to spare.
 
     Raises:
-        DatasetError: it does not; better now than when the system ends the process without a word.
+        DatasetError: they do not. Otherwise the system would kill the process later without a message.
     """
     needed = slices * shape[0] * shape[1] * shape[2] * 4
     limit = _memory_bytes()
@@ -160,7 +160,7 @@ def check_memory(slices: int, shape: tuple[int, int, int]) -> None:
 
 
 def _memory_bytes() -> int:
-    """Of the machine, or of the container that this process is in; 0 if unknown."""
+    """Return the memory of the machine, or of the container of this process; 0 if unknown."""
     limits = []
     try:
         limits.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
@@ -172,7 +172,7 @@ def _memory_bytes() -> int:
 
 
 class _Attempts:
-    """Slices one by one: loaded, or (what is only checked) None, or why not."""
+    """The slices, each loaded, or None where it is only checked, or the reason why it did not load."""
 
     def __init__(self, dataset: Dataset, items: Sequence[Item], keep: bool) -> None:
         self.dataset, self.items, self.keep = dataset, items, keep
@@ -188,12 +188,12 @@ class _Attempts:
         return loaded if self.keep else None
 
 
-def _as_it_is(sample: Any) -> Any:
+def _unchanged(sample: Any) -> Any:
     return sample
 
 
 def _row(item: Item, stamp: str) -> dict[str, Any]:
-    """All that a cached slice depends on."""
+    """Return everything that a cached slice depends on."""
     file, _ = split(item.image)
     while not os.path.exists(file) and "!/" in file:  # noqa: PTH110 - a locator, not a path
         file = file.rpartition("!/")[0]

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The manifest: which slice went where, written down so that the same split can be had again."""
+"""The manifest of a data set: the split of each slice, stored so that the same split can be reproduced."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .. import sources
 from ..errors import DatasetError, InputError, Skipped
 from ..files import write_atomic
 from ..progress import ProgressCallback
-from .inventory import Item, locator_of, summarise_skipped
+from .inventory import Item, locator_of, summarize_skipped
 from .split import SPLITS
 
 FORMAT = 1
@@ -27,12 +27,12 @@ _KEYS = ("roots", "seed", "fractions", "split_by", "data_hash", "notes", "splits
 def data_hash(items: Iterable[Item], progress: ProgressCallback | None = None) -> str:
     """Return a hash of the data: equal for equal files under equal names, wherever their root is.
 
-    SHA-256 over the sorted names of the files, each with its size and a SHA-256 of its first 64 KiB. That holds every
-    DICOM header and most of a compressed slice, and costs little; a change of pixels far into a file of equal size is
-    not seen. Patients, splits and the rest of the manifest are not in it.
+    SHA-256 over the sorted names of the files, each with its size and a SHA-256 of its first 64 KiB. They contain
+    every DICOM header and most of a compressed slice, and are quick to read; a change of later bytes in a file of equal
+    size is not detected. Patients, splits and the rest of the manifest do not enter the hash.
 
     Raises:
-        DatasetError: files are missing or may not be read.
+        DatasetError: files are missing or cannot be read.
     """
     files = {sources.split(item.image)[0]: sources.split(item.name)[0] for item in items}
     lines, missing = [], []
@@ -60,7 +60,7 @@ def make_manifest(
     settings: Mapping[str, Any],
     hashed: str,
 ) -> dict[str, Any]:
-    """Return the manifest as a dictionary that JSON can hold."""
+    """Return the manifest as a dictionary for JSON."""
     return {
         "format": FORMAT,
         "roots": [os.path.abspath(root) for root in roots],  # noqa: PTH100 - as text, for JSON
@@ -68,7 +68,7 @@ def make_manifest(
         "data_hash": hashed,
         "counts": {name: _counts(items) for name, items in splits.items()},
         "notes": list(notes),
-        "skipped_by_reason": summarise_skipped(skipped),
+        "skipped_by_reason": summarize_skipped(skipped),
         "splits": {
             name: [
                 {"image": item.name, "patient": item.patient, "series": item.series, "class": item.label}
@@ -93,7 +93,7 @@ def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read a manifest.
 
     Raises:
-        DatasetError: it does not exist or is no manifest of this format.
+        DatasetError: it does not exist or is not a manifest of this format.
     """
     where = os.fspath(path)
     try:
@@ -102,9 +102,11 @@ def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
         message = f"the manifest cannot be read ({error.strerror or error})"
         raise DatasetError(message, reason="unreadable manifest", where=where) from error
     except ValueError as error:
-        raise DatasetError("this is not JSON, so no manifest", reason="unreadable manifest", where=where) from error
+        raise DatasetError(
+            "this is not a manifest: it is not JSON", reason="unreadable manifest", where=where
+        ) from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise DatasetError(f"this is no manifest of format {FORMAT}", reason="unreadable manifest", where=where)
+        raise DatasetError(f"this is not a manifest of format {FORMAT}", reason="unreadable manifest", where=where)
     missing = [key for key in _KEYS if key not in manifest]
     if missing:
         raise DatasetError(f"the manifest lacks {missing[0]!r}", reason="unreadable manifest", where=where)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""From a folder of scans to data sets for training, validation and test."""
+"""A folder of scans to data sets for training, validation and test."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ..transforms import (
 )
 from .cache import Loader
 from .dataset_manifest import data_hash, items_of, make_manifest, read_manifest, write_manifest
-from .inventory import Item, StageProgress, as_roots, find_slices, summarise_skipped
+from .inventory import Item, StageProgress, as_roots, find_slices, summarize_skipped
 from .split import SLICE_SPLIT_NOTE, split_patients, thin_out
 
 Roots = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -39,21 +39,21 @@ Roots = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 class Datasets:
     """Data sets of one folder of scans, split by patient; each yields ``{"image": Tensor (1, rows, columns)}``.
 
-    The tensors are plain float32 in [0, 1]. Number ``i`` of ``val`` is the slice ``items["val"][i]``. To get a
-    network's output back to HU on the original grid::
+    The tensors are plain float32 in [0, 1]. Number ``i`` of ``val`` is the slice ``items["val"][i]``. To convert the
+    output of a network to HU on the original grid::
 
         loaded = datasets.load(datasets.items["val"][0])
         hu = datasets.invert(network(loaded.as_tensor()[None])[0], loaded)
         error = hu - datasets.original(datasets.items["val"][0])
 
     Args:
-        train: augmented, unless that was switched off.
+        train: augmented, unless augmentation is off.
         val: not augmented; None where its fraction is 0.
         test: not augmented; None where there is none.
         items: the slices of each split, in the order of its data set.
-        skipped: what was left out, each with its reason.
+        skipped: the files that were skipped, each with its reason.
         notes: what a reader of the results must know.
-        manifest: the split and how it was made, fit for JSON.
+        manifest: the split and its settings, for JSON.
         transform: the deterministic pipeline, on dictionaries with the key "image".
         window: (low, high) in HU.
         spatial_size: (rows, columns).
@@ -73,41 +73,41 @@ class Datasets:
     fit: str
 
     def load(self, item: Item | str) -> MetaTensor:
-        """Return a slice as a network takes it, (1, rows, columns) float32 in [0, 1], with the metadata to go back.
+        """Return a slice as the input of a network, (1, rows, columns) float32 in [0, 1], with metadata for `invert`.
 
         Raises:
-            InputError: the file cannot be used any more.
+            InputError: the file can no longer be used.
         """
         return cast(MetaTensor, self.transform({"image": _locator(item)})["image"])
 
     def invert(self, image: torch.Tensor, loaded: MetaTensor | None = None) -> np.ndarray:
-        """Return an image of the network's grid as float32 (rows, columns) on the slice's own grid.
+        """Return an image on the grid of the network as float32 (rows, columns) on the original grid of the slice.
 
         HU within the window for CT, grey levels for pictures (``loaded.meta["unit"]`` says which).
 
         Args:
-            image: (1, rows, columns) in [0, 1]; what lies outside is clipped.
-            loaded: what `load` returned for the slice; not needed where ``image`` still is that MetaTensor.
+            image: (1, rows, columns) in [0, 1]; other values are clipped.
+            loaded: what `load` returned for the slice; not needed where ``image`` is still that MetaTensor.
 
         Raises:
             ValueError: the shapes differ, or there is no metadata.
         """
         source = image if loaded is None else loaded
         if not isinstance(source, MetaTensor):
-            raise ValueError("which slice is this? Give what load() returned for it, as the second argument")
+            raise ValueError("which slice is this? Pass the result of load() for it as the second argument")
         restored = self.transform.inverse({"image": with_metadata_of(image, source)})["image"]
         return np.asarray(restored.as_tensor()[0])
 
     def original(self, item: Item | str) -> np.ndarray:
-        """Return the slice itself as float32 (rows, columns), clipped to the window: what `invert` should come near.
+        """Return the slice itself as float32 (rows, columns), clipped to the window, as a reference for `invert`.
 
         Raises:
-            InputError: the file cannot be used any more.
+            InputError: the file can no longer be used.
         """
         return windowed_slice(_locator(item), self.window)
 
     def write_manifest(self, path: str | os.PathLike[str]) -> None:
-        """Write the manifest as JSON, whole or not at all; ``build_datasets(root, manifest=path)`` takes it.
+        """Write the manifest as JSON, whole or not at all; ``build_datasets(root, manifest=path)`` reads it.
 
         Raises:
             OutputError: it cannot be written.
@@ -135,33 +135,33 @@ def build_datasets(
 ) -> Datasets:
     """Find the CT slices under ``root``, split them by patient and load them into MONAI data sets.
 
-    A slice that turns out not to decode goes to ``skipped``; the others go on.
+    A slice that does not decode is reported in ``skipped``, and the others are loaded.
 
     Args:
-        root: folders, zip archives or files (`find_slices`); with a manifest, None means the roots it was made from.
-        spatial_size: of the tensors, a number for both or (rows, columns).
+        root: folders, zip archives or files (`find_slices`); with a manifest, None means its own roots.
+        spatial_size: (rows, columns) of the tensors, or one number for both.
         window: a name of ``WINDOWS`` or (low, high) in HU.
-        fit: "pad" keeps the whole slice and pads with air, "crop" fills the frame (``slice_transforms``).
+        fit: "pad" keeps the whole slice and pads with air, "crop" fills the tensor (``slice_transforms``).
         fractions: of train and val, or train, val and test (`split_patients`).
         seed: of the split, and of the augmentation's first random state.
         split_by: "patient"; or "slice", with a warning.
-        patients_csv: a table that knows patients and classes better than the files (`find_slices`).
+        patients_csv: a table of patients and classes that overrides those of the files (`find_slices`).
         augment: names (``augmentations``), True for all, False for none; training only.
         cache: "memory", "disk" (needs ``cache_dir``) or None.
         cache_dir: a folder for cached slices; it may serve many runs and settings.
-        max_slices: take at most so many slices, evenly from all patients; by default all.
-        manifest: a manifest written by ``Datasets.write_manifest``: its split is used again, exactly; fractions, seed,
-            split_by, patients_csv and max_slices then do not count for the split.
-        workers: processes that load slices beside this one, worth it on idle cores: JPEG-LS is decoded under Python's
-            lock, so threads would not help. 0 starts none.
+        max_slices: the largest number of slices, taken evenly from all patients; by default all.
+        manifest: a manifest written by ``Datasets.write_manifest``: its split is used exactly, and fractions,
+            seed, split_by, patients_csv and max_slices have no effect on the split.
+        workers: additional processes that load slices, for idle cores: JPEG-LS is decoded under Python's lock, so
+            threads would not help. 0 starts none.
         progress: called as ``progress(stage, done, total)``.
 
     Raises:
-        InputError: a root does not exist or may not be read.
-        DatasetError: no slice is usable, there are fewer patients than splits, memory will not hold the slices, or the
-            manifest and the files do not fit.
+        InputError: a root does not exist or cannot be read.
+        DatasetError: no slice is usable, there are fewer patients than splits, the slices do not fit into memory,
+            or the manifest does not fit the files.
         OutputError: ``cache_dir`` cannot be written.
-        ValueError: arguments that make no sense.
+        ValueError: invalid arguments.
     """
     rows_columns, limits = check_spatial_size(spatial_size), window_range(window)
     names = augmentation_names(augment)
@@ -185,7 +185,7 @@ def build_datasets(
         [item for items in plan.splits.values() for item in items],
         (lambda done, total: progress("loading slices", done, total)) if progress else None,
     )
-    kept = _left(plan, loaded, broken, split_again=manifest is None)
+    kept = _loaded_splits(plan, loaded, broken, split_again=manifest is None)
     skipped = (*plan.skipped, *broken)
     made = make_manifest(
         kept,
@@ -223,7 +223,7 @@ def build_datasets(
 
 @dataclass(frozen=True)
 class _Plan:
-    """Which slice goes where, before any is loaded."""
+    """The split of each slice, before any is loaded."""
 
     roots: tuple[str, ...]
     splits: dict[str, list[Item]]
@@ -234,8 +234,10 @@ class _Plan:
     split_by: str
 
 
-def _left(plan: _Plan, loaded: Container[Item], broken: Sequence[Skipped], split_again: bool) -> dict[str, list[Item]]:
-    """The splits without what did not load; a split that lost all its slices gets others."""
+def _loaded_splits(
+    plan: _Plan, loaded: Container[Item], broken: Sequence[Skipped], split_again: bool
+) -> dict[str, list[Item]]:
+    """Return the splits without the slices that did not load; split again where a split has none left."""
     splits = {name: items for name, items in plan.splits.items() if items}
     kept = {name: [item for item in items if item in loaded] for name, items in splits.items()}
     if all(kept.values()):
@@ -266,7 +268,7 @@ def _plan_of_folder(
         if not inventory.skipped:
             raise DatasetError("there are no files here; give a folder with CT scans", reason="no files", where=where)
         count = len(inventory.skipped)
-        message = f"none of its {count} files is a CT slice that can be used ({_reasons(inventory.skipped)})"
+        message = f"none of its {count} files is a usable CT slice ({_reasons(inventory.skipped)})"
         raise DatasetError(message, reason="nothing usable", where=where)
     items = thin_out(inventory.items, max_slices)
     splits = split_patients(items, fractions, seed, split_by)
@@ -284,11 +286,11 @@ def _plan_of_manifest(path: str | os.PathLike[str], root: Roots | None) -> _Plan
     try:
         hashed = data_hash(item for items in splits.values() for item in items)
     except DatasetError as error:
-        message = f"{error.detail}; were they moved? Then give the new root"
+        message = f"{error.detail}; if they were moved, give the new root"
         raise DatasetError(message, reason=error.reason, where=where) from error
     notes = list(manifest["notes"])
     if hashed != manifest["data_hash"]:
-        notes.append("some files changed since the manifest was made: their data hash differs")
+        notes.append("some files have changed since the manifest was written: their data hash differs")
         warnings.warn(f"{where}: {notes[-1]}", UserWarning, stacklevel=3)
     skipped = [Skipped(entry["image"], entry["reason"], entry["detail"]) for entry in manifest["skipped"]]
     return _Plan(
@@ -303,7 +305,7 @@ def _plan_of_manifest(path: str | os.PathLike[str], root: Roots | None) -> _Plan
 
 
 def _reasons(skipped: Sequence[Skipped]) -> str:
-    return ", ".join(f"{reason}: {count}" for reason, count in summarise_skipped(skipped).items())
+    return ", ".join(f"{reason}: {count}" for reason, count in summarize_skipped(skipped).items())
 
 
 def _locator(item: Item | str) -> str:

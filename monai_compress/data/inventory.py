@@ -35,7 +35,7 @@ class Item:
 
     Args:
         image: its locator (``monai_compress.sources``).
-        name: its locator from the root that was searched, with forward slashes: the same on every machine.
+        name: its locator relative to the root that was searched, with forward slashes: the same on every machine.
         patient: a pseudonym, ``"p0001"``.
         series: a pseudonym, ``"p0001-s01"``.
         label: its class, where there are classes.
@@ -50,12 +50,12 @@ class Item:
 
 @dataclass(frozen=True)
 class Inventory:
-    """What `find_slices` found.
+    """The slices under some roots, as `find_slices` returns them.
 
     Args:
         roots: the folders, archives or files that were searched.
         items: the slices, ordered by patient, series and place in the series.
-        skipped: the files left out, each with its reason.
+        skipped: the files that were skipped, each with its reason.
         notes: what a reader of the results must know, such as patients that are unknown.
     """
 
@@ -65,13 +65,13 @@ class Inventory:
     notes: tuple[str, ...] = ()
 
     def summary(self) -> dict[str, int]:
-        """Return how many files were left out for each reason, the most frequent first."""
-        return summarise_skipped(self.skipped)
+        """Return the number of skipped files for each reason, the most frequent first."""
+        return summarize_skipped(self.skipped)
 
 
 @dataclass(frozen=True)
 class _Slice:
-    """A slice before patients are pseudonyms; ``patient`` and ``series`` are raw and stay in memory."""
+    """A slice before pseudonymization: ``patient`` and ``series`` are original ids, which stay in memory."""
 
     image: str
     name: str
@@ -89,23 +89,24 @@ def find_slices(
 ) -> Inventory:
     """Find every CT slice under a folder, zip archive or file, or several of them.
 
-    What a file is, its content tells. DICOM is grouped by series and ordered by position; each NIfTI volume is a series
-    of axial slices; each picture is a slice. Whatever cannot be used is in ``skipped`` with its reason; what is wrong
-    with pixels shows when they are loaded.
+    The content of a file decides its format. DICOM is grouped by series and ordered by position; each NIfTI volume is a
+    series of axial slices; each picture is a slice. Files that cannot be used are in ``skipped`` with their reasons;
+    damaged pixels are detected when they are loaded.
 
-    Patients: DICOM says who it is. A NIfTI file is one patient, except that a folder ``sub-*`` (BIDS) is one patient,
-    and so is the folder of a file whose name occurs in several folders (``s0001/ct.nii.gz``, ``s0002/ct.nii.gz``). A
-    picture is one patient, except that more than ten sibling folders of pictures are taken as patients; two to ten are
-    taken as classes. NIfTI and pictures named as label maps (``labelsTr/``, ``masks/``, ``*_seg``) are left out.
+    Patients: DICOM names the patient. A NIfTI file is one patient, except that a folder ``sub-*`` (BIDS) is one
+    patient, and so is the folder of a file whose name occurs in several folders (``s0001/ct.nii.gz``,
+    ``s0002/ct.nii.gz``). A picture is one patient, except that more than ten sibling folders of pictures are taken as
+    patients; two to ten are taken as classes. NIfTI and pictures named as label maps (``labelsTr/``, ``masks/``,
+    ``*_seg``) are skipped.
 
     Args:
-        root: where to look.
-        patients_csv: a table with the columns path, patient_group and perhaps class, that knows better. Paths count
-            from its own folder and may name files or folders; rows of other files do no harm.
+        root: the folder, zip archive or file, or several of them.
+        patients_csv: a table with the columns path, patient_group and optionally class, which overrides these rules.
+            Paths are relative to its own folder and may name files or folders; rows of other files are ignored.
         progress: see `StageProgress`.
 
     Raises:
-        InputError: a root does not exist or may not be read.
+        InputError: a root does not exist or cannot be read.
         DatasetError: the CSV cannot be used.
     """
     roots = as_roots(root)
@@ -134,10 +135,10 @@ def find_slices(
     return Inventory(tuple(roots), _pseudonymised(slices), tuple(skipped), tuple(notes))
 
 
-def summarise_skipped(skipped: Iterable[Skipped]) -> dict[str, int]:
-    """Return how many files were left out for each reason, the most frequent first.
+def summarize_skipped(skipped: Iterable[Skipped]) -> dict[str, int]:
+    """Return the number of skipped files for each reason, the most frequent first.
 
-    >>> summarise_skipped([Skipped("a", "not DICOM"), Skipped("b", "modality MR"), Skipped("c", "not DICOM")])
+    >>> summarize_skipped([Skipped("a", "not DICOM"), Skipped("b", "modality MR"), Skipped("c", "not DICOM")])
     {'not DICOM': 2, 'modality MR': 1}
     """
     count = Counter(entry.reason for entry in skipped)
@@ -145,7 +146,7 @@ def summarise_skipped(skipped: Iterable[Skipped]) -> dict[str, int]:
 
 
 def locator_of(name: str, roots: Sequence[str]) -> str:
-    """Return the locator of an item's ``name`` under the same roots elsewhere; the inverse of how names are made."""
+    """Return the locator of an item's ``name`` under the same roots elsewhere; the inverse of naming."""
     index = 0
     if len(roots) > 1:
         prefix, _, name = name.partition("/")
@@ -154,10 +155,10 @@ def locator_of(name: str, roots: Sequence[str]) -> str:
 
 
 def as_roots(root: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[str]:
-    """Return one root or many as texts.
+    """Return one or several roots as a list of texts.
 
     Raises:
-        DatasetError: there is none.
+        DatasetError: no root was given.
     """
     given = [root] if isinstance(root, (str, os.PathLike)) else list(root)
     if not given:
@@ -171,7 +172,7 @@ def _base(root: str) -> Path:
 
 
 def _names(roots: Sequence[str]) -> dict[str, str]:
-    """The name of each file's locator; a file under two roots counts once."""
+    """Return the name of each locator; a file under two roots counts once."""
     names: dict[str, str] = {}
     seen: set[str] = set()
     for index, root in enumerate(roots):
@@ -196,7 +197,7 @@ def _dicom_slices(
     for scan in series:
         first = sources.split(scan.slices[0])[0]
         folder = _parts(first)[:-1]
-        # DICOM without ids counts per folder: by its name under the root, so that it is the same on every machine
+        # DICOM without ids: the folder stands for them, relative to the root, so that it is the same on every machine
         patient, uid = (
             f"folder:{'/'.join(_parts(names[first])[:-1])}" if _parts(raw) == folder else f"dicom:{raw}"
             for raw in (scan.patient, scan.uid)
@@ -267,7 +268,7 @@ def _picture_slices(
     if unknown:
         notes.append(
             f"{unknown} pictures: the patients are unknown, so the split is by file and one patient may be in two "
-            "splits; a CSV with the columns path and patient_group tells them"
+            "splits; name them in a CSV with the columns path and patient_group"
         )
     return found, notes
 
@@ -277,14 +278,14 @@ def _parts(name: str) -> tuple[str, ...]:
 
 
 def _without_labels(files: list[str], names: dict[str, str], skipped: list[Skipped]) -> list[str]:
-    """Leave out segmentations, which lie beside the scans in most public collections."""
+    """Return the files without segmentations, which most public collections have beside the scans."""
     kept = []
     for file in files:
         *folders, last = _parts(names[file])
         stem = re.sub(r"\.nii(\.gz)?$|\.\w{1,4}$", "", last, flags=re.IGNORECASE)
         if _LABEL_FOLDERS.intersection(part.lower() for part in folders) or _LABEL_NAME.search(stem):
             skipped.append(
-                Skipped(file, "label map by its name", "its name or folder says segmentation, mask or label")
+                Skipped(file, "label map by its name", "its name or folder contains segmentation, mask or label")
             )
         else:
             kept.append(file)
@@ -300,7 +301,7 @@ def _by_table(piece: _Slice, table: PatientTable) -> _Slice:
 
 
 def _pseudonymised(slices: Sequence[_Slice]) -> tuple[Item, ...]:
-    """Number patients and series in an order that says nothing about who they are, and is the same everywhere."""
+    """Return the items with numbered patients and series, in an order that reveals nothing and is always the same."""
     order = sorted({piece.patient for piece in slices}, key=_shuffled)
     patients = {raw: f"p{number:04d}" for number, raw in enumerate(order, 1)}
     by_patient: dict[str, set[str]] = defaultdict(set)

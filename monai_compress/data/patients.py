@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The user's own table of who is who."""
+"""A table of the user that names the patient and the class of files."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from ..errors import DatasetError
 
 @dataclass(frozen=True)
 class PatientTable:
-    """Patient and class of files, out of a CSV with the columns path, patient_group and perhaps class.
+    """Patient and class of files, from a CSV with the columns path, patient_group and optionally class.
 
     Args:
-        rows: absolute path of a file or folder -> (patient, class); an empty text where the table says nothing.
+        rows: absolute path of a file or folder -> (patient, class); an empty text where the table has no entry.
     """
 
     rows: dict[str, tuple[str, str]]
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> PatientTable:
-        """Read the table; its paths count from its own folder.
+        """Read the table; its paths are relative to its own folder.
 
         Raises:
-            DatasetError: it does not exist, is no text, or lacks a column.
+            DatasetError: it does not exist, is not text, or lacks a column.
         """
         where = os.fspath(path)
         try:
@@ -56,15 +56,15 @@ class PatientTable:
         return cls(rows)
 
     def patient(self, file: str) -> str | None:
-        """Return the patient of a file's locator; None if the table does not say."""
+        """Return the patient of a file's locator; None where the table has no entry."""
         return self._find(file, 0)
 
     def label(self, file: str) -> str | None:
-        """Return the class of a file's locator; None if the table does not say."""
+        """Return the class of a file's locator; None where the table has no entry."""
         return self._find(file, 1)
 
     def _find(self, file: str, column: int) -> str | None:
-        """The row of the file, or else of the nearest folder above it."""
+        """Return an entry of the row of the file, or of the nearest folder above it."""
         folder, name = os.path.split(file)
         path = os.path.normpath(os.path.join(_real(folder), name))  # noqa: PTH118
         while True:

@@ -24,23 +24,23 @@ def split_patients(
 ) -> dict[str, list[Item]]:
     """Return the items of each split, named "train", "val" and (with three fractions) "test".
 
-    All slices of a patient go to one split. The fractions count slices, since one patient has one slice and another a
-    hundred: patients are dealt out one by one, larger ones first (those of similar size, within a factor of two, in an
-    order drawn by ``seed``), each to the split that lacks most slices. That is done class by class (a patient's class
-    is that of most of his slices), so that each split gets its share of each class; what one class leaves open the next
-    makes up for. A split of a fraction above 0 has at least one patient. The same items, fractions and seed give the
-    same split on every machine.
+    All slices of a patient go to one split. The fractions count slices, because one patient may have one slice and
+    another a hundred: patients are assigned one by one, larger ones first (those of similar size, within a factor of
+    two, in an order drawn by ``seed``), each to the split that lacks most slices. Classes are assigned one after the
+    other (the class of a patient is that of most of the slices), so that each split gets its share of each class; the
+    remainder of one class is balanced by the next. A split with a fraction above 0 has at least one patient. The same
+    items, fractions and seed give the same split on every machine.
 
     Args:
-        items: what ``find_slices`` found.
+        items: the slices, as ``find_slices`` returns them.
         fractions: of train and val, or train, val and test; at least 0, scaled to a sum of 1.
-        seed: draws the order.
-        by: ``"patient"``, or ``"slice"``: neighbours in one scan then are in training and test, and a score on the test
-            split is no longer about new patients.
+        seed: of the order.
+        by: ``"patient"``, or ``"slice"``: slices of one scan are then in training and in test, and a score on the
+            test split does not hold for new patients.
 
     Raises:
         DatasetError: fewer patients than splits.
-        ValueError: fractions or ``by`` make no sense.
+        ValueError: invalid fractions or ``by``.
 
     Warns:
         UserWarning: with ``by="slice"``.
@@ -92,7 +92,7 @@ def thin_out(items: Sequence[Item], max_slices: int | None) -> list[Item]:
 
 
 def _evenly(things: list[T], count: int) -> list[T]:
-    """At most ``count`` of the things, each from the middle of an equal share."""
+    """Return at most ``count`` of the things, each from the middle of an equal share."""
     if len(things) <= count:
         return things
     return [things[(2 * k + 1) * len(things) // (2 * count)] for k in range(count)]
@@ -125,14 +125,14 @@ def _too_few(found: int, wanted: Sequence[str], by: str) -> DatasetError:
     way = (
         "give more slices"
         if by == "slice"
-        else "give more patients; or, if they are more, tell them apart in a CSV (columns path, patient_group); or ask "
-        "for split_by='slice', whose scores are too good"
+        else "give more patients; or, if there are more patients, list them in a CSV (columns path, patient_group); or "
+        "use split_by='slice', whose scores are too good"
     )
     return DatasetError(f"{found} {noun} cannot be split into {' / '.join(wanted)}: {way}", reason=f"too few {by}s")
 
 
 def _assign(groups: dict[str, list[Item]], shares: dict[str, float], seed: int) -> dict[str, str]:
-    """Choose a split for each group."""
+    """Return the split of each group."""
     classes: dict[str, list[str]] = defaultdict(list)
     for name, members in groups.items():
         classes[_class_of(members)].append(name)
@@ -158,5 +158,5 @@ def _class_of(members: Sequence[Item]) -> str:
 
 
 def _draw(seed: int, name: Hashable) -> bytes:
-    """A draw that depends on seed and name only: not on the order of the files or the random generator's version."""
+    """Return a random key that depends on seed and name only, not on the order of the files or a random generator."""
     return hashlib.sha256(f"{seed}|{name}".encode()).digest()

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training and evaluation on MONAI's ignite engines.
 
-Where to go next: ``config.py`` all settings of a run, ``trainer.py`` the run itself, ``run_state.py`` what it leaves on
-the disk and how it goes on after an interruption, ``evaluation.py`` a trained model measured on held-out slices.
+Where to go next: ``config.py`` has the settings of a training run, ``trainer.py`` the run itself, ``run_state.py`` its
+files and how it resumes after an interruption, ``evaluation.py`` the metrics of a trained model on held-out slices.
 """
 
 from __future__ import annotations

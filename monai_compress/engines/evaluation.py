@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""A trained model used on slices, and measured: on the network's grid and in HU on the original one."""
+"""Measure a trained model on slices: on the grid of the network, and in HU on the original grid."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """What comes back of one slice.
+    """One slice as a model returns it.
 
     Args:
         image: ``(rows, columns)``, float32 HU within the model's window, on the grid of the file. Of a picture: its
@@ -42,11 +42,11 @@ class Reconstruction:
 
 @dataclass(frozen=True)
 class SliceResult:
-    """One slice, what came back of it, and how far the two are apart.
+    """One slice, its reconstruction and the metrics between them.
 
     Args:
         original: ``(rows, columns)``, float32, clipped to the model's window, in the unit of the reconstruction.
-        reconstruction: of the slice.
+        reconstruction: the slice as the model returns it.
         row: the metrics, see ``metrics.summarize``.
     """
 
@@ -57,13 +57,13 @@ class SliceResult:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Slices, measured.
+    """The metrics of several slices.
 
     Args:
         rows: one dictionary of metrics for each slice.
         items: the slices of the rows.
         skipped: slices that did not load, each with its reason.
-        summary: of ``metrics.summarize``: by slice, by patient, worst cases.
+        summary: the result of ``metrics.summarize``: by slice, by patient, worst cases.
     """
 
     rows: list[dict[str, Any]]
@@ -73,29 +73,29 @@ class Evaluation:
 
 
 def reconstruct_slice(model: Model, locator: str) -> Reconstruction:
-    """Send one slice through a model and bring what comes back onto the slice's own grid.
+    """Reconstruct one slice with a model, on the original grid of the slice.
 
     Args:
-        model: also says how the slice is prepared.
-        locator: of the slice, see ``monai_compress.sources``.
+        model: the network and how its input is prepared.
+        locator: names the slice, see ``monai_compress.sources``.
 
     Raises:
         InputError: the slice does not load.
     """
-    return _through(model, locator)[0]
+    return _reconstruct(model, locator)[0]
 
 
 def evaluate_slice(model: Model, item: Item) -> SliceResult:
-    """Send one slice through a model and measure what comes back.
+    """Reconstruct one slice with a model and compute the metrics.
 
     Args:
-        model: also says how the slice is prepared.
+        model: the network and how its input is prepared.
         item: the slice.
 
     Raises:
         InputError: the slice does not load.
     """
-    made, x, x_hat = _through(model, item.image)
+    made, x, x_hat = _reconstruct(model, item.image)
     original = windowed_slice(item.image, model.preprocessing.window)
     low, high = model.preprocessing.window if made.unit == "HU" else (0.0, made.maximum)
     row = {
@@ -111,12 +111,12 @@ def evaluate_slice(model: Model, item: Item) -> SliceResult:
 
 
 def evaluate(model: Model, items: Sequence[Item], *, progress: ProgressCallback | None = None) -> Evaluation:
-    """Measure a model on slices, which should be of patients that it was not trained on.
+    """Compute the metrics of a model on slices, which should be of patients that it was not trained on.
 
-    A slice that does not load is left out and told in ``skipped``; the others go on.
+    A slice that does not load is skipped and reported in ``skipped``.
 
     Args:
-        model: also says how the slices are prepared.
+        model: the network and how its input is prepared.
         items: e.g. ``build_datasets(...).items["val"]``, or ``find_slices(...).items``.
         progress: called after each slice with slices done and slices in all.
 
@@ -138,8 +138,8 @@ def evaluate(model: Model, items: Sequence[Item], *, progress: ProgressCallback 
     return Evaluation(rows, measured, skipped, summarize(rows))
 
 
-def _through(model: Model, locator: str) -> tuple[Reconstruction, torch.Tensor, torch.Tensor]:
-    """The reconstruction, and ``(1, 1, rows, columns)`` of [0, 1] that the network got and gave."""
+def _reconstruct(model: Model, locator: str) -> tuple[Reconstruction, torch.Tensor, torch.Tensor]:
+    """Return the reconstruction, and input and output of the network: (1, 1, rows, columns), float32 in [0, 1]."""
     pipeline = slice_transforms(keys=None, **asdict(model.preprocessing))
     loaded = cast(MetaTensor, pipeline(locator))
     x = loaded.as_tensor()[None]

@@ -1,11 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""What a training run leaves on the disk, after every epoch and whole at any moment.
+"""The files of a training run, written after every epoch, each of them atomically.
 
 ::
 
     RUN/model/          the best weights so far, see monai_compress.models
-    RUN/last.pt         all that the run needs to go on: weights, Adam, schedule, history
+    RUN/last.pt         the state to resume from: weights, Adam, schedule, history
     RUN/history.csv     one row for each epoch
     RUN/tensorboard/    the same for TensorBoard
 """
@@ -37,7 +37,7 @@ Row = dict[str, float]
 
 
 class RunState:
-    """The run so far: its history, and all that it needs to go on.
+    """The state of a run: its history, and everything that is needed to resume it.
 
     Args:
         folder: of the run.
@@ -69,12 +69,12 @@ class RunState:
 
     @property
     def epoch(self) -> int:
-        """Epochs done."""
+        """The number of epochs that are completed."""
         return len(self.history)
 
     @property
     def best_epoch(self) -> int:
-        """The epoch of the highest validation PSNR, the first of equals; 0 before the first."""
+        """The epoch of the highest validation PSNR, the first where several are equal; 0 before the first epoch."""
         return int(max(self.history, key=lambda row: row["val_psnr_db"])["epoch"]) if self.history else 0
 
     @property
@@ -88,7 +88,7 @@ class RunState:
         self.history.append(row)
 
     def write(self) -> None:
-        """Write down the epoch just recorded: the best model first, then the state that refers to it."""
+        """Write the files of the last recorded epoch: the best model first, then the state that refers to it."""
         row = self.history[-1]
         if self.best_epoch == self.epoch:
             training = {"best_epoch": self.epoch, "settings": asdict(self.config), "metrics": row}
@@ -102,7 +102,7 @@ class RunState:
 
     def _write_tensorboard(self, row: Row) -> None:
         if self._writer is None:
-            # what a run cut short wrote of an epoch that is now repeated is dropped from the curve
+            # drops what an interrupted run wrote of an epoch that is now repeated
             self._writer = SummaryWriter(str(self.folder / TENSORBOARD_NAME), purge_step=self.epoch)
         for name, value in row.items():
             if name != "epoch":
@@ -115,7 +115,7 @@ class RunState:
             self._writer.close()
 
     def save(self) -> None:
-        """Replace ``last.pt`` by the present state."""
+        """Replace ``last.pt`` by the current state."""
         buffer = io.BytesIO()
         state = {
             "format": FORMAT,
@@ -130,7 +130,7 @@ class RunState:
         write_atomic(self.folder / LAST_NAME, buffer.getvalue())
 
     def load(self) -> None:
-        """Go back to what ``last.pt`` holds.
+        """Restore the state in ``last.pt``.
 
         Raises:
             TrainingError: it is missing, damaged, or of a run with other settings or data.
@@ -141,10 +141,10 @@ class RunState:
             state = torch.load(path, map_location="cpu", weights_only=True)
         except FileNotFoundError as error:
             raise TrainingError(f"nothing to resume: there is no {path}; start without --resume") from error
-        except Exception as error:  # torch names no common class for what a damaged file raises
+        except Exception as error:  # torch has no common class for the errors of a damaged file
             raise TrainingError(f"{path} is damaged and cannot be resumed ({error}); start a new run") from error
         if not isinstance(state, dict) or state.get("format") != FORMAT:
-            raise TrainingError(f"{path} is no state of this version: expected format {FORMAT!r}")
+            raise TrainingError(f"{path} is not a state of this version: expected format {FORMAT!r}")
         self._check_same_run(state)
         try:
             self.network.load_state_dict(state["network"])
@@ -158,7 +158,7 @@ class RunState:
     def _check_same_run(self, state: dict[str, Any]) -> None:
         free = set(FREE_ON_RESUME)
         if self.config.scheduler in ("plateau", "constant"):
-            free.add("epochs")  # their curves do not depend on where the run ends
+            free.add("epochs")  # their training curves do not depend on the number of epochs
         new, old = asdict(self.config), state["config"]
         changed = [
             f"{name} was {old.get(name)!r}, now {new[name]!r}"
@@ -169,12 +169,12 @@ class RunState:
             raise TrainingError(f"cannot resume {self.folder} with other settings: {'; '.join(changed)}")
         if state["identity"] != self.identity:
             raise TrainingError(
-                f"cannot resume {self.folder}: files, split, size, window, fit or augmentation are not what they were"
+                f"cannot resume {self.folder}: files, split, size, window, fit or augmentation have changed"
             )
 
 
 def history_csv(history: list[Row]) -> str:
-    """The history as CSV, one line for each epoch.
+    """Return the history as CSV, one line for each epoch.
 
     >>> print(history_csv([{"epoch": 1, "train_loss": 0.25}]), end="")
     epoch,train_loss

@@ -45,12 +45,12 @@ TrainingProgress = Callable[[int, int, float], None]
 DIVERGED = "training diverged: its numbers are no longer finite; use a lower learning rate. The best weights are kept"
 
 PSNR_CEILING_DB = 100.0
-"""A slice that comes back exactly has no finite PSNR; counted as this, it cannot make the mean infinite."""
+"""The PSNR of a slice that is reconstructed exactly, which is infinite: counted as this, so that the mean is finite."""
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a run ends with.
+    """The result of a training run.
 
     Args:
         model: the best weights by validation PSNR.
@@ -66,7 +66,7 @@ class TrainingResult:
 
 
 class AutocastInferer(SimpleInferer):
-    """Runs the network in bfloat16 where autocast allows, on any device; bfloat16 needs no loss scaling."""
+    """An inferer that runs the network in bfloat16 where autocast allows, on any device; it needs no loss scaling."""
 
     def __call__(self, inputs: Tensor, network: Callable[..., Tensor], *args: Any, **kwargs: Any) -> Tensor:
         with torch.autocast(inputs.device.type, dtype=torch.bfloat16):
@@ -74,7 +74,7 @@ class AutocastInferer(SimpleInferer):
 
 
 class EpochSeeds:
-    """Seeds order and augmentation by (seed, epoch), so that a resumed run continues the very same curve."""
+    """Seeds of order and augmentation by (seed, epoch), so that a resumed run has the same training curve."""
 
     def __init__(self, seed: int, augmentation: Any) -> None:
         self.seed = seed
@@ -82,7 +82,7 @@ class EpochSeeds:
         self.augmentation = augmentation
 
     def attach(self, trainer: Engine) -> None:
-        """Seed anew whenever an epoch of ``trainer`` starts."""
+        """Seed at the start of each epoch of ``trainer``."""
         trainer.add_event_handler(Events.EPOCH_STARTED, self)
 
     def __call__(self, trainer: Engine) -> None:
@@ -90,7 +90,7 @@ class EpochSeeds:
         self._seed(0)
 
     def seed_worker(self, worker: int) -> None:
-        """Seed the random transforms of a process that loads; workers count from 0."""
+        """Seed the random transforms of a loading process; workers count from 0."""
         self._seed(worker + 1)
 
     def _seed(self, process: int) -> None:
@@ -100,11 +100,11 @@ class EpochSeeds:
 
 
 class EpochMeter:
-    """Measures each epoch, tells how far the run is, and stops it at the first loss that is not finite.
+    """Measures each epoch, reports the progress, and stops the run at the first loss that is not finite.
 
     Args:
         steps: of the whole run.
-        progress: told after each step.
+        progress: see `TrainingProgress`.
     """
 
     def __init__(self, steps: int, progress: TrainingProgress | None) -> None:
@@ -112,17 +112,17 @@ class EpochMeter:
         self.progress = progress
 
     def attach(self, trainer: Engine) -> None:
-        """Follow ``trainer``; attach before the validation, whose time then does not count as training."""
+        """Attach to ``trainer``, before the validation, whose time then does not count as training."""
         trainer.add_event_handler(Events.EPOCH_STARTED, self._start)
         trainer.add_event_handler(Events.ITERATION_COMPLETED, self._step)
         trainer.add_event_handler(Events.EPOCH_COMPLETED, self._end)
 
     def means(self) -> tuple[float, float]:
-        """Mean training loss by slice, and slices trained on in a second."""
+        """Return the mean training loss by slice, and the slices per second."""
         return self._loss_sum / self._slices, self._slices / self._training_s
 
     def seconds(self) -> float:
-        """Since the epoch started."""
+        """Return the seconds since the start of the epoch."""
         return time.perf_counter() - self._started
 
     def _start(self) -> None:
@@ -145,7 +145,7 @@ class EpochMeter:
 def autoencoder_batch(
     batch: dict[str, Tensor], device: torch.device, non_blocking: bool, **_: Any
 ) -> tuple[Tensor, Tensor]:
-    """Image and label of a batch, which for an autoencoder are the same."""
+    """Return image and label of a batch, which are the same for an autoencoder."""
     image = batch["image"].to(device, non_blocking=non_blocking)
     return image, image
 
@@ -160,14 +160,14 @@ def train(
 ) -> TrainingResult:
     """Train an autoencoder and keep its best weights.
 
-    Ctrl-C and every error leave the state of the last whole epoch behind; ``resume=True`` goes on from there and gives
-    the curve that an undisturbed run gives.
+    After Ctrl-C or an error the folder holds the state of the last whole epoch; ``resume=True`` continues from it with
+    the same training curve as an uninterrupted run.
 
     Args:
         datasets: of ``build_datasets``; ``train`` and ``val`` are used.
-        folder: of the run, made when missing. See ``run_state`` for what it will hold.
+        folder: of the run, created if missing. Its files are listed in ``run_state``.
         config: settings, by default those of the classic autoencoder.
-        resume: go on with the run in ``folder``.
+        resume: continue the run in ``folder``.
         progress: called after each step with steps done, steps in all, and the loss.
 
     Returns:
@@ -176,16 +176,16 @@ def train(
     Raises:
         TrainingError: the loss is no longer finite, or the run cannot be resumed.
         OutputError: the folder cannot be written.
-        ValueError: no such device, or settings that do not go with the data set.
+        ValueError: an unknown device, or settings that do not fit the data set.
     """
     config = config or TrainingConfig()
-    config.check_size(datasets.spatial_size)
+    config.check_spatial_size(datasets.spatial_size)
     folder = Path(folder)
     device = choose_device(config.device)
     set_determinism(seed=config.seed)
     network = build_network(config.network)
     if network.spatial_dims != 2:
-        raise ValueError(f"the data set holds slices, and this network takes {network.spatial_dims}D images")
+        raise ValueError(f"the data set holds slices, but this network expects {network.spatial_dims}D images")
     # channels last: on the CPU convolutions of float32 then train up to twice as fast (benchmarks/loading.py)
     network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = Adam(network.parameters(), lr=config.learning_rate)
@@ -197,7 +197,7 @@ def train(
     if resume:
         state.load()
     else:
-        state.save()  # so that a run cut short in its first epoch can be resumed too, and a full disk shows at once
+        state.save()  # a run that is interrupted in its first epoch can be resumed, and a full disk is reported at once
     loss = ReconstructionLoss(config.loss, network.spatial_dims)
     inferer = AutocastInferer() if config.amp else SimpleInferer()
     validator = _validator(datasets, config, network, loss, inferer, device)
@@ -213,9 +213,9 @@ def train(
         train_handlers=[seeds],
         decollate=False,
     )
-    # ignite logs every error that it passes on; the caller reports it once, in words for people
+    # ignite logs every error that it passes on, but the caller reports it already
     trainer.logger = validator.logger = _LOGGER
-    # the order of these is the order in which they run: measure, validate, record, step the schedule, write it down
+    # the order of these is the order in which they run: measure, validate, record, step the schedule, write
     meter = EpochMeter(config.epochs * len(loader), progress)
     meter.attach(trainer)
     ValidationHandler(1, validator).attach(trainer)
@@ -253,7 +253,7 @@ def train(
 
 
 def _identity(datasets: Datasets) -> str:
-    """Of all that a resumed run must find as it was: files, split, preparation and augmentation."""
+    """Return a hash of everything that must be the same for a resumed run: files, split, preparation, augmentation."""
     kept = {name: datasets.manifest[name] for name in ("data_hash", "splits", "size", "window", "fit", "augment")}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 

@@ -135,8 +135,8 @@ def test_resume_refuses_other_settings_and_other_data(pictures, datasets, tmp_pa
 @pytest.mark.parametrize("changed", [{"window": "lung"}, {"augment": False}, {"seed": 1}, {"fit": "crop"}])
 def test_resume_refuses_other_preparation(pictures, datasets, tmp_path, changed):
     train(datasets, tmp_path, QUICK)
-    other = build_datasets(pictures, **{"size": 32, "fractions": (0.75, 0.25), **changed})
-    with pytest.raises(TrainingError, match="what they were"):
+    other = build_datasets(pictures, **{"spatial_size": 32, "fractions": (0.75, 0.25), **changed})
+    with pytest.raises(TrainingError, match="have changed"):
         train(other, tmp_path, QUICK, resume=True)
 
 
