@@ -36,7 +36,11 @@ Examples:
 """
 
 
-@click.command(epilog=EPILOG, context_settings={"ignore_unknown_options": True})
+@click.command(
+    epilog=EPILOG,
+    short_help="Measure the pixel codec on your own scans.",
+    context_settings={"ignore_unknown_options": True},
+)
 @click.argument("data", metavar="DIR", type=click.Path(path_type=Path))
 @click.option(
     "--peers/--no-peers", default=True, show_default=True, help="Also measure JPEG-LS, JPEG 2000, JPEG XL and Tomoz."

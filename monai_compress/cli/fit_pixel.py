@@ -44,7 +44,7 @@ Examples:
 """
 
 
-@click.command("fit-pixel", epilog=EPILOG)
+@click.command("fit-pixel", epilog=EPILOG, short_help="Fit the pixel codec's network to your scans.")
 @click.argument("data", metavar="DIR", type=click.Path(path_type=Path))
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), required=True, help="The model file to write, OUT.safetensors."

@@ -20,7 +20,7 @@ Examples:
 """
 
 
-@click.command(epilog=EPILOG)
+@click.command(epilog=EPILOG, short_help="Describe scans, a model or the installation.")
 @click.argument("path", type=click.Path(path_type=Path), required=False)
 @patients_option
 @json_option

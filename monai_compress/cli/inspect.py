@@ -24,7 +24,7 @@ Examples:
 """
 
 
-@click.command(epilog=EPILOG)
+@click.command(epilog=EPILOG, short_help="Show what a .mcz file promises and holds.")
 @click.argument("file", type=click.Path(path_type=Path))
 @json_option
 @click.pass_context

@@ -21,7 +21,7 @@ Examples:
 """
 
 
-@click.command("list", epilog=EPILOG)
+@click.command("list", epilog=EPILOG, short_help="List the files in archives.")
 @click.argument("inputs", metavar="ARCHIVE|FOLDER...", type=click.Path(path_type=Path), nargs=-1, required=True)
 @json_option
 @click.pass_context

@@ -21,6 +21,7 @@ threads_option = click.option(
     "--jobs",
     "threads",
     type=click.IntRange(1),
+    metavar="N",
     help="Use at most this many processor cores; by default all.",
 )
 replace_option = click.option("--overwrite", is_flag=True, help="Replace the output file if it exists.")

@@ -36,7 +36,7 @@ Examples:
 """
 
 
-@click.command(epilog=EPILOG)
+@click.command(epilog=EPILOG, short_help="Pack folders of files into archives.")
 @click.argument("inputs", metavar="IN...", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The folder for the archives.")
 @stream_options

@@ -23,7 +23,7 @@ Examples:
 """
 
 
-@click.command(epilog=EPILOG)
+@click.command(epilog=EPILOG, short_help="Train an autoencoder and write a report.")
 @config_option
 @click.argument("data", type=click.Path(path_type=Path), required=False)
 @click.option(

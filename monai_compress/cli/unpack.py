@@ -22,7 +22,7 @@ Examples:
 """
 
 
-@click.command(epilog=EPILOG)
+@click.command(epilog=EPILOG, short_help="Restore the files in archives.")
 @click.argument("inputs", metavar="ARCHIVE|FOLDER...", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The folder for the files.")
 @threads_option

@@ -30,7 +30,7 @@ Examples:
 """
 
 
-@click.command(epilog=EPILOG)
+@click.command(epilog=EPILOG, short_help="Decode .mcz files and check everything.")
 @click.argument("files", metavar="FILE|FOLDER...", type=click.Path(path_type=Path), nargs=-1, required=True)
 @model_option("Model file, for streams whose model is neither embedded nor shipped with this package.")
 @threads_option

@@ -28,7 +28,7 @@ DEMO_REMARK = f"{DEMO_MARK}; to repeat the training: monai-compress train --conf
 SETTINGS = ("--network", "compact", "--loss", "mse", "--scheduler", "one-cycle", "--learning-rate", "2e-3")
 
 
-@click.command(epilog=EPILOG)
+@click.command(epilog=EPILOG, short_help="Show what the package does, in three minutes.")
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
