@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The .mcz files that some inputs name, or hold."""
+"""Find the .mcz files in inputs of the command line."""
 
 from __future__ import annotations
 
@@ -15,18 +15,21 @@ from .resume import SUFFIX
 
 
 def find_archives(inputs: Sequence[str | os.PathLike[str]]) -> tuple[set[Path], list[Path]]:
-    """The files that are inputs themselves, and these and all .mcz files in the folders that are inputs, each once.
+    """Return the files among the inputs, and a list of these files and of all .mcz files in folders, each once.
+
+    Args:
+        inputs: files and folders.
 
     Raises:
-        InputError: an input is not there, or a folder holds no .mcz file.
+        InputError: an input does not exist, or a folder has no .mcz file.
     """
     named: set[Path] = set()
     found: dict[Path, None] = {}
     for given in inputs:
         path = Path(given)
-        if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for a name that no disk can have
+        if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for a name that no file system allows
             if not os.path.exists(path):  # noqa: PTH110 - so does Path.exists
-                raise InputError("there is no such file or folder", reason="not found", where=str(path))
+                raise InputError("this file or folder does not exist", reason="not found", where=str(path))
             named.add(path)
             found[path] = None
             continue
@@ -37,7 +40,7 @@ def find_archives(inputs: Sequence[str | os.PathLike[str]]) -> tuple[set[Path], 
             if name.endswith(SUFFIX)
         ]
         if not inside:
-            raise InputError(f"there are no {SUFFIX} files in this folder", reason="no archives", where=str(path))
+            raise InputError(f"this folder has no {SUFFIX} files", reason="no archives", where=str(path))
         found |= dict.fromkeys(sorted(inside))
     return named, list(found)
 
@@ -47,7 +50,7 @@ def _refuse(error: OSError) -> None:
 
 
 def is_archive(path: str | os.PathLike[str]) -> bool:
-    """Whether a file begins as an archive does, not as a single stream.
+    """Return whether a file begins like an archive, not like a single stream.
 
     Raises:
         InputError: it cannot be read.

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""What packing would make of a plan, from a few files that are really packed."""
+"""Estimate the result of packing a plan from a few files that are packed into a temporary folder."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from ..progress import ProgressCallback
 from .plan import Unit
 
 SAMPLES = 4
-"""So many samples of each way are packed."""
+"""Number of samples of each storage method that are packed."""
 
 SAMPLE_FILES = 8
-"""So many neighbouring files make a sample."""
+"""Number of adjacent files in a sample."""
 
 SAMPLE_BYTES = 2**25
-"""A sample is given up for a smaller one if its files have more bytes."""
+"""A sample with more bytes than this is made smaller."""
 
 _UNKNOWN_RATIO = 1.0
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What one kind of files would become.
+    """The estimate for all files with one storage method.
 
     Args:
-        how: how most files of the samples were kept, one of ``table.WAYS``.
-        why: why not by the codec, in a short phrase.
-        files: how many.
-        bytes_in: of them.
-        bytes_out: about so many bytes of archives; None where no sample could be packed.
-        seconds: about so long on one core.
+        how: storage method of most files of the samples.
+        why: the reason why the pixels are not compressed.
+        files: number of files.
+        bytes_in: of these files.
+        bytes_out: estimated bytes of the archives; None if no sample could be packed.
+        seconds: estimated time on one core.
     """
 
     how: str
@@ -54,29 +54,29 @@ def estimate(
     settings: ArchiveSettings,
     progress: ProgressCallback | None = None,
 ) -> list[Estimate]:
-    """Pack a few neighbouring files of each kind into a temporary folder, and multiply.
+    """Pack a few adjacent files of each kind into a temporary folder, and extrapolate.
 
     Args:
-        units: what would be packed.
-        settings: as for packing.
-        progress: called with samples done and samples in all.
+        units: the files to pack.
+        settings: the options of the archives.
+        progress: called with the number of samples that are done and of all samples.
     """
-    runs: dict[tuple[str, str], list[list[SourceFile]]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[list[SourceFile]]] = defaultdict(list)
     for unit in units:
         kinds: dict[tuple[str, str], list[SourceFile]] = defaultdict(list)
         for file in unit.files:
-            kinds[_way(file)].append(file)
-        for way, files in kinds.items():
-            if way[0] != "directory":
-                runs[way].append(sorted(files, key=lambda file: (file.layout.order, file.path)))
-    samples = {way: _samples(members) for way, members in runs.items()}
+            kinds[_method(file)].append(file)
+        for method, files in kinds.items():
+            if method[0] != "directory":
+                groups[method].append(sorted(files, key=lambda file: (file.layout.order, file.path)))
+    samples = {method: _samples(members) for method, members in groups.items()}
     total, done = sum(map(len, samples.values())), 0
     estimates = []
     with TemporaryDirectory() as folder:
-        for way in sorted(runs):
+        for method in sorted(groups):
             sampled, written, seconds = 0, 0.0, 0.0
             found: Counter[tuple[str, str]] = Counter()
-            for sample in samples[way]:
+            for sample in samples[method]:
                 started = time.perf_counter()
                 try:
                     made = write_archive(Path(folder) / "sample.mcz", sample, replace(settings, threads=1))
@@ -85,21 +85,21 @@ def estimate(
                     found.update((entry.how, entry.why) for entry in made.files)
                     seconds += time.perf_counter() - started
                 except CompressionError:
-                    pass  # the run itself will tell it
+                    pass  # reported when the files are really packed
                 done += 1
                 if progress:
                     progress(done, total)
-            files = [file for run in runs[way] for file in run]
+            files = [file for group in groups[method] for file in group]
             size = sum(file.size for file in files)
             share = size / sampled if sampled else 0.0
             bytes_out = written * share if sampled else (0.0 if not size else None)
-            told = found.most_common(1)[0][0] if found else way
-            estimates.append(Estimate(*told, len(files), size, bytes_out, seconds * share))
+            how, why = found.most_common(1)[0][0] if found else method
+            estimates.append(Estimate(how, why, len(files), size, bytes_out, seconds * share))
     return _summed(estimates)
 
 
 def _summed(estimates: list[Estimate]) -> list[Estimate]:
-    """One estimate for each way, since files that look different may be kept alike (JPEG-LS)."""
+    """Return one estimate for each storage method: files of different kinds may be stored alike (JPEG-LS)."""
     sums: dict[tuple[str, str], Estimate] = {}
     for one in estimates:
         other = sums.get((one.how, one.why))
@@ -117,20 +117,20 @@ def _summed(estimates: list[Estimate]) -> list[Estimate]:
     return list(sums.values())
 
 
-def _way(file: SourceFile) -> tuple[str, str]:
+def _method(file: SourceFile) -> tuple[str, str]:
     if file.layout.kind == "directory":
         return "directory", ""
     return ("verbatim", file.layout.why) if file.layout.pixels is None else ("codec", "")
 
 
-def _samples(runs: list[list[SourceFile]]) -> list[list[SourceFile]]:
-    """Neighbours from the middle of a few runs, evenly chosen by bytes."""
+def _samples(groups: list[list[SourceFile]]) -> list[list[SourceFile]]:
+    """Return adjacent files from the middle of a few groups, spread evenly over their sizes."""
     samples = []
-    ordered = sorted(runs, key=lambda run: -sum(file.size for file in run))
-    for run in ordered[:: max(len(ordered) // SAMPLES, 1)][:SAMPLES]:
-        count = min(SAMPLE_FILES, len(run))
-        start = (len(run) - count) // 2
-        sample = run[start : start + count]
+    ordered = sorted(groups, key=lambda group: -sum(file.size for file in group))
+    for group in ordered[:: max(len(ordered) // SAMPLES, 1)][:SAMPLES]:
+        count = min(SAMPLE_FILES, len(group))
+        start = (len(group) - count) // 2
+        sample = group[start : start + count]
         while len(sample) > 1 and sum(file.size for file in sample) > SAMPLE_BYTES:
             sample = sample[: len(sample) // 2]
         if sum(file.size for file in sample) <= 4 * SAMPLE_BYTES:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The folders of an output tree: they let nobody see what the folders of the sources do not."""
+"""The folders of an output tree: nobody gets access through them that the folders of the sources do not give."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from .plan import Unit
 
 
 def folder_modes(units: Iterable[Unit]) -> dict[str, int]:
-    """Permission bits of all folders that archives go into, by path under the output folder; that one is ``""``.
+    """Return the permission bits of all folders of archives, by path below the output folder, which is ``""``.
 
-    Whoever may read an archive gets there, but never through a folder that mirrors one which is closed to him.
+    Who may read an archive may enter its folders, unless a folder of the same name above the sources is closed to them.
     """
     wanted: defaultdict[str, int] = defaultdict(int)
     allowed: defaultdict[str, int] = defaultdict(lambda: 0o777)
     for unit in units:
         for folder in above(unit.archive):
             wanted[folder] |= unit.mode | (unit.mode & 0o444) >> 2
-            with suppress(OSError, ValueError):  # those in zip archives have no permissions
+            with suppress(OSError, ValueError):  # folders in zip archives have no permissions
                 allowed[folder] &= os.stat(_mirrored(unit.files[0], folder)).st_mode  # noqa: PTH116 - a locator is text
     return {folder: stat.S_IMODE(wanted[folder] & allowed[folder]) | 0o700 for folder in wanted}
 
 
 def make_folders(root: Path, modes: Mapping[str, int]) -> None:
-    """Make folders of an output tree; those that are there stay as they are.
+    """Create folders of an output tree; existing ones are not changed.
 
-    What can not be made is left to the writer of the archive to tell.
+    A folder that cannot be created is reported by the writer of the archive in it.
 
     Args:
         root: the output folder.
-        modes: permission bits by path under it, outer folders before those in them.
+        modes: permission bits by path below it, outer folders first.
     """
     with suppress(OSError):
         root.parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ def make_folders(root: Path, modes: Mapping[str, int]) -> None:
 
 
 def above(archive: str) -> Iterator[str]:
-    """The folders that lead to an archive, the outermost one first.
+    """Yield the folders above an archive, the outermost one first.
 
     >>> list(above("a/b/files.mcz"))
     ['', 'a', 'a/b']
@@ -57,7 +57,7 @@ def above(archive: str) -> Iterator[str]:
 
 
 def _mirrored(file: SourceFile, folder: str) -> str:
-    """The source folder whose place an output folder takes above a file."""
+    """Return the source folder that corresponds to an output folder above a file."""
     source = file.locator.rstrip("/")
     for _ in PurePosixPath(file.path).relative_to(folder).parts:
         source = os.path.dirname(source)  # noqa: PTH120

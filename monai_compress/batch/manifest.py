@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""What is written down of a run: which file went where, which one failed, and under which names.
+"""The manifest of a run, which lists every file with its archive, and the list of files that failed.
 
 A manifest has one JSON object on each line, sorted, without dates, so that the same files give the same manifest. With
-``--redact-paths`` each path is replaced by a pseudonym that only the holder of a local key can tell from another.
+``--redact-paths`` each path is replaced by a pseudonym that only the holder of a local key can assign to a path.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _REDACTED = re.compile(rf"{_MARK}[0-9a-f]{{16}}(\.[a-z.]+)?/?")
 
 
 def plain(path: str) -> str:
-    """A path as a person can read it on any terminal: what is no text, or moves the cursor, is escaped.
+    """Return a path that any terminal can show: bytes that are not text and control characters are escaped.
 
     >>> plain("scan\\n1.dcm")
     'scan\\\\n1.dcm'
@@ -46,9 +46,12 @@ def plain(path: str) -> str:
 
 
 def redacted(key: bytes) -> Naming:
-    """Give each path a name that tells nothing: the start of its HMAC-SHA256, and a suffix that everybody knows.
+    """Return a function that replaces a path by a pseudonym: the start of its HMAC-SHA256, and a known suffix.
 
-    A name of this form is taken for one that was given before, and stays.
+    A path that has the form of a pseudonym is not replaced again.
+
+    Args:
+        key: secret, see `redaction_key`.
 
     >>> name = redacted(b"k" * 32)
     >>> name("Doe^John/scan.nii.gz")
@@ -69,20 +72,20 @@ def redacted(key: bytes) -> Naming:
 
 
 def redaction_key(path: str | os.PathLike[str] | None = None) -> bytes:
-    """The key of this user on this machine, made when first asked for; nobody else may read it.
+    """Return the key of this user on this machine, which is created at first use; nobody else may read it.
 
     Args:
-        path: its file; by default ``redaction.key`` in the folder where the system keeps settings of programs.
+        path: its file; by default ``redaction.key`` in the folder of the system for settings of programs.
 
     Raises:
-        OutputError: it can neither be read nor made.
+        OutputError: it can neither be read nor created.
     """
     import click
 
     file = Path(path or Path(click.get_app_dir("monai-compress")) / "redaction.key")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        # made under another name first: a second process must find a whole key or none
+        # created under another name first, so that another process finds a complete key or none
         made = file.with_name(f".{secrets.token_hex(8)}.key")
         if not file.exists():
             with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
@@ -97,20 +100,21 @@ def redaction_key(path: str | os.PathLike[str] | None = None) -> bytes:
     except OSError as error:
         raise output_error(file, error) from error
     if len(key) != KEY_BYTES:
-        raise OutputError(f"{file} holds no key of {KEY_BYTES} bytes; move it away, and a new one is made")
+        raise OutputError(f"{file} is not a key of {KEY_BYTES} bytes; move it away, and a new one is created")
     return key
 
 
 def redacted_failure(entry: Skipped, name: Naming) -> Skipped:
-    """A failure under the name that its path is given; messages hold paths too, so they go where names do."""
+    """Return a failure under the pseudonym of its path, without its message, which may contain paths too."""
     return entry if name is str else Skipped(name(entry.locator), entry.reason)
 
 
 def line_of(entry: FileEntry, archive: str) -> Line:
-    """What the manifest says of one file.
+    """Return the line of the manifest for one file.
 
     Args:
-        archive: path of its archive under the output folder.
+        entry: the file.
+        archive: path of its archive below the output folder.
     """
     line: Line = {
         "path": entry.path,
@@ -139,21 +143,21 @@ def write_manifest(
     name: Naming = str,
     mode: int = 0o666,
 ) -> None:
-    """Write the manifest and, where there are any, the failures; each whole or not at all.
+    """Write the manifest and the list of failures, if there are any; each completely or not at all.
 
-    What an earlier run wrote of other archives stays. Failures are for the eyes of the owner only: nobody knows who
-    may read the names of files that can not be read.
+    Lines of earlier runs about other archives are preserved. Only the owner may read the failures: it is unknown who
+    may see the names of files that cannot be read.
 
     Args:
         folder: the output folder.
         lines: of all files of this run.
-        skipped: what this run could not keep, as it is to be `told`; None: not known yet, the earlier failures stay.
-        shard: the part of the work that this was.
-        name: what each path is called.
-        mode: permission bits of the manifest, less those of the umask; an earlier one's are not widened.
+        skipped: failures of this run, see `redacted_failure`; None: not known yet, earlier failures are preserved.
+        shard: the part of the work that this run did.
+        name: replaces each path.
+        mode: permission bits of the manifest; the umask applies, and those of an earlier manifest are not extended.
 
     Raises:
-        OutputError: they can not be written.
+        OutputError: they cannot be written.
     """
     part = f".{shard.number}-of-{shard.count}" if shard else ""
     renamed = [line | {"path": name(line["path"]), "archive": name(line["archive"])} for line in lines]
@@ -187,7 +191,7 @@ def _text(lines: list[Line]) -> str:
 
 
 def _read(manifest: Path) -> tuple[list[Line], bool]:
-    """The sound lines of an earlier run, and whether the file may be replaced: one of ours, an empty one or none."""
+    """Return the valid lines of an earlier run, and whether the file may be replaced: a manifest, empty or missing."""
     try:
         texts = manifest.read_bytes().splitlines()
     except (FileNotFoundError, IsADirectoryError):
@@ -208,7 +212,7 @@ def _parsed(text: bytes) -> Line | None:
 
 
 def _move_aside(manifest: Path) -> None:
-    """Give a file that is none of ours another name: ``.old``, or ``.old2`` and so on where there is one."""
+    """Rename a file that is not a manifest: to ``.old``, or ``.old2`` and so on if that exists."""
     names = (manifest.with_name(f"{manifest.name}.old{number if number > 1 else ''}") for number in itertools.count(1))
     try:
         manifest.rename(next(name for name in names if not os.path.lexists(name)))

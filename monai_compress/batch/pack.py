@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""A tree of files to a tree of archives, with all cores; killed and begun again, it goes on where it was."""
+"""Pack a tree of files into a tree of archives, with several processes; a new run continues an interrupted one."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ NOT_TRIED = "not tried"
 
 @dataclass(frozen=True)
 class PackTask:
-    """One archive to be written, if it is not there.
+    """One archive to write, unless it exists.
 
     Args:
         unit: its files.
         folder: the output folder.
-        archives: what the folder holds of the unit, the newest first.
-        settings: what to promise, and how.
-        by_content: what is there is compared by SHA-256, not by time of change.
-        modes: permission bits of the folders above it, see `make_folders`.
+        archives: existing archives of the unit in that folder, the newest first.
+        settings: the options of the archive.
+        by_content: compare sources with existing archives by SHA-256, not by time of change.
+        modes: permission bits of the folders above the archive, see `make_folders`.
     """
 
     unit: Unit
@@ -51,19 +51,19 @@ class PackTask:
 
 @dataclass
 class PackedUnit:
-    """What became of one unit.
+    """The result for one unit.
 
     Args:
-        archive: path under the output folder; empty where nothing was written.
-        is_new: this run wrote it; else it was there.
-        bytes_in: of the files in it.
+        archive: path below the output folder; empty if nothing was written.
+        is_new: this run wrote the archive; otherwise it existed.
+        bytes_in: of its source files.
         bytes_out: of the archive.
-        files: what is in it.
-        failed: files that are not.
-        broken: archives of earlier runs that are damaged.
-        is_stricter: an archive that was there keeps more than is asked for now.
-        is_checked: an archive that was there had not been verified, which has been done now.
-        is_end: no other archive can be written either.
+        files: its entries.
+        failed: files that are not in the archive.
+        damaged: damaged archives of earlier runs.
+        is_stricter: an existing archive promises more than is requested now.
+        is_newly_verified: an existing archive had not been verified when it was written, and has been now.
+        is_disk_full: no other archive can be written either.
     """
 
     archive: str = ""
@@ -72,30 +72,30 @@ class PackedUnit:
     bytes_out: int = 0
     files: tuple[FileEntry, ...] = ()
     failed: tuple[Skipped, ...] = ()
-    broken: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()
     is_stricter: bool = False
-    is_checked: bool = False
-    is_end: bool = False
+    is_newly_verified: bool = False
+    is_disk_full: bool = False
 
 
 @dataclass
 class PackReport:
-    """A run: what is there now, and what is not.
+    """The result of a run.
 
     Args:
-        packed: archives that this run wrote.
-        already_packed: archives that were there and hold the same files.
-        newly_verified: those of them that were not verified before, and have been now.
-        files: of both.
-        bytes_in: of the files in both.
-        bytes_out: of both.
+        packed: number of archives that this run wrote.
+        already_packed: number of archives that existed and hold the same files.
+        newly_verified: number of these that had not been verified before, and have been now.
+        files: number of files in all these archives.
+        bytes_in: of the source files of all these archives.
+        bytes_out: of all these archives.
         bytes_read: of the files that this run packed.
-        methods: files by the way in which they were kept, and why: ``(how, why)``.
-        way_bytes: bytes of these files.
-        stricter: archives that were there and promise more than was asked for.
-        skipped: what could not be kept, by locator.
-        remarks: what a reader of the result must know.
-        seconds: how long it took.
+        methods: number of files by storage method and reason, ``(how, why)``.
+        method_bytes: bytes of these files.
+        stricter: number of archives that existed and promise more than was requested.
+        skipped: files that could not be stored, by locator.
+        remarks: warnings for the user.
+        seconds: duration.
     """
 
     packed: int = 0
@@ -152,22 +152,22 @@ def pack(
 ) -> PackReport:
     """Write the archives of a plan, the largest first, and the manifest.
 
-    What is there already and holds the same files is kept. One bad file or archive stops no other one; a full disk
-    does. Nothing but whole archives appears under their names, whenever the process ends.
+    An existing archive of the same files is not written again. A bad file or archive does not stop the others; a full
+    disk does. Only complete archives appear under their names, even if the process is killed.
 
     Args:
-        plan: what to do, see `monai_compress.batch.plan`.
-        folder: where the archives go; made if missing.
-        settings: what to promise, and how; of the threads each process gets its share.
-        workers: processes; without them all is done in this one.
-        shard: do this part of the plan only.
-        name: what paths are called in manifest, failures and report.
-        by_content: compare what is there by SHA-256, also where size and time of change are the same.
-        progress: called now and then.
+        plan: the archives to write, see `monai_compress.batch.plan`.
+        folder: the output folder; created if missing.
+        settings: the options of the archives; the threads are shared by the processes.
+        workers: processes to use; None: only this one.
+        shard: write only this part of the plan.
+        name: replaces paths in manifest, failures and report.
+        by_content: compare existing archives by SHA-256, also where size and time of change are equal.
+        progress: called from time to time.
 
     Raises:
         OutputError: the folder or the manifest cannot be written.
-        ModelError: there is no such model.
+        ModelError: the model does not exist or cannot be used.
     """
     started, folder = time.perf_counter(), Path(folder)
     units = sorted(
@@ -178,7 +178,7 @@ def pack(
     mode = _mode(units)
     modes = folder_modes(plan.units)
     make_folders(folder, {place: bits for place, bits in modes.items() if place == ""})
-    write_manifest(folder, (), None, shard=shard, name=name, mode=mode)  # a folder that takes nothing is told at once
+    write_manifest(folder, (), None, shard=shard, name=name, mode=mode)  # fails early if the folder is not writable
     workers = workers_for(workers, len(units), sum(unit.size for unit in units))
     index = ArchiveIndex(folder)
     settings = replace(settings, threads=max(settings.threads // max(min(workers.count, len(units)), 1), 1))
@@ -188,25 +188,25 @@ def pack(
         )
         for unit in units
     ]
-    meter = _Meter(units, progress)
+    meter = _ProgressSum(units, progress)
     lines: list[Line] = []
     is_done = [False] * len(tasks)
     for number, result in workers.run(pack_unit, tasks, meter.advance):
         unit, is_done[number] = units[number], True
         if isinstance(result, TaskFailed):
             result = PackedUnit(failed=_all_failed(unit.files, "not packed", result.reason))
-        if result.is_end:
+        if result.is_disk_full:
             workers.stop()
         _count(report, result, name)
         lines += [line_of(entry, result.archive) for entry in result.files]
         meter.unit_done(unit, result)
     left = [unit for unit, done in zip(units, is_done, strict=True) if not done]
     for unit in left:
-        report.skipped += _all_failed(unit.files, NOT_TRIED, "the disk cannot be written any more")
+        report.skipped += _all_failed(unit.files, NOT_TRIED, "the disk is full or read-only")
     if report.stricter:
         report.remarks.append(
-            f"{report.stricter} archives of an earlier run promise more than is asked for now, and are kept; "
-            "for smaller ones pack into another folder"
+            f"{report.stricter} archives of an earlier run promise more than is requested now, and are "
+            "not replaced; to get smaller ones, pack into another folder"
         )
     report.skipped = [redacted_failure(entry, name) for entry in report.skipped]
     write_manifest(folder, lines, report.skipped, shard=shard, name=name, mode=mode)
@@ -218,31 +218,36 @@ def pack(
 
 
 def _mode(units: Iterable[Unit]) -> int:
-    """Permission bits for what names all files: nobody learns a name there that he could not read before."""
+    """Return permission bits for the manifest: nobody learns a name from it that they could not read before."""
     return reduce(and_, (unit.mode for unit in units), 0o666)
 
 
 def pack_unit(task: PackTask, advance: AdvanceCallback) -> PackedUnit:
-    """Write one archive, unless it is there; the job of a process."""
+    """Write one archive, unless it exists; the job of a process.
+
+    Args:
+        task: the archive.
+        advance: called with the bytes of sources that were done since the last call.
+    """
     unit = task.unit
     settings = replace(task.settings, inflate=task.settings.inflate and unit.may_inflate)
     archives, generation = with_later(unit, task.folder, task.archives)
     try:
-        kept, broken = find_existing_archive(unit, task.folder, archives, settings, task.by_content)
-        if kept is not None:
+        existing, damaged = find_existing_archive(unit, task.folder, archives, settings, task.by_content)
+        if existing is not None:
             advance(unit.size)
             return PackedUnit(
-                archive=kept.archive,
-                bytes_in=kept.info.source_bytes,
-                bytes_out=kept.info.bytes,
-                files=kept.files,
-                failed=kept.failed,
-                broken=tuple(broken),
-                is_stricter=kept.is_stricter,
-                is_checked=kept.is_checked,
+                archive=existing.archive,
+                bytes_in=existing.info.source_bytes,
+                bytes_out=existing.info.bytes,
+                files=existing.files,
+                failed=existing.failed,
+                damaged=tuple(damaged),
+                is_stricter=existing.is_stricter,
+                is_newly_verified=existing.is_newly_verified,
             )
         archive = generation_path(unit.archive, generation)
-        files, failed = _as_they_are_now(unit.files)
+        files, failed = _refreshed(unit.files)
         make_folders(task.folder, task.modes)
         written = write_archive(
             task.folder / archive,
@@ -254,13 +259,13 @@ def pack_unit(task: PackTask, advance: AdvanceCallback) -> PackedUnit:
             replace_existing=False,
             progress=advance,
         )
-    except InputError as error:  # of the only file, or the last one
+    except InputError as error:  # raised only if no file of the unit can be read
         return PackedUnit(failed=_all_failed(unit.files, error.reason, error.detail))
     except OutputError as error:
         if error.errno == errno.EEXIST and os.path.lexists(task.folder / archive):
-            return pack_unit(task, advance)  # another process has packed the same files, or others of that name
+            return pack_unit(task, advance)  # another process has written an archive of this name
         reason = "disk full or read-only" if is_disk_full(error) else "cannot be written"
-        return PackedUnit(failed=_all_failed(unit.files, reason, str(error)), is_end=is_disk_full(error))
+        return PackedUnit(failed=_all_failed(unit.files, reason, str(error)), is_disk_full=is_disk_full(error))
     except CompressionError as error:
         return PackedUnit(failed=_all_failed(unit.files, "not packed", str(error)))
     return PackedUnit(
@@ -270,28 +275,28 @@ def pack_unit(task: PackTask, advance: AdvanceCallback) -> PackedUnit:
         bytes_out=written.bytes_out,
         files=written.files,
         failed=(*failed, *written.failed),
-        broken=tuple(broken),
+        damaged=tuple(damaged),
     )
 
 
-def _as_they_are_now(files: Iterable[SourceFile]) -> tuple[list[SourceFile], list[Skipped]]:
-    """Hours may have gone by since a plan was made: look at the files that changed once more."""
+def _refreshed(files: Iterable[SourceFile]) -> tuple[list[SourceFile], list[Skipped]]:
+    """Return the files with their present size and layout, and those that cannot be read: plans may be hours old."""
     fresh, failed = [], []
     for file in files:
         status = _status(file)
         if status is None or status == (file.size, file.mtime_ns):
-            fresh.append(file)  # what is gone, the writer will miss
+            fresh.append(file)  # the writer reports a file that is gone
             continue
-        seen = inspect_file(file.locator)
-        if isinstance(seen, Skipped):
-            failed.append(seen)
+        layout = inspect_file(file.locator)
+        if isinstance(layout, Skipped):
+            failed.append(layout)
         else:
-            fresh.append(replace(file, size=status[0], mtime_ns=status[1], layout=seen))
+            fresh.append(replace(file, size=status[0], mtime_ns=status[1], layout=layout))
     return fresh, failed
 
 
 def _status(file: SourceFile) -> tuple[int, int] | None:
-    """Size and time of change; None where they cannot change one by one: in zip archives, of folders."""
+    """Return size and time of change; None for folders and members of zip archives, which do not change alone."""
     if file.path.endswith("/"):
         return None
     try:
@@ -306,14 +311,14 @@ def _all_failed(files: Iterable[SourceFile], reason: str, detail: str) -> tuple[
 
 
 def _check(settings: ArchiveSettings) -> None:
-    """See that there is such a model before a thousand archives fail for it."""
+    """Check the settings and the model, before every archive fails."""
     settings.check()
 
 
 def _count(report: PackReport, result: PackedUnit, name: Naming) -> None:
     report.packed += bool(result.archive) and result.is_new
     report.already_packed += bool(result.archive) and not result.is_new
-    report.newly_verified += result.is_checked
+    report.newly_verified += result.is_newly_verified
     report.bytes_in += result.bytes_in
     report.bytes_out += result.bytes_out
     report.bytes_read += result.bytes_in * result.is_new
@@ -325,16 +330,16 @@ def _count(report: PackReport, result: PackedUnit, name: Naming) -> None:
     report.skipped += result.failed
     report.stricter += result.is_stricter
     report.remarks += [
-        f"{name(archive)} is damaged and stays as it is; its files are packed into a new archive beside it"
-        for archive in result.broken
+        f"{name(archive)} is damaged; it is not changed, and its files are packed into a new archive beside it"
+        for archive in result.damaged
     ]
 
 
 class _Archives:
-    """Whole archives, some of which may be called like unfinished ones.
+    """Complete archives; the names of some look like those of temporary files.
 
     Args:
-        known: of this run and of the earlier ones of the same plan; another one is looked into.
+        known: those of this run and of earlier runs of the same plan; any other file is opened to find out.
     """
 
     def __init__(self, known: set[Path]) -> None:
@@ -344,32 +349,32 @@ class _Archives:
         return path in self._known or (isinstance(path, Path) and is_finished(path))
 
 
-class _Meter:
-    """Adds up what the processes tell."""
+class _ProgressSum:
+    """Add up the progress of all processes."""
 
     def __init__(self, units: Sequence[Unit], progress: Callable[[PackProgress], object] | None) -> None:
         self._progress = progress
         self._total = sum(unit.size for unit in units)
         self._files_total = sum(len(unit.files) for unit in units)
-        self._told = self._done = self._files = self._bytes_in = self._bytes_out = 0
+        self._reported = self._done = self._files = self._bytes_in = self._bytes_out = 0
 
     def advance(self, more: int) -> None:
-        """So many bytes more, of an archive that is being written."""
-        self._told += more
-        self._tell()
+        """Add bytes of an archive that is being written."""
+        self._reported += more
+        self._report()
 
     def unit_done(self, unit: Unit, result: PackedUnit) -> None:
-        """An archive is done, or given up."""
+        """Add an archive that is done or has failed."""
         self._done += unit.size
-        self._told = max(self._told, self._done)
+        self._reported = max(self._reported, self._done)
         self._files += len(unit.files)
         self._bytes_in += result.bytes_in
         self._bytes_out += result.bytes_out
-        self._tell()
+        self._report()
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         if self._progress:
-            done = min(self._told, self._total)
+            done = min(self._reported, self._total)
             self._progress(
                 PackProgress(done, self._total, self._files, self._files_total, self._bytes_in, self._bytes_out)
             )

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Which files go into which archive."""
+"""Decide which files go into which archive."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from .workers import TaskFailed, Workers
 
 _VOLUMES = (".nii", ".nii.gz", ".npy")
 _REST = "files.mcz"
-_MOST_FILES = 100_000
-"""In one archive of other files: the list of an archive has an end (``table.MAX_TABLE_BYTES``)."""
+_MAX_FILES = 100_000
+"""Files in one archive of other files: the list of an archive is limited (``file_table.MAX_TABLE_BYTES``)."""
 _NAME_BYTES = 255 - len(".999999.mcz")
-"""A name longer than this may leave no room for that of its archive, of any generation."""
+"""Longest name for which the name of its archive is short enough, in any generation."""
 _CHUNK = 64
-_WORTH_PROCESSES = 8 * _CHUNK  # fewer files are looked at before a process has started
+_WORTH_PROCESSES = 8 * _CHUNK  # fewer files are inspected before a process has started
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,11 @@ class Unit:
     """The files of one archive.
 
     Args:
-        archive: path of its first generation under the output folder, with forward slashes.
+        archive: path of its first generation below the output folder, with forward slashes.
         series: the first 16 hex digits of the SHA-256 of the Series Instance UID; empty for other files.
         files: ordered by path.
-        mode: permission bits for the archive: nobody may read in it what he could not read before.
-        may_inflate: no ``scan.nii.gz`` of it would come back over a ``scan.nii`` of the plan, were it inflated.
+        mode: permission bits of the archive: nobody may read in it what they could not read before.
+        may_inflate: no inflated ``scan.nii.gz`` would be restored under the path of another file ``scan.nii``.
     """
 
     archive: str
@@ -49,7 +49,7 @@ class Unit:
 
     @property
     def key(self) -> str:
-        """What decides in which part of the work (`Shard`) it belongs: the same on every machine."""
+        """Decides to which part of the work (`Shard`) the unit belongs; the same on every machine."""
         return self.series or self.archive
 
     @property
@@ -60,12 +60,12 @@ class Unit:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done.
+    """The archives to write.
 
     Args:
-        units: the archives, by path.
-        skipped: what cannot be kept, by locator, and why.
-        remarks: what a reader of the result must know.
+        units: the archives, sorted by path.
+        skipped: files that cannot be stored and why, sorted by locator.
+        remarks: warnings for the user.
     """
 
     units: tuple[Unit, ...]
@@ -84,31 +84,31 @@ def plan(
     workers: Workers | None = None,
     progress: ProgressCallback | None = None,
 ) -> Plan:
-    """Look at every file under some inputs, and group them.
+    """Inspect every file under some inputs, and group the files by archive.
 
-    A DICOM series is one archive however its files are called or scattered, at their deepest common folder; a NIfTI or
-    .npy file is one beside its place, unless its name is too long for that; all other files of a folder are one,
-    ``files.mcz``, and the empty folders in it with them.
+    A DICOM series is one archive, whatever the names and folders of its files, in their deepest common folder. A NIfTI
+    or .npy file is an archive of its own in the same place, unless its name is too long. All other files of a folder,
+    and the empty folders in it, are one archive ``files.mcz``.
 
     Args:
         inputs: folders, zip archives and files; see `list_tree`.
-        workers: processes that help.
-        progress: called with files done and files in all.
+        workers: processes to use.
+        progress: called with the number of files that are done and of all files.
 
     Raises:
-        InputError: an input is not there or may not be read, two have one name, or there is no file in them.
+        InputError: an input does not exist or cannot be read, two have the same name, or they hold no files.
     """
     tree = list_tree(inputs)
     if not tree.entries and not tree.skipped:
-        raise InputError("there are no files in it", reason="no files", where=os.fspath(inputs[0]) if inputs else None)
-    cuts = dict(_cuts([found for found in tree.entries if not found.path.endswith("/")], workers, progress))
+        raise InputError("it holds no files", reason="no files", where=os.fspath(inputs[0]) if inputs else None)
+    layouts = dict(_layouts([found for found in tree.entries if not found.path.endswith("/")], workers, progress))
     skipped, groups = list(tree.skipped), defaultdict(list)
     for found in tree.entries:
-        seen = cuts.get(found.path, FileLayout(kind="directory", pixels=None, why=""))
-        if isinstance(seen, Skipped):
-            skipped.append(seen)
+        layout = layouts.get(found.path, FileLayout(kind="directory", pixels=None, why=""))
+        if isinstance(layout, Skipped):
+            skipped.append(layout)
         else:
-            file = SourceFile(found.locator, found.path, found.size, found.mtime_ns, _mode(found), seen)
+            file = SourceFile(found.locator, found.path, found.size, found.mtime_ns, _mode(found), layout)
             groups[_group(file)].append((file, found.mode & found.allowed_mode))
     taken = _names(found.path for found in tree.entries)
     units = (
@@ -121,7 +121,7 @@ def plan(
 
 
 def series_key(uid: str) -> str:
-    """16 hex digits that stand for a series without naming it.
+    """Return 16 hex digits that identify a series without its UID.
 
     >>> series_key("1.2.3")
     'c47f5b18b8a430e6'
@@ -129,17 +129,17 @@ def series_key(uid: str) -> str:
     return hashlib.sha256(uid.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
-def _cuts(
+def _layouts(
     found: list[TreeEntry], workers: Workers | None, progress: ProgressCallback | None
 ) -> Iterator[tuple[str, FileLayout | Skipped]]:
-    """What is in each file, by its path."""
+    """Yield the layout of each file with its path."""
     chunks = [found[start : start + _CHUNK] for start in range(0, len(found), _CHUNK)]
     pool = workers if workers and len(found) >= _WORTH_PROCESSES else Workers(1)
     done = 0
-    for number, seen in pool.run(_look, chunks):
+    for number, seen in pool.run(_inspect_chunk, chunks):
         chunk = chunks[number]
-        if isinstance(seen, TaskFailed):  # one of them is to blame, and the others are as good as before
-            seen = [_look_alone(file) for file in chunk]
+        if isinstance(seen, TaskFailed):  # one file is the cause, so each is inspected in a process of its own
+            seen = [_inspect_alone(file) for file in chunk]
         for file, result in zip(chunk, seen, strict=True):
             yield file.path, result
         done += len(chunk)
@@ -147,18 +147,18 @@ def _cuts(
             progress(done, len(found))
 
 
-def _look(chunk: list[TreeEntry], tell: AdvanceCallback) -> list[FileLayout | Skipped]:
+def _inspect_chunk(chunk: list[TreeEntry], advance: AdvanceCallback) -> list[FileLayout | Skipped]:
     return [inspect_file(file.locator) for file in chunk]
 
 
-def _look_alone(file: TreeEntry) -> FileLayout | Skipped:
+def _inspect_alone(file: TreeEntry) -> FileLayout | Skipped:
     with Workers(2) as alone:
-        _, seen = next(alone.run(_look, [[file]]))
+        _, seen = next(alone.run(_inspect_chunk, [[file]]))
     return Skipped(file.locator, "unreadable", seen.reason) if isinstance(seen, TaskFailed) else seen[0]
 
 
 def inspect_file(locator: str) -> FileLayout | Skipped:
-    """What is in a file, or why it can not be read."""
+    """Return the layout of a file, or why it cannot be read."""
     try:
         return find_layout(locator)
     except InputError as error:
@@ -166,27 +166,27 @@ def inspect_file(locator: str) -> FileLayout | Skipped:
 
 
 def _group(file: SourceFile) -> tuple[str, str]:
-    """The series of a file, or the archive that it goes into."""
+    """Return the key of the series of a file, or the path of its archive."""
     if file.layout.kind == "dicom" and file.layout.series:
         return series_key(file.layout.series), ""
     folder, name = posixpath.split(file.path.rstrip("/"))
     is_volume = file.layout.kind in ("nifti", "npy") and name.lower().endswith(_VOLUMES)
-    # an archive of a temporary file's name would be taken for one
+    # an archive whose name looks like a temporary file would be removed as one
     if is_volume and len(os.fsencode(name)) <= _NAME_BYTES and not is_temporary(f"{name}.mcz"):
         return "", f"{file.path}.mcz"
     return "", posixpath.join(folder, _REST)
 
 
 def _mode(found: TreeEntry) -> int:
-    """Permission bits to come back: those that were shut out by a folder above are shut out in another place, too."""
+    """Return the permission bits to restore: who had no access because of a folder above gets none elsewhere."""
     return found.mode & (found.allowed_mode | 0o700)
 
 
 def _parts(
     series: str, archive: str, members: list[tuple[SourceFile, int]]
 ) -> Iterator[tuple[str, str, list[tuple[SourceFile, int]]]]:
-    """The files of a folder in as many archives as they need, ``files.mcz``, ``files-2.mcz`` and so on."""
-    step = len(members) if series else _MOST_FILES
+    """Divide the files of a folder into archives of limited size: ``files.mcz``, ``files-2.mcz`` and so on."""
+    step = len(members) if series else _MAX_FILES
     for number, start in enumerate(range(0, len(members), step), start=1):
         name = archive if number == 1 else f"{archive.removesuffix('.mcz')}-{number}.mcz"
         yield series, name, members[start : start + step]
@@ -204,7 +204,7 @@ def _unit(series: str, archive: str, members: Iterable[tuple[SourceFile, int]], 
 
 
 def _names(paths: Iterable[str]) -> set[str]:
-    """All files, and all folders above them.
+    """Return all files, and all folders above them.
 
     >>> sorted(_names(["a/b/1", "c/"]))
     ['a', 'a/b', 'a/b/1', 'c']
@@ -219,7 +219,7 @@ def _names(paths: Iterable[str]) -> set[str]:
 
 
 def _common_folder(paths: list[str]) -> str:
-    """The deepest folder that holds all of them.
+    """Return the deepest folder that holds all files.
 
     >>> _common_folder(["a/b/1", "a/c/2"]), _common_folder(["1", "a/2"])
     ('a', '')

@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""What an output folder holds already, so that nothing is done twice and nothing is replaced by something else.
+"""Find existing archives in an output folder, so that no file is packed twice and no archive is replaced.
 
-An archive is never changed: a series that has changed since makes one of the next generation, ``KEY.2.mcz``.
+An archive is never changed: of a series that has changed, an archive of the next generation is written, ``KEY.2.mcz``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SERIES = re.compile(r"[0-9a-f]{16}")
 
 
 def generation_path(archive: str, generation: int) -> str:
-    """The path of a later generation of an archive.
+    """Return the path of a generation of an archive.
 
     >>> generation_path("a/scan.nii.gz.mcz", 1), generation_path("a/scan.nii.gz.mcz", 2)
     ('a/scan.nii.gz.mcz', 'a/scan.nii.gz.2.mcz')
@@ -38,7 +38,7 @@ def generation_path(archive: str, generation: int) -> str:
 
 
 def split_generation(archive: str) -> tuple[str, int]:
-    """The path of the first generation of an archive, and which generation it is.
+    """Return the path of the first generation of an archive, and the number of its generation.
 
     >>> split_generation("a/files.12.mcz"), split_generation("a/scan.nii.mcz")
     (('a/files.mcz', 12), ('a/scan.nii.mcz', 1))
@@ -50,10 +50,10 @@ def split_generation(archive: str) -> tuple[str, int]:
 
 
 class ArchiveIndex:
-    """The archives under an output folder, by name; none is opened.
+    """The archives below an output folder, by name; none is opened.
 
     Args:
-        folder: need not be there.
+        folder: may be missing.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -71,28 +71,28 @@ class ArchiveIndex:
         self._archives[_key(first)].setdefault(generation, []).append(path)
 
     def of(self, unit: Unit) -> tuple[str, ...]:
-        """The archives of a unit under the folder, the newest first."""
+        """Return the archives of a unit below the folder, the newest first."""
         found = self._archives.get(_key(unit.archive), {})
         return tuple(path for generation in sorted(found, reverse=True) for path in found[generation])
 
 
 def _key(first_generation: str) -> str:
-    """A series is found wherever its archive lies, other archives only in their place."""
+    """Return the key of an archive: that of a series is found in any folder, others only under their path."""
     name = posixpath.basename(first_generation)
     return name if _SERIES.fullmatch(name.removesuffix(SUFFIX)) else first_generation
 
 
 @dataclass(frozen=True)
 class ExistingArchive:
-    """An archive of an earlier run that holds what a unit asks for.
+    """An archive of an earlier run that holds the files of a unit.
 
     Args:
-        archive: its path under the output folder.
+        archive: its path below the output folder.
         files: its entries.
-        info: what it says of itself.
-        is_stricter: it keeps more than is asked for now.
-        failed: files that can not be read now, whether they are in it or not.
-        is_checked: it was written without being verified, which has been done now.
+        info: its summary.
+        is_stricter: it promises more than is requested now.
+        failed: files that cannot be read now, whether they are in the archive or not.
+        is_newly_verified: it had not been verified when it was written, and has been now.
     """
 
     archive: str
@@ -100,61 +100,65 @@ class ExistingArchive:
     info: ArchiveInfo
     is_stricter: bool
     failed: tuple[Skipped, ...] = ()
-    is_checked: bool = False
+    is_newly_verified: bool = False
 
 
 def find_existing_archive(
     unit: Unit, folder: Path, archives: Iterable[str], settings: ArchiveSettings, by_content: bool = False
 ) -> tuple[ExistingArchive | None, list[str]]:
-    """The newest archive of a unit, if it holds the same files and promises as much.
+    """Return the newest archive of a unit, if it holds the same files and promises at least as much as requested.
 
-    Files are the same with the same path, size and time of change, or, where only times differ, with the same SHA-256.
-    What can not be read now and is in the archive stays there.
+    Files are the same if path, size and time of change are equal, or, if only times differ, the SHA-256. A file that
+    cannot be read now and is in the archive counts as unchanged.
 
     Args:
+        unit: its files.
         folder: the output folder.
-        archives: paths under it, the newest first.
-        settings: what is asked for.
-        by_content: believe no time of change.
+        archives: paths below it, the newest first.
+        settings: the requested options.
+        by_content: compare by SHA-256 even if the times of change are equal.
 
     Returns:
-        the archive, or None; and the paths of archives that are damaged, which count as not there. That they can be
-        decoded is asked only of those that were not verified when they were written.
+        the archive, or None; and the paths of damaged archives, which are ignored. Whether its files decode is checked
+        only for an archive that was not verified when it was written.
     """
-    broken = []
+    damaged = []
     for archive in archives:
         try:
             with SeriesArchive(folder / archive, threads=1) as opened:
                 files, info = opened.files, opened.info
-        except InputError:  # it is gone
+        except InputError:  # it was removed meanwhile
             continue
         except CompressionError:
-            broken.append(archive)
+            damaged.append(archive)
             continue
         if info.damage:
-            broken.append(archive)
+            damaged.append(archive)
             continue
         if info.series != unit.series or not satisfies((entry.how for entry in files), info.written_with, settings):
-            return None, broken
-        failed = _missing(files, unit.files, by_content)
+            return None, damaged
+        failed = _unreadable_files(files, unit.files, by_content)
         if failed is None:
-            return None, broken
-        is_unchecked = settings.verify and not info.written_with.verify
-        if is_unchecked and not _decodes(folder / archive, settings.threads):
-            broken.append(archive)
+            return None, damaged
+        is_unverified = settings.verify and not info.written_with.verify
+        if is_unverified and not _decodes(folder / archive, settings.threads):
+            damaged.append(archive)
             continue
-        return ExistingArchive(archive, files, info, _is_stricter(files, info, settings), failed, is_unchecked), broken
-    return None, broken
+        return ExistingArchive(
+            archive, files, info, _is_stricter(files, info, settings), failed, is_unverified
+        ), damaged
+    return None, damaged
 
 
 def with_later(unit: Unit, folder: Path, archives: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
-    """The archives of a unit with those that came since, the newest first; and the generation of the next one.
+    """Return the archives of a unit with those written meanwhile, the newest first, and the next free generation.
 
     Another process may be packing the same files.
 
     Args:
+        unit: its files.
         folder: the output folder.
-        archives: paths under it, the newest first.
+        archives: paths below it, the newest first.
     """
     generation = 1 + max((split_generation(archive)[1] for archive in archives), default=0)
     while os.path.lexists(folder / (path := generation_path(unit.archive, generation))):
@@ -164,17 +168,17 @@ def with_later(unit: Unit, folder: Path, archives: tuple[str, ...]) -> tuple[tup
 
 
 def is_finished(path: Path) -> bool:
-    """Whether a file that is called like an unfinished archive is a whole one, of a source of that name."""
-    wanted = split_generation(path.name)[0]
+    """Return whether a file whose name looks like that of a temporary file is a complete archive."""
+    expected = split_generation(path.name)[0]
     try:
         with SeriesArchive(path, threads=1) as opened:
-            return any(f"{posixpath.basename(_source_path(entry))}{SUFFIX}" == wanted for entry in opened.files)
+            return any(f"{posixpath.basename(_source_path(entry))}{SUFFIX}" == expected for entry in opened.files)
     except CompressionError:
         return False
 
 
 def _decodes(path: Path, threads: int) -> bool:
-    """Whether all that an archive promises comes back."""
+    """Return whether all files of an archive are restored with the right SHA-256."""
     try:
         with SeriesArchive(path, max_pixels=2**63, threads=threads) as opened:
             opened.check_frame()
@@ -186,26 +190,26 @@ def _decodes(path: Path, threads: int) -> bool:
 
 
 def _is_stricter(files: Iterable[FileEntry], info: ArchiveInfo, settings: ArchiveSettings) -> bool:
-    """Whether the settings that are asked for now might have made it smaller."""
+    """Return whether an archive might be smaller with the settings that are requested now."""
     return any(may_become_smaller(entry.how, entry.why, entry.kind, info.written_with, settings) for entry in files)
 
 
 def _source_path(entry: FileEntry) -> str:
-    """The path of the file that an entry was made of: of an inflated one only the name without the suffix is kept."""
+    """Return the path of the source of an entry: the path of an inflated file has lost its suffix."""
     return entry.path + ".gz" * (entry.how == INFLATED)
 
 
-def _missing(
+def _unreadable_files(
     entries: tuple[FileEntry, ...], files: tuple[SourceFile, ...], by_content: bool
 ) -> tuple[Skipped, ...] | None:
-    """The files that can not be read; None if an archive holds others than those that can, or lacks one."""
+    """Return the files that cannot be read; None if the readable files are not those of the archive."""
     found = {_source_path(entry): entry for entry in entries}
     held = [file for file in files if file.path in found]
-    lacking = [file for file in files if file.path not in found]
+    missing = [file for file in files if file.path not in found]
     if len(held) < len(found) or not held or any(found[file.path].source_size != file.size for file in held):
         return None
     failed = []
-    for file in lacking:
+    for file in missing:
         if not isinstance(read := _hashed(file), Skipped):
             return None
         failed.append(read)
@@ -222,7 +226,7 @@ def _missing(
 
 
 def _hashed(file: SourceFile) -> str | Skipped:
-    """The SHA-256 of a file, or why it can not be read."""
+    """Return the SHA-256 of a file, or why it cannot be read."""
     try:
         return sha256_of(partial(open_exact, file.locator))[1]
     except InputError as error:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""One job as many: which part of the work is this process's, as it says or as the scheduler does."""
+"""Divide one job into parts: which part this process does, as given by the user or by a scheduler."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 INDEXED = "JOB_COMPLETION_INDEX"
-"""Which task of an indexed Kubernetes job this is, from 0."""
-_ADVICE = "say it as --shard i/N, i from 1 to N"
+"""The variable with the index of a task in an indexed Kubernetes job, from 0."""
+_ADVICE = "pass --shard i/N, i from 1 to N"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +20,9 @@ class Shard:
     """One of several equal parts of the work.
 
     Args:
-        number: which, from 1.
-        count: of how many.
-        origin: who said so, in words; empty where it was the caller.
+        number: of the part, from 1.
+        count: number of parts.
+        origin: the variable of the scheduler that states the number; empty if the caller does.
     """
 
     number: int
@@ -33,7 +33,7 @@ class Shard:
         return f"{self.number}/{self.count}"
 
     def holds(self, key: str) -> bool:
-        """Whether what is called ``key`` belongs to this part; it belongs to one, on whatever machine.
+        """Return whether a unit with this key belongs to this part; it belongs to the same one on every machine.
 
         >>> [shard for shard in (Shard(1, 3), Shard(2, 3), Shard(3, 3)) if shard.holds("scan.nii.mcz")]
         [Shard(number=3, count=3, origin='')]
@@ -42,15 +42,15 @@ class Shard:
 
 
 def find_shard(text: str | None = None, environment: Mapping[str, str] = os.environ) -> Shard | None:
-    """The part of the work that this process does; None for all of it.
+    """Return the part of the work that this process does; None for all of it.
 
     Args:
-        text: ``"i/N"``, or ``"N"`` where a SLURM array or an indexed Kubernetes job says which of them this is, or None
-            to take both from a SLURM array.
+        text: ``"i/N"``; ``"N"`` to take i from a SLURM array or an indexed Kubernetes job; None to take both numbers
+            from a SLURM array.
         environment: the variables of the process.
 
     Raises:
-        ValueError: no such part, or the scheduler's numbers do not fit.
+        ValueError: the part does not exist, or the numbers of the scheduler do not fit.
 
     >>> find_shard("2/8")
     Shard(number=2, count=8, origin='')
@@ -66,7 +66,7 @@ def find_shard(text: str | None = None, environment: Mapping[str, str] = os.envi
     elif match := re.fullmatch(r"(\d{1,9})/(\d{1,9})", text):
         found = Shard(int(match[1]), int(match[2]))
     else:
-        raise ValueError(f"{text!r} is no part of the work: {_ADVICE}")
+        raise ValueError(f"{text!r} is not a part of the work: {_ADVICE}")
     if found is not None and not 1 <= found.number <= found.count:
         raise ValueError(f"there is no part {found.number} of {found.count}: {_ADVICE}")
     return None if text is None and found is not None and found.count == 1 else found
@@ -76,12 +76,12 @@ def _of_scheduler(count: int, environment: Mapping[str, str]) -> Shard:
     if "SLURM_ARRAY_TASK_ID" in environment:
         found = _of_slurm(environment)
         if found.count != count:
-            # as when some tasks are submitted once more: which of the first time they are can not be told
+            # as when some tasks are submitted once more: their numbers in the first submission are unknown
             raise ValueError(f"the SLURM array has {found.count} tasks, --shard {count} does not fit: {_ADVICE}")
         return found
     if INDEXED in environment:
         return Shard(_number(environment, INDEXED) + 1, count, INDEXED)
-    raise ValueError(f"no scheduler says which of {count} parts this is: {_ADVICE}")
+    raise ValueError(f"no scheduler states which of {count} parts this is: {_ADVICE}")
 
 
 def _of_slurm(environment: Mapping[str, str]) -> Shard:
@@ -90,12 +90,12 @@ def _of_slurm(environment: Mapping[str, str]) -> Shard:
     )
     step = _number(environment, "SLURM_ARRAY_TASK_STEP", 1)
     if step < 1 or (highest - lowest) // step + 1 != count or (number - lowest) % step:
-        raise ValueError(f"the numbers of the SLURM array have gaps, so they do not tell the parts: {_ADVICE}")
+        raise ValueError(f"the numbers of the SLURM array have gaps, so they do not identify the parts: {_ADVICE}")
     return Shard((number - lowest) // step + 1, count, "SLURM_ARRAY_TASK_ID")
 
 
 def _number(environment: Mapping[str, str], name: str, default: int | None = None) -> int:
     text = environment.get(name, "" if default is None else str(default))
     if not re.fullmatch(r"\d{1,9}", text):
-        raise ValueError(f"the variable {name} holds no number: {_ADVICE}")
+        raise ValueError(f"the variable {name} is not a number: {_ADVICE}")
     return int(text)

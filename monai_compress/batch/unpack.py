@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Archives back to the files that they hold."""
+"""Restore the files of archives."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from .workers import TaskFailed, Workers, workers_for
 NOT_TRIED = "not tried"
 
 
-class Wanted(NamedTuple):
-    """Files of one archive that are to be restored.
+class ArchiveSelection(NamedTuple):
+    """Files of one archive to restore.
 
     Args:
         archive: its path.
-        entries: its files, in the order in which they are read fastest.
+        entries: the files, in the order in which they are read fastest.
     """
 
     archive: Path
@@ -47,40 +47,40 @@ class Wanted(NamedTuple):
 
 @dataclass
 class Selection:
-    """What is to be restored, and what not.
+    """The files to restore.
 
     Args:
-        wanted: archives with their files.
-        skipped: archives that do not open and files that can not stand beside others, with the reason.
-        remarks: what a reader of the result must know.
+        archives: with the files to restore from each.
+        skipped: archives that cannot be opened, and files whose path conflicts with another file, with the reason.
+        remarks: warnings for the user.
     """
 
-    wanted: list[Wanted] = field(default_factory=list)
+    archives: list[ArchiveSelection] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
     @property
     def size(self) -> int:
         """Bytes of all files."""
-        return sum(wanted.size for wanted in self.wanted)
+        return sum(wanted.size for wanted in self.archives)
 
     @property
     def files(self) -> int:
-        """How many there are."""
-        return sum(len(wanted.entries) for wanted in self.wanted)
+        """Number of files."""
+        return sum(len(wanted.entries) for wanted in self.archives)
 
 
 @dataclass
 class UnpackReport:
-    """A run.
+    """The result of a run.
 
     Args:
-        restored: files that were written.
-        already_restored: files that were there with the same bytes.
+        restored: number of files that were written.
+        already_restored: number of files that existed with the same bytes.
         bytes_out: of the files that were written.
-        skipped: what was not restored: the archive or its file, and why.
-        remarks: what a reader of the result must know.
-        seconds: how long it took.
+        skipped: archives and files that were not restored, and why.
+        remarks: warnings for the user.
+        seconds: duration.
     """
 
     restored: int = 0
@@ -94,18 +94,17 @@ class UnpackReport:
 def select(
     inputs: Sequence[str | os.PathLike[str]], only: Sequence[str] = (), *, ignores_case: bool = False
 ) -> Selection:
-    """Choose what to restore from archives, and folders of them.
+    """Select the files to restore from archives, and from folders of archives.
 
-    In folders the archives of the highest generation of a series are taken, older ones only where they are inputs
-    themselves.
+    From folders, the archives of the highest generation of a series are selected; older ones only if they are inputs.
 
     Args:
-        inputs: archives, and folders in which all are looked for.
-        only: patterns (``*`` and ``?``); a file is restored if its path matches one. None: all files.
-        ignores_case: the files go where ``a`` and ``A`` are one.
+        inputs: archives, and folders that are searched for archives.
+        only: patterns (``*`` and ``?``); a file is restored if its path matches one. Empty: all files.
+        ignores_case: the target folder does not distinguish ``a`` and ``A``.
 
     Raises:
-        InputError: an input is not there, or a folder holds no archive.
+        InputError: an input does not exist, or a folder has no archive.
     """
     selection = Selection()
     opened: dict[Path, tuple[FileEntry, ...]] = {}
@@ -129,7 +128,9 @@ def select(
         families[family].append((info.generation, path))
         opened[path] = files
     if streams:
-        selection.remarks.append(f"{streams} .mcz files are no archives and are left out; 'decompress' reads streams")
+        selection.remarks.append(
+            f"{streams} .mcz files are single streams, not archives, and are left out; 'decompress' reads them"
+        )
     for members in families.values():
         highest = max(generation for generation, _ in members)
         newest = [path for generation, path in members if generation == highest]
@@ -139,12 +140,12 @@ def select(
             lost = {entry.path for path in older for entry in opened[path]} - held
             if lost:
                 selection.remarks.append(
-                    f"{len(lost)} files of older archives are not in {newest[0]}; to restore such an archive, name it"
+                    f"{len(lost)} files of older archives are not in {newest[0]}; to restore one, pass its path"
                 )
         for path in older:
             del opened[path]
     chosen = {path: tuple(entry for entry in files if _matches(entry.path, only)) for path, files in opened.items()}
-    _take(selection, chosen, ignores_case)
+    _select_once(selection, chosen, ignores_case)
     return selection
 
 
@@ -152,8 +153,8 @@ def _matches(path: str, only: Sequence[str]) -> bool:
     return not only or any(fnmatch.fnmatchcase(path, pattern) for pattern in only)
 
 
-def _take(selection: Selection, chosen: dict[Path, tuple[FileEntry, ...]], ignores_case: bool) -> None:
-    """Take each path once: a file that became one of another series is in two archives, and the newer one is meant."""
+def _select_once(selection: Selection, chosen: dict[Path, tuple[FileEntry, ...]], ignores_case: bool) -> None:
+    """Select each path once: a file that has moved to another series is in two archives, and the newer one is right."""
     taken: dict[str, tuple[Path, FileEntry]] = {}
     for archive in sorted(chosen):
         for entry in chosen[archive]:
@@ -162,54 +163,56 @@ def _take(selection: Selection, chosen: dict[Path, tuple[FileEntry, ...]], ignor
             if other is entry or (other.path, other.sha256) == (entry.path, entry.sha256):
                 continue
             if other.path != entry.path:
-                message = f"on this disk its name is also that of {other.path}; restore it elsewhere with --only"
+                message = f"this disk does not distinguish it from {other.path}; restore it elsewhere with --only"
                 selection.skipped.append(Skipped(f"{archive}: {entry.path}", "name differs by case only", message))
             elif other.mtime_ns == entry.mtime_ns:
-                message = "another archive holds other bytes under its name; restore this archive elsewhere"
+                message = (
+                    "another archive has a different file of the same path; restore this archive into another folder"
+                )
                 selection.skipped.append(Skipped(f"{archive}: {entry.path}", "name twice", message))
             else:
                 taken[key] = max((other_archive, other), (archive, entry), key=lambda one: one[1].mtime_ns)
                 older = min((other_archive, other), (archive, entry), key=lambda one: one[1].mtime_ns)[0]
-                selection.remarks.append(f"{entry.path} was another file once; to restore that, name {older}")
+                selection.remarks.append(f"{entry.path} had other content before; to restore that, pass {older}")
     wanted: dict[Path, list[FileEntry]] = defaultdict(list)
     for archive, entry in taken.values():
         wanted[archive].append(entry)
-    selection.wanted += [Wanted(archive, tuple(entries)) for archive, entries in wanted.items()]
+    selection.archives += [ArchiveSelection(archive, tuple(entries)) for archive, entries in wanted.items()]
 
 
 @dataclass(frozen=True)
 class UnpackTask:
-    """Files of one archive to be restored.
+    """The task of restoring files of one archive.
 
     Args:
-        wanted: which.
-        folder: where they go.
-        overwrite: replace files that are there with other bytes.
-        threads: at most so many at a time.
+        selection: the files.
+        folder: the output folder.
+        overwrite: replace existing files with other bytes.
+        threads: largest number of threads.
     """
 
-    wanted: Wanted
+    selection: ArchiveSelection
     folder: Path
     overwrite: bool
     threads: int
 
 
 class UnpackedArchive(NamedTuple):
-    """What became of one archive.
+    """The result for one archive.
 
     Args:
-        restored: files that were written.
-        already_restored: files that were there.
+        restored: number of files that were written.
+        already_restored: number of files that existed.
         bytes_out: of the files that were written.
-        skipped: files that are not there, and why.
-        is_end: no other file can be written either.
+        skipped: files that were not restored, and why.
+        is_disk_full: no other file can be written either.
     """
 
     restored: int
     already_restored: int
     bytes_out: int
     skipped: tuple[Skipped, ...]
-    is_end: bool
+    is_disk_full: bool
 
 
 def unpack(
@@ -221,26 +224,26 @@ def unpack(
     workers: Workers | None = None,
     progress: ProgressCallback | None = None,
 ) -> UnpackReport:
-    """Restore files, each whole or not at all, and each with the bytes that its archive says.
+    """Restore files, each completely and with the right SHA-256, or not at all.
 
-    A file that is there with these bytes is left as it is, so a run that was killed goes on. One bad file or archive
-    stops no other one; a full disk does.
+    An existing file with the same bytes is not written again, so a new run continues an interrupted one. A bad file or
+    archive does not stop the others; a full disk does.
 
     Args:
-        selection: what to restore, see `select`.
-        folder: where; made if missing.
-        overwrite: replace files that are there with other bytes; else they are told as failures.
-        threads: at most so many at a time in all.
-        workers: processes; without them all is done in this one.
-        progress: called with bytes done and bytes in all.
+        selection: the files to restore, see `select`.
+        folder: the output folder; created if missing.
+        overwrite: replace existing files with other bytes; otherwise they are reported as failures.
+        threads: largest number of threads of all processes together.
+        workers: processes to use; None: only this one.
+        progress: called with the bytes that are done and of all files.
 
     Raises:
-        OutputError: there is not so much room on the disk as the archives say that they need.
+        OutputError: the disk has less free space than the files need.
     """
     started, folder = time.perf_counter(), Path(folder)
     report = UnpackReport(skipped=list(selection.skipped), remarks=list(selection.remarks))
     _check_room(selection, folder)
-    done, is_end = 0, False
+    done, is_full = 0, False
 
     def advance(more: int) -> None:
         nonlocal done
@@ -249,47 +252,54 @@ def unpack(
             progress(min(done, selection.size), selection.size)
 
     for wanted in _rounds(selection):
-        hands = workers_for(workers, len(wanted), sum(one.size for one in wanted))
-        share = max(threads // max(min(hands.count, len(wanted)), 1), 1)
+        pool = workers_for(workers, len(wanted), sum(one.size for one in wanted))
+        share = max(threads // max(min(pool.count, len(wanted)), 1), 1)
         tasks = [UnpackTask(one, folder, overwrite, share) for one in wanted]
         left = dict(enumerate(wanted))
-        for number, result in () if is_end else hands.run(unpack_archive, tasks, advance):
+        for number, result in () if is_full else pool.run(unpack_archive, tasks, advance):
             one = left.pop(number)
             if isinstance(result, TaskFailed):
                 report.skipped += _all_failed(one, "not restored", result.reason)
                 continue
-            if result.is_end:
-                is_end = True
-                hands.stop()
+            if result.is_disk_full:
+                is_full = True
+                pool.stop()
             report.restored += result.restored
             report.already_restored += result.already_restored
             report.bytes_out += result.bytes_out
             report.skipped += result.skipped
         for one in left.values():
-            report.skipped += _all_failed(one, NOT_TRIED, "the disk cannot be written any more")
+            report.skipped += _all_failed(one, NOT_TRIED, "the disk is full or read-only")
     if hasattr(os, "sync"):
         os.sync()
     report.seconds = time.perf_counter() - started
     return report
 
 
-def _rounds(selection: Selection) -> Iterator[list[Wanted]]:
-    """What is done before the next begins, each the largest first.
+def _rounds(selection: Selection) -> Iterator[list[ArchiveSelection]]:
+    """Yield the files that are restored in parallel, the largest archives first.
 
-    What only looks like a leftover of a killed writer comes when no other file is written any more: whoever writes the
-    file that it seems to be of takes it away, and that one may be in another archive.
+    Files whose names look like temporary files of a killed writer are restored last: a writer removes the temporary
+    files of its target, which may be in another archive.
     """
     for is_late in (False, True):
         chosen = [
-            Wanted(archive, tuple(one for one in entries if is_temporary(one.path.rpartition("/")[2]) == is_late))
-            for archive, entries in selection.wanted
+            ArchiveSelection(
+                archive, tuple(one for one in entries if is_temporary(one.path.rpartition("/")[2]) == is_late)
+            )
+            for archive, entries in selection.archives
         ]
         yield sorted((one for one in chosen if one.entries), key=lambda one: (-one.size, one.archive))
 
 
 def unpack_archive(task: UnpackTask, advance: AdvanceCallback) -> UnpackedArchive:
-    """Restore files of one archive; the job of a process."""
-    archive, entries = task.wanted
+    """Restore files of one archive; the job of a process.
+
+    Args:
+        task: the files.
+        advance: called with the bytes that were restored since the last call.
+    """
+    archive, entries = task.selection
     restored = already_restored = bytes_out = 0
     skipped: list[Skipped] = []
     try:
@@ -297,33 +307,33 @@ def unpack_archive(task: UnpackTask, advance: AdvanceCallback) -> UnpackedArchiv
             for number, entry in enumerate(entries):
                 where = f"{archive}: {entry.path}"
                 try:
-                    # a link may be to a file that is itself replaced later
+                    # the target of a link may be replaced later
                     if is_restored(entry, target_of(entry, task.folder), follow=not task.overwrite):
                         already_restored += 1
                     else:
-                        # after a power cut the next run would find what is not whole by its SHA-256
+                        # not flushed: after a power failure, the next run detects incomplete files by their SHA-256
                         restore(opened, entry, task.folder, overwrite=task.overwrite, flush=False)
                         restored += 1
                         bytes_out += entry.size
                 except OutputError as error:
                     skipped.append(Skipped(where, "cannot be written", str(error)))
                     if is_disk_full(error):
-                        left = Wanted(archive, entries[number + 1 :])
-                        skipped += _all_failed(left, NOT_TRIED, "the disk cannot be written any more")
+                        left = ArchiveSelection(archive, entries[number + 1 :])
+                        skipped += _all_failed(left, NOT_TRIED, "the disk is full or read-only")
                         return UnpackedArchive(restored, already_restored, bytes_out, tuple(skipped), True)
                 except CompressionError as error:
                     skipped.append(Skipped(where, "damaged", str(error)))
                 advance(entry.size)
     except CompressionError as error:
-        return UnpackedArchive(0, 0, 0, _all_failed(task.wanted, "archive does not open", str(error)), False)
+        return UnpackedArchive(0, 0, 0, _all_failed(task.selection, "archive does not open", str(error)), False)
     return UnpackedArchive(restored, already_restored, bytes_out, tuple(skipped), False)
 
 
 def ignores_case(folder: str | os.PathLike[str]) -> bool:
-    """Whether ``a`` and ``A`` are one file in a folder, which is made if missing.
+    """Return whether a folder does not distinguish ``a`` and ``A``; it is created if missing.
 
     Raises:
-        OutputError: nothing can be written there.
+        OutputError: the folder is not writable.
     """
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
@@ -336,20 +346,20 @@ def ignores_case(folder: str | os.PathLike[str]) -> bool:
 
 def _check_room(selection: Selection, folder: Path) -> None:
     there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
-    # Path.exists would raise for a name that no disk can have, and end the run for one file
+    # Path.exists would raise for a name that no file system allows, and end the run because of one file
     needed = sum(
         entry.size
-        for wanted in selection.wanted
+        for wanted in selection.archives
         for entry in wanted.entries
         if not os.path.lexists(folder / entry.path)
     )
     free = shutil.disk_usage(there).free
     if needed > free:
         raise OutputError(
-            f"the files need {needed:,} bytes, and {folder} has room for {free:,}: choose a folder on another disk, or "
-            "fewer files with --only"
+            f"the files need {needed:,} bytes, but the disk of {folder} has {free:,} bytes free: choose a folder on "
+            "another disk, or fewer files with --only"
         )
 
 
-def _all_failed(wanted: Wanted, reason: str, detail: str) -> tuple[Skipped, ...]:
+def _all_failed(wanted: ArchiveSelection, reason: str, detail: str) -> tuple[Skipped, ...]:
     return tuple(Skipped(f"{wanted.archive}: {entry.path}", reason, detail) for entry in wanted.entries)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Decode streams and archives as a whole, and see that everything promised comes back."""
+"""Decode streams and archives completely, and check that their promises are kept."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .workers import TaskFailed, Workers, workers_for
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found in one .mcz file.
+    """The result for one .mcz file.
 
     Args:
         file: its path.
-        info: what it says of itself; None where it does not open.
-        error: name of the error; empty where all is well.
-        message: what is wrong.
-        damaged: of an archive, the paths of the files that do not come back, and why.
+        info: its summary; None if it cannot be opened.
+        error: name of the error; empty if the file is sound.
+        message: of the error.
+        damaged: of an archive, the paths of files that are not restored correctly, and why.
     """
 
     file: Path
@@ -38,12 +38,12 @@ class Verdict:
 
 @dataclass(frozen=True)
 class VerifyTask:
-    """One .mcz file to be decoded.
+    """One .mcz file to decode.
 
     Args:
         file: its path.
-        model: the model that a stream names, where it is not in it.
-        threads: at most so many at a time.
+        model: the model that a stream refers to, if it is not embedded.
+        threads: largest number of threads.
     """
 
     file: Path
@@ -90,20 +90,25 @@ def verify(
 
 
 def verify_file(task: VerifyTask, advance: AdvanceCallback) -> Verdict:
-    """Decode one file; the job of a process."""
-    meter = _Meter(_size(task.file), advance)
+    """Decode one file; the job of a process.
+
+    Args:
+        task: the file.
+        advance: called with the bytes of the file that were done since the last call.
+    """
+    progress = _FileProgress(_size(task.file), advance)
     try:
         if is_archive(task.file):
-            return _verify_archive(task, meter)
-        info = verify_stream(task.file, model=task.model, threads=task.threads, progress=meter.tell)
+            return _verify_archive(task, progress)
+        info = verify_stream(task.file, model=task.model, threads=task.threads, progress=progress.report)
     except (CompressionError, MemoryError) as error:
         return Verdict(task.file, error=type(error).__name__, message=str(error) or "not enough memory")
     finally:
-        meter.tell(1, 1)
+        progress.report(1, 1)
     return Verdict(task.file, info)
 
 
-def _verify_archive(task: VerifyTask, meter: _Meter) -> Verdict:
+def _verify_archive(task: VerifyTask, progress: _FileProgress) -> Verdict:
     damaged, first = [], None
     with SeriesArchive(task.file, threads=task.threads) as archive:
         info = archive.info
@@ -119,25 +124,25 @@ def _verify_archive(task: VerifyTask, meter: _Meter) -> Verdict:
                 first = first or error
                 damaged.append((entry.path, str(error).removeprefix(f"{task.file}: ")))
             done += entry.size
-            meter.tell(done, total)
+            progress.report(done, total)
     if first is None:
         return Verdict(task.file, info)
-    count = f"{len(damaged)} of {len(archive.files)} files do not come back; the first thing wrong: "
+    count = f"{len(damaged)} of {len(archive.files)} files are not restored correctly; the first error: "
     return Verdict(task.file, info, type(first).__name__, count + str(first), tuple(damaged))
 
 
-class _Meter:
-    """Turns parts of a file's content into parts of its bytes."""
+class _FileProgress:
+    """Report the decoded part of the content of a file as a part of its bytes."""
 
     def __init__(self, size: int, advance: AdvanceCallback) -> None:
-        self._size, self._advance, self._told = size, advance, 0
+        self._size, self._advance, self._reported = size, advance, 0
 
-    def tell(self, done: int, total: int) -> None:
-        """So much of the content is done."""
+    def report(self, done: int, total: int) -> None:
+        """Report that ``done`` of ``total`` units of the content are decoded."""
         now = self._size * done // max(total, 1)
-        if now > self._told:
-            self._advance(now - self._told)
-            self._told = now
+        if now > self._reported:
+            self._advance(now - self._reported)
+            self._reported = now
 
 
 def _size(file: Path) -> int:

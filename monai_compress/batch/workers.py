@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Processes that do one task after the other, each behind a pipe of its own.
+"""A pool of processes, each with a pipe of its own.
 
-With a pipe for each it is known which task took a process down (``concurrent.futures`` gives up all of them then), no
-lock is shared that a killed process could hold for ever, and all can be stopped at once.
+With one pipe per process it is known which task has killed a process (``concurrent.futures`` then gives up all tasks),
+no lock is shared that a killed process could hold forever, and all processes can be stopped at once.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from typing import Any, TypeAlias
 from ..progress import AdvanceCallback
 
 Job: TypeAlias = "Callable[[Any, AdvanceCallback], Any]"
-"""A function of a module: takes a task and what is to be called with how much more is done, and returns its result."""
+"""A module-level function: it takes a task and a progress callback, and returns the result of the task."""
 
 DEBUG = "MONAI_COMPRESS_DEBUG"
 _GRACE_SECONDS = 3.0
 
 
 WORTH_BYTES = 2**22
-"""Less than this is done before processes have started."""
+"""Smaller tasks are done before processes have started."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskFailed:
-    """The outcome of a task that has no result.
+    """The outcome of a task that has failed without a result.
 
     Args:
         reason: a short phrase.
@@ -45,17 +45,17 @@ class TaskFailed:
     reason: str
 
 
-KILLED = TaskFailed("its process was killed, perhaps for want of memory")
+KILLED = TaskFailed("its process was killed, perhaps because memory ran out")
 
 
 class Workers:
-    """A pool of processes; of one, tasks are done in this process.
+    """A pool of processes; a pool of one does all tasks in this process.
 
-    Processes start when they are first needed, are kept from one `run` to the next, and end with the block: at once if
-    it ends by an error or Ctrl-C. They end by themselves when this process is killed.
+    Processes are started when they are first needed, are reused by the next `run`, and end with the ``with`` block: at
+    once if it ends with an error or Ctrl-C. They end by themselves when this process is killed.
 
     Args:
-        count: how many tasks are done at a time.
+        count: number of tasks that are done at the same time.
     """
 
     def __init__(self, count: int) -> None:
@@ -65,45 +65,45 @@ class Workers:
         self._is_stopping = False
 
     def run(self, job: Job, tasks: Sequence[Any], advance: AdvanceCallback | None = None) -> Iterator[tuple[int, Any]]:
-        """Do all tasks; yields the number of each and its result, as they come.
+        """Do all tasks, and yield the number and the result of each as soon as it is done.
 
-        A task that takes its process down is tried once more at the end, alone. An error of the job that it does not
-        return itself becomes a `Broken`, as does a second death: one task never stops the others.
+        A task whose process is killed is tried once more at the end, alone. An exception of the job becomes a
+        `TaskFailed`, as does a second killed process: a task never stops the others.
 
         Args:
-            job: what to do with a task.
-            tasks: in the order in which they are begun.
-            advance: called with what jobs tell of their progress.
+            job: does one task.
+            tasks: in the order in which they are started.
+            advance: called with the progress that jobs report.
         """
         self._is_stopping = False
-        tell = advance or (lambda _: None)
+        report = advance or (lambda _: None)
         if self.count <= 1:
             for number, task in enumerate(tasks):
                 if self._is_stopping:
                     return
-                yield number, _outcome(job, task, tell)
+                yield number, _outcome(job, task, report)
             return
         killed: deque[int] = deque()
-        for number, result in self._run(job, tasks, deque(range(len(tasks))), self.count, tell):
+        for number, result in self._run(job, tasks, deque(range(len(tasks))), self.count, report):
             if result is KILLED:
                 killed.append(number)
             else:
                 yield number, result
-        yield from self._run(job, tasks, killed, 1, tell)
+        yield from self._run(job, tasks, killed, 1, report)
 
     def stop(self) -> None:
-        """Begin no more tasks of this `run`; those that were begun come to their end."""
+        """Start no more tasks of this `run`; those that were started are finished."""
         self._is_stopping = True
 
     def _run(
-        self, job: Job, tasks: Sequence[Any], waiting: deque[int], count: int, tell: AdvanceCallback
+        self, job: Job, tasks: Sequence[Any], waiting: deque[int], count: int, report: AdvanceCallback
     ) -> Iterator[tuple[int, Any]]:
         while (waiting and not self._is_stopping) or self._busy:
             while waiting and len(self._busy) < count and not self._is_stopping:
                 worker = self._idle.pop() if self._idle else _Worker()
                 number = waiting.popleft()
                 self._busy[worker.pipe] = worker, number
-                with suppress(OSError):  # it is dead, which the pipe will tell
+                with suppress(OSError):  # the process is dead; reading from the pipe will show it
                     worker.pipe.send((job, tasks[number]))
             for pipe in connection.wait(list(self._busy)):
                 worker, number = self._busy[pipe]
@@ -119,7 +119,7 @@ class Workers:
                     self._idle.append(worker)
                     yield number, value
                 else:
-                    tell(value)
+                    report(value)
 
     def __enter__(self) -> Workers:
         return self
@@ -136,12 +136,12 @@ class Workers:
 
 
 def workers_for(workers: Workers | None, tasks: int, size: int) -> Workers:
-    """These processes, if there is enough for them to do; else this process alone.
+    """Return these processes if the tasks are worth it, otherwise a pool of this process alone.
 
     Args:
         workers: the processes, if there are any.
-        tasks: how many tasks there are.
-        size: of how many bytes.
+        tasks: number of tasks.
+        size: bytes of all tasks.
     """
     return workers if workers and tasks > 1 and size >= WORTH_BYTES else Workers(1)
 
@@ -150,7 +150,7 @@ class _Worker:
     """One process and this end of its pipe."""
 
     def __init__(self) -> None:
-        # never forked: a copy of running threads and their locks may hang
+        # not forked: a copy of running threads and their locks may hang
         spawn: context.SpawnContext = get_context("spawn")
         self.pipe, other = spawn.Pipe()
         self._process = spawn.Process(target=_work, args=(other,), daemon=True)
@@ -175,7 +175,7 @@ class _Worker:
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """A process that is started here ignores Ctrl-C from its first moment on; this one decides what happens then."""
+    """Start processes that ignore Ctrl-C from the beginning, so that only this process handles it."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -187,7 +187,7 @@ def _without_interrupts() -> Iterator[None]:
 
 
 def _work(pipe: Any) -> None:
-    """The life of a process."""
+    """Do tasks from the pipe until it ends; runs in the process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -198,7 +198,7 @@ def _work(pipe: Any) -> None:
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
-    """End by an exception, so that what is half written is removed."""
+    """Exit with an exception, so that unfinished files are removed."""
     sys.exit(1)
 
 
@@ -208,9 +208,9 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _outcome(job: Job, task: Any, tell: AdvanceCallback) -> Any:
+def _outcome(job: Job, task: Any, report: AdvanceCallback) -> Any:
     try:
-        return job(task, tell)
+        return job(task, report)
     except MemoryError:
         return TaskFailed("not enough memory")
     except BrokenPipeError:
@@ -218,5 +218,5 @@ def _outcome(job: Job, task: Any, tell: AdvanceCallback) -> Any:
     except Exception as error:
         if os.environ.get(DEBUG):
             traceback.print_exc()
-        # its text may quote what a header says of a person
+        # its text may quote personal data of a header
         return TaskFailed(f"unexpected {type(error).__name__} (a fault of the program; {DEBUG}=1 shows where)")

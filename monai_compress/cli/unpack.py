@@ -57,7 +57,7 @@ def unpack(
 
     console = Console(as_json)
     selection = select(inputs, only, ignores_case=ignores_case(output))
-    if only and not selection.wanted and not selection.skipped:
+    if only and not selection.archives and not selection.skipped:
         raise InputError("no file in the archives matches --only; 'monai-compress list' lists them")
     cores = thread_count(threads)
     compile_codec(console)
@@ -69,7 +69,7 @@ def unpack(
     speed = formatting.megabytes_per_second(report.bytes_out, report.seconds)
     result = {
         "output": str(output),
-        "archives": len(selection.wanted),
+        "archives": len(selection.archives),
         "restored": report.restored,
         "already_restored": report.already_restored,
         "bytes_out": report.bytes_out,

@@ -29,10 +29,10 @@ def test_one_sorted_line_for_each_file_without_dates(tmp_path):
     write_manifest(tmp_path, [line_of(file, "x.mcz") for file in files], ())
     assert lines(tmp_path / "manifest.jsonl") == [
         {
-            "path": "a", "archive": "x.mcz", "size": 3, "sha256": "0" * 64, "kind": "dicom", "how": "transcoded",
+            "path": "a", "archive": "x.mcz", "size": 3, "sha256": "0" * 64, "kind": "dicom", "how": "transcoded", "promise": "lossless",
             "why": "w", "original": {"size": 9, "sha256": "1" * 64},
         },
-        {"path": "b", "archive": "x.mcz", "size": 3, "sha256": "0" * 64, "kind": "dicom", "how": "codec"},
+        {"path": "b", "archive": "x.mcz", "size": 3, "sha256": "0" * 64, "kind": "dicom", "how": "codec", "promise": "lossless"},
     ]  # fmt: skip
     assert not (tmp_path / "failures.jsonl").exists()
 
@@ -114,7 +114,7 @@ def test_the_key_is_made_once_and_for_its_user_only(tmp_path, monkeypatch):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [file.name for file in path.parent.iterdir()] == ["redaction.key"]
     path.write_bytes(b"short")
-    with pytest.raises(OutputError, match="no key"):
+    with pytest.raises(OutputError, match="not a key"):
         redaction_key(path)
     monkeypatch.setattr("click.get_app_dir", lambda name: str(tmp_path / name))
     assert redaction_key() != key

@@ -106,7 +106,7 @@ def test_a_folder_without_files_is_an_error(tmp_path):
 
 
 def test_a_huge_folder_is_several_archives(tmp_path, monkeypatch):
-    monkeypatch.setattr("monai_compress.batch.plan._MOST_FILES", 3)
+    monkeypatch.setattr("monai_compress.batch.plan._MAX_FILES", 3)
     for number in range(7):
         (tmp_path / f"{number}.txt").write_text("x")
     units = plan([tmp_path]).units

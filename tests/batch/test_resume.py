@@ -167,12 +167,12 @@ def test_what_was_not_verified_is_decoded_where_that_is_asked_for(unit, tmp_path
     whole[300] ^= 1
     (tmp_path / "bad.mcz").write_bytes(whole)
     found, broken = find_existing_archive(unit, tmp_path, ["bad.mcz", "sound.mcz"], unverified)
-    assert found is not None and (found.archive, found.is_checked, broken) == ("bad.mcz", False, [])
+    assert found is not None and (found.archive, found.is_newly_verified, broken) == ("bad.mcz", False, [])
     found, broken = find_existing_archive(unit, tmp_path, ["bad.mcz", "sound.mcz"], LOSSLESS)
-    assert found is not None and (found.archive, found.is_checked, broken) == ("sound.mcz", True, ["bad.mcz"])
+    assert found is not None and (found.archive, found.is_newly_verified, broken) == ("sound.mcz", True, ["bad.mcz"])
     put(unit, tmp_path, "verified.mcz")
     found, broken = find_existing_archive(unit, tmp_path, ["verified.mcz"], LOSSLESS)
-    assert found is not None and not found.is_checked
+    assert found is not None and not found.is_newly_verified
 
 
 def test_an_archive_that_is_called_like_an_unfinished_one_is_told_by_what_it_holds(tree, tmp_path):

@@ -130,7 +130,7 @@ def test_a_damaged_archive_stops_no_other_and_loses_only_what_is_damaged(out, ma
 def test_streams_in_a_folder_are_left_out_and_told(out, tmp_path):
     (out / "scan.mcz").write_bytes(api.compress(np.zeros((4, 4), np.int16)))
     selection = select([out])
-    assert selection.skipped == [] and "'decompress' reads streams" in selection.remarks[0]
+    assert selection.skipped == [] and "'decompress' reads them" in selection.remarks[0]
     assert [skipped.reason for skipped in select([out / "scan.mcz"]).skipped] == ["archive does not open"]
 
 
@@ -141,7 +141,7 @@ def test_the_newest_archive_is_taken_unless_another_is_named(tmp_path):
     write_archive(new, [replace(file) for file in _sources(made)], ArchiveSettings(), generation=2)
     made.unlink()
     selection = select([tmp_path])
-    assert [wanted.archive for wanted in selection.wanted] == [new]
+    assert [wanted.archive for wanted in selection.archives] == [new]
     assert "1 files of older archives" in selection.remarks[0]
     unpack(selection, tmp_path / "back")
     assert (tmp_path / "back" / "a").read_text() == "new"
@@ -181,10 +181,10 @@ def test_names_that_differ_by_case_only_are_refused_where_they_are_one(tmp_path)
 
 def test_claimed_sizes_are_compared_with_the_room_first(packed, tmp_path):
     selection = select([packed])
-    first = selection.wanted[0]
+    first = selection.archives[0]
     huge = tuple(replace(entry, size=2**62) for entry in first.entries)
-    selection.wanted[0] = first._replace(entries=huge)
-    with pytest.raises(OutputError, match="has room for"):
+    selection.archives[0] = first._replace(entries=huge)
+    with pytest.raises(OutputError, match="bytes free"):
         unpack(selection, tmp_path / "back")
     assert not (tmp_path / "back").exists()
 
@@ -218,7 +218,7 @@ def test_a_link_in_the_target_leads_nowhere_else(packed, tmp_path):
 
 
 def test_what_is_not_there_is_an_error(tmp_path):
-    with pytest.raises(InputError, match="no such file"):
+    with pytest.raises(InputError, match="does not exist"):
         select([tmp_path / "absent.mcz"])
     with pytest.raises(InputError, match=r"no \.mcz files"):
         select([tmp_path])
@@ -249,7 +249,7 @@ def test_a_file_that_became_another_comes_back_as_it_is_now(tmp_path):
             other.unlink()
     pack(plan([source]), tmp_path / "out")
     report = unpack(select([tmp_path / "out"]), tmp_path / "back")
-    assert not report.skipped and any("another file once" in remark for remark in report.remarks)
+    assert not report.skipped and any("had other content before" in remark for remark in report.remarks)
     assert (tmp_path / "back" / first.name).read_text() == "a note now"
 
 
@@ -302,7 +302,7 @@ def test_parts_of_one_series_in_two_folders_are_all_restored(tmp_path):
     one, two = (series(tmp_path / name / "0123456789abcdef.mcz", **{name: "text"}) for name in "ab")
     for inputs in ([tmp_path], [tmp_path / "a", tmp_path / "b"]):
         selection = select(inputs)
-        assert [wanted.archive for wanted in selection.wanted] == [one, two]
+        assert [wanted.archive for wanted in selection.archives] == [one, two]
         assert selection.remarks == []
 
 
@@ -313,7 +313,7 @@ def test_only_lower_generations_are_left_out(tmp_path):
         for name in "bc"
     ]
     selection = select([tmp_path])
-    assert [wanted.archive for wanted in selection.wanted] == newest
+    assert [wanted.archive for wanted in selection.archives] == newest
     assert len(selection.remarks) == 1 and selection.remarks[0].startswith("1 files of older archives are not in ")
 
 
@@ -330,7 +330,7 @@ def test_a_name_that_no_disk_takes_fails_alone(tmp_path):
     report = unpack(select([archive]), tmp_path / "back")
     assert report.restored == 1 and (tmp_path / "back" / "a").read_text() == "text"
     assert [(one.locator, one.reason) for one in report.skipped] == [(f"{archive}: {'n' * 300}", "cannot be written")]
-    with pytest.raises(InputError, match="no such file"):
+    with pytest.raises(InputError, match="does not exist"):
         select([tmp_path / ("n" * 300)])
 
 
