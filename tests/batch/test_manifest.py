@@ -29,10 +29,13 @@ def test_one_sorted_line_for_each_file_without_dates(tmp_path):
     write_manifest(tmp_path, [line_of(file, "x.mcz") for file in files], ())
     assert lines(tmp_path / "manifest.jsonl") == [
         {
-            "path": "a", "archive": "x.mcz", "size": 3, "sha256": "0" * 64, "kind": "dicom", "how": "transcoded", "promise": "lossless",
-            "why": "w", "original": {"size": 9, "sha256": "1" * 64},
+            "path": "a", "archive": "x.mcz", "size": 3, "sha256": "0" * 64, "kind": "dicom", "how": "transcoded",
+            "promise": "lossless", "why": "w", "original": {"size": 9, "sha256": "1" * 64},
         },
-        {"path": "b", "archive": "x.mcz", "size": 3, "sha256": "0" * 64, "kind": "dicom", "how": "codec", "promise": "lossless"},
+        {
+            "path": "b", "archive": "x.mcz", "size": 3, "sha256": "0" * 64, "kind": "dicom", "how": "codec",
+            "promise": "lossless",
+        },
     ]  # fmt: skip
     assert not (tmp_path / "failures.jsonl").exists()
 

@@ -48,7 +48,7 @@ def test_who_says_which_part(text, environment, expected):
         ("0/4", {}, "no part 0 of 4"),
         ("5/4", {}, "no part 5 of 4"),
         ("1/0", {}, "no part 1 of 0"),
-        ("one", {}, "'one' is no part"),
+        ("one", {}, "'one' is not a part"),
         ("4", {}, "no scheduler"),
         ("4", {"JOB_COMPLETION_INDEX": "4"}, "no part 5 of 4"),
         ("4", {"JOB_COMPLETION_INDEX": "x"}, "JOB_COMPLETION_INDEX"),
