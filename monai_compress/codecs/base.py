@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -17,9 +17,6 @@ from ..bitstream.container import CHECKSUM_BYTES
 from ..bitstream.header import PromiseKind
 from ..errors import CorruptStream, ModelNotFound
 from .promise import Integers, Promise
-
-if TYPE_CHECKING:
-    from .options import StreamOptions
 
 
 class Model(Protocol):
@@ -35,6 +32,30 @@ class Model(Protocol):
 
     def to_bytes(self) -> bytes:
         """Return the model as a file that `Codec.read_model` reads."""
+
+
+class CodecOptions(Protocol):
+    """What a codec reads of the options of a stream; see ``codecs.options.StreamOptions``."""
+
+    @property
+    def bound(self) -> int | None:
+        """Largest error in stored units; 0: lossless; None: lossy."""
+
+    @property
+    def quality(self) -> float | None:
+        """Quality of a lossy codec, in its own scale."""
+
+    @property
+    def effort(self) -> str:
+        """One of the codec's ``efforts``."""
+
+    @property
+    def model(self) -> object:
+        """Model of the caller, loaded; None: the codec chooses one."""
+
+    @property
+    def backend(self) -> str | None:
+        """Name of a backend; None for the default."""
 
 
 @dataclass(frozen=True)
@@ -86,21 +107,21 @@ class Codec(ABC):
     backends: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
-    def encoder(self, promise: Promise, model: Model | None, options: StreamOptions, threads: int) -> GroupCoder:
+    def encoder(self, promise: Promise, model: Model | None, options: CodecOptions, threads: int) -> GroupCoder:
         """Return what encodes slice groups as ``options`` ask for, with so many threads for each group."""
 
     @abstractmethod
     def decoder(self, promise: Promise, model: Model | None, backend: str | None, threads: int) -> GroupCoder:
         """Return what decodes slice groups of a stream with this promise and model."""
 
-    def check_options(self, options: StreamOptions) -> None:  # noqa: B027 - a codec may have nothing to check
+    def check_options(self, options: CodecOptions) -> None:  # noqa: B027 - a codec may have nothing to check
         """Raise ValueError where this codec cannot do what the options ask for."""
 
-    def candidates(self, options: StreamOptions) -> Sequence[Model | None]:
+    def candidates(self, options: CodecOptions) -> Sequence[Model | None]:
         """Return the models to choose from, by size; the last one is what the options name."""
         return (None,)
 
-    def fit(self, model: Model | None, groups: list[Integers], options: StreamOptions) -> Model | None:
+    def fit(self, model: Model | None, groups: list[Integers], options: CodecOptions) -> Model | None:
         """Return the model fitted to slice groups, for ``effort="max"``; the same model where that is not possible."""
         return model
 

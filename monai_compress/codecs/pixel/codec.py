@@ -13,8 +13,7 @@ import numpy as np
 
 from ...bitstream.header import PromiseKind
 from ...errors import CorruptStream, ModelNotFound, TrainingError
-from ..base import Codec, EncodedGroup, Model, checksum
-from ..options import StreamOptions
+from ..base import Codec, CodecOptions, EncodedGroup, Model, checksum
 from ..promise import Integers, Promise
 from .model import MAX_BYTES, ContextModel
 from .slice_group import SliceGroupCoder
@@ -35,7 +34,7 @@ class PixelCodec(Codec):
     max_model_bytes: ClassVar[int] = MAX_BYTES
     backends: ClassVar[tuple[str, ...]] = ("numba", "torch")
 
-    def encoder(self, promise: Promise, model: Model | None, options: StreamOptions, threads: int) -> PixelGroupCoder:
+    def encoder(self, promise: Promise, model: Model | None, options: CodecOptions, threads: int) -> PixelGroupCoder:
         """See `Codec.encoder`."""
         return self.decoder(promise, model, options.backend, threads)
 
@@ -43,12 +42,12 @@ class PixelCodec(Codec):
         """See `Codec.decoder`."""
         return PixelGroupCoder(cast(ContextModel, model), promise, backend=backend, threads=threads)
 
-    def check_options(self, options: StreamOptions) -> None:
+    def check_options(self, options: CodecOptions) -> None:
         """See `Codec.check_options`."""
         if options.model is not None and not isinstance(options.model, ContextModel):
             raise ValueError(f"model is not one of the pixel codec, but {type(options.model).__name__}")
 
-    def candidates(self, options: StreamOptions) -> Sequence[ContextModel]:
+    def candidates(self, options: CodecOptions) -> Sequence[ContextModel]:
         """Return the shipped model and, where it is another, the model that the options name."""
         shipped = load_context_model(options.effort, options.bound or 0)
         given = cast("ContextModel | None", options.model)
@@ -56,7 +55,7 @@ class PixelCodec(Codec):
             return (shipped,)
         return (given,) if _is_shipped(given) else (shipped, given)
 
-    def fit(self, model: Model | None, groups: list[Integers], options: StreamOptions) -> Model | None:
+    def fit(self, model: Model | None, groups: list[Integers], options: CodecOptions) -> Model | None:
         """See `Codec.fit`; takes `FIT_SECONDS`."""
         from .fit import fit_context_model
 
