@@ -100,6 +100,8 @@ def archive_promise_text(info: ArchiveInfo) -> str:
         for method, count in methods
         if not method.restores_source
     ]
+    if (error := info.measured_error) is not None:
+        parts.append(f"lossy: measured RMSE {error.rmse:.3g} HU, largest error {error.max_error:.3g} HU")
     return "; ".join(([f"{exact:,} byte for byte"] if exact or not parts else []) + parts)
 
 

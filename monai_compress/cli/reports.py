@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,9 @@ def stream_values(info: StreamInfo) -> dict[str, Any]:
         "bits_per_pixel": info.bits_per_pixel,
         "max_error": info.max_error,
         "bound": info.bound,
-        "promise": formatting.promise_text(info),
+        "promise": info.promise,
+        "promise_text": formatting.promise_text(info),
+        "measured_error": None if info.measured_error is None else asdict(info.measured_error),
         "model": {"name": info.model_name, "hash": info.model_hash, "source": info.model_source},
     }
 

@@ -77,7 +77,7 @@ def _content(verdict: Verdict) -> str:
     values = _values(verdict)
     counted = (("files", "file"), ("slices", "slice"))
     counts = [formatting.count_text(values[key], noun) for key, noun in counted if key in values]
-    return "; ".join([*counts, values.get("promise", "")])
+    return "; ".join([*counts, values.get("promise_text", "")])
 
 
 def _values(verdict: Verdict) -> dict[str, Any]:
@@ -87,7 +87,8 @@ def _values(verdict: Verdict) -> dict[str, Any]:
     values: dict[str, Any] = {"file": str(verdict.file), "ok": not verdict.error}
     info = verdict.info
     if isinstance(info, ArchiveInfo):
-        values |= {"files": info.files, "bytes": info.bytes, "promise": formatting.archive_promise_text(info)}
+        values |= {"files": info.files, "bytes": info.bytes, "promise": info.promise}
+        values["promise_text"] = formatting.archive_promise_text(info)
     elif info is not None:
         values |= stream_values(info)
     if verdict.error:
