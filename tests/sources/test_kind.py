@@ -17,7 +17,7 @@ import pydicom
 import pytest
 from PIL import Image
 
-from monai_compress.archive.formats.find import cut
+from monai_compress.archive.formats.find import find_layout
 from monai_compress.batch.archives import is_archive, is_stream
 from monai_compress.bitstream.header import ARCHIVE as ARCHIVE_ID
 from monai_compress.bitstream.header import MAGIC, VERSION
@@ -171,7 +171,7 @@ def test_all_callers_agree_on_all_installed_test_files(monkeypatch: pytest.Monke
         kind = kind_of(path)
         kinds.add(kind)
         expected = "dicom" if kind.is_dicom else "nifti" if kind.is_nifti else "other"
-        assert cut(path).kind == expected, path
+        assert find_layout(path).kind == expected, path
         assert is_dicom(path) == kind.is_dicom, path
         # what is neither NIfTI nor a picture goes to the reader of DICOM, which says what is wrong
         assert slice_format(path) == ("nifti" if kind.is_nifti else "dicom"), path
