@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The house: imports only go down the floors, and what is light stays light."""
+"""The structure of the package: imports go down its layers, there are no cycles, and importing it stays cheap."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ import monai_compress
 
 ROOT = Path(monai_compress.__file__).parent
 TREE = Path(__file__).resolve().parents[1]
+MAX_LINES = 400
 
-FLOORS = {
+LAYERS = {
     0: ("errors", "files", "progress"),
     1: ("bitstream", "sources", "dicom", "images"),
     2: ("networks", "losses", "metrics"),
@@ -28,9 +29,9 @@ FLOORS = {
     8: ("report",),
     9: ("cli", "__main__"),
 }
-FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
-# one floor, and still an order: the right one may be used by the left one
-SAME_FLOOR = {
+LAYER_OF = {package: layer for layer, packages in LAYERS.items() for package in packages}
+# within a layer, the left package may import the right one
+WITHIN_LAYER = {
     ("files", "errors"),
     ("sources", "bitstream"),
     ("dicom", "sources"),
@@ -58,32 +59,48 @@ def imported_modules(path):
             base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
             module = ".".join(part for part in (base, node.module) if part)
             yield module
-            # "from .. import nifti" names a room only in the list
+            # "from .. import nifti" names a package only in the list
             yield from (f"{module}.{alias.name}" for alias in node.names if module == "monai_compress")
 
 
-def room_of(path):
+def package_of(path):
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_imports_only_go_down(path):
-    room = room_of(path)
-    if room == "__init__":
-        return
-    assert room in FLOOR_OF, f"{room} has no floor: give it one in this test and in docs"
-    for module in imported_modules(path):
-        name, _, rest = module.partition(".")
-        target = rest.split(".")[0]
-        if name != "monai_compress" or target not in FLOOR_OF or target == room:
-            continue
-        assert FLOOR_OF[target] < FLOOR_OF[room] or (room, target) in SAME_FLOOR, f"{room} imports {target}"
-
-
-@pytest.mark.parametrize("room", [room for floor in (0, 1) for room in FLOORS[floor]])
-def test_lower_floors_need_neither_torch_nor_monai(room):
+def test_imports_only_go_down():
     for path in sources():
-        if room_of(path) == room:
+        package = package_of(path)
+        if package == "__init__":
+            continue
+        assert package in LAYER_OF, f"{package} has no layer: add it to this test and to docs/architecture.md"
+        for module in imported_modules(path):
+            name, _, rest = module.partition(".")
+            target = rest.split(".")[0]
+            if name != "monai_compress" or target not in LAYER_OF or target == package:
+                continue
+            is_allowed = LAYER_OF[target] < LAYER_OF[package] or (package, target) in WITHIN_LAYER
+            assert is_allowed, f"{path.relative_to(ROOT)} imports {target}"
+
+
+def test_codecs_are_known_through_their_interface_only():
+    """Only the command that fits the network of the pixel codec knows that codec by name."""
+    for path in sources():
+        if package_of(path) != "codecs" and path.name != "fit_pixel.py":
+            modules = [module for module in imported_modules(path) if module.startswith("monai_compress.codecs.")]
+            interface = {"base", "options", "promise", "registry"}
+            assert {module.split(".")[2] for module in modules} <= interface, path.relative_to(ROOT)
+
+
+def test_files_are_short():
+    tests = sorted((TREE / "tests").rglob("*.py"))
+    long = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in (*sources(), *tests)}
+    assert not {str(path): lines for path, lines in long.items() if lines > MAX_LINES}
+
+
+@pytest.mark.parametrize("package", [package for layer in (0, 1) for package in LAYERS[layer]])
+def test_lower_layers_need_neither_torch_nor_monai(package):
+    for path in sources():
+        if package_of(path) == package:
             assert not {m.split(".")[0] for m in imported_modules(path)} & {"torch", "monai", "ignite"}
 
 
@@ -110,9 +127,9 @@ def test_public_names_exist():
         monai_compress.nothing  # noqa: B018
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_file_states_its_licence(path):
-    assert path.read_text(encoding="utf-8").split("\n")[1] == "# SPDX-License-Identifier: Apache-2.0"
+def test_every_file_states_its_license():
+    for path in sources():
+        assert path.read_text(encoding="utf-8").split("\n")[1] == "# SPDX-License-Identifier: Apache-2.0", path
 
 
 def module_name(path):
@@ -121,23 +138,14 @@ def module_name(path):
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def run_nodes(node):
-    """All nodes of a syntax tree, without the bodies of ``if TYPE_CHECKING:``."""
-    if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-        return
-    yield node
-    for child in ast.iter_child_nodes(node):
-        yield from run_nodes(child)
-
-
 def import_graph():
-    """The modules of the package that each module imports, also inside functions, but not for type annotations only."""
+    """The modules of the package that each module imports, also inside functions and for type annotations only."""
     paths = {module_name(path): path for path in sources()}
     graph = {}
     for name, path in paths.items():
         package = path.relative_to(ROOT.parent).parent.parts
         targets = set()
-        for node in run_nodes(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 targets |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
@@ -151,7 +159,7 @@ def import_graph():
 
 
 def import_cycles(graph):
-    """Sets of modules that import each other, directly or over others, by removing modules outside of cycles."""
+    """The modules in import cycles, with their imports: all others are removed one after the other."""
     left = {name: set(targets) for name, targets in graph.items()}
     while True:
         imported = set().union(*left.values()) if left else set()

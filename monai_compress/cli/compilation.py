@@ -7,22 +7,22 @@ from __future__ import annotations
 from .console import Console
 
 
-def announce_compilation(console: Console) -> None:
-    """Print that the codec is compiled first, if it still has to be."""
-    from ..codecs.pixel.backends.numba_backend import is_compiled
+def announce_compilation(console: Console, codec: str = "pixel") -> None:
+    """Print that a codec is compiled first, if it still has to be; an unknown codec is reported later."""
+    from ..codecs import registry
 
-    if not is_compiled():
-        console.message("compiling the pixel codec for this processor, only once: 10 to 30 seconds")
+    if codec in registry.names() and registry.codec_named(codec).needs_compilation():
+        console.message(f"compiling the {codec} codec for this processor, only once: 10 to 30 seconds")
 
 
-def compile_codec(console: Console) -> None:
-    """Compile the codec, if it still has to be, before several processes would each do so."""
-    from ..codecs.pixel.backends.numba_backend import is_compiled
+def compile_codec(console: Console, codec: str = "pixel") -> None:
+    """Compile a codec, if it still has to be, before several processes would each do so."""
+    from ..codecs import registry
 
-    if not is_compiled():
+    if codec in registry.names() and registry.codec_named(codec).needs_compilation():
         import numpy as np
 
         from .. import api
 
-        announce_compilation(console)
-        api.compress(np.zeros((2, 4, 4), np.int16), threads=1)
+        announce_compilation(console, codec)
+        api.compress(np.zeros((2, 4, 4), np.int16), codec=codec, threads=1)

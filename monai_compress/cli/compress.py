@@ -105,7 +105,7 @@ def write_stream(console: Console, image: StoredImage, output: Path, stream: Map
         "metadata": image.metadata(),
         "rescale": image.common_rescale or list(image.rescale),
     }
-    announce_compilation(console)
+    announce_compilation(console, stream.get("codec", "pixel"))
     with console.progress("compressing") as update:
         try:
             if len(image.shape) == 3 and keywords.get("effort") != "max":

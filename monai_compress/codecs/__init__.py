@@ -1,29 +1,28 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Codecs: image to sections of a stream and back.
+"""Codecs: slices to the sections of a stream, and back.
 
-`SliceGroupCoder` codes the stored integers themselves, lossless or with a bounded error. It needs numpy and numba;
-torch is an optional backend. Names are loaded when first used.
+`base` is the interface, `registry` maps written ids and names to codecs, `options` and `promise` hold what is requested
+and promised. Each codec is a package of its own. Names are loaded when first used.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib import import_module
 
-if TYPE_CHECKING:
-    from .pixel.model import ContextModel
-    from .pixel.slice_group import SliceGroupCoder
+_NAMES = {
+    "Codec": "base",
+    "ContextModel": "pixel.model",
+    "EncodedGroup": "base",
+    "SliceGroupCoder": "pixel.slice_group",
+    "StreamOptions": "options",
+    "register": "registry",
+}
 
-__all__ = ["ContextModel", "SliceGroupCoder"]
+__all__ = [*_NAMES]
 
 
 def __getattr__(name: str) -> object:
-    if name == "SliceGroupCoder":
-        from .pixel.slice_group import SliceGroupCoder
-
-        return SliceGroupCoder
-    if name == "ContextModel":
-        from .pixel.model import ContextModel
-
-        return ContextModel
+    if name in _NAMES:
+        return getattr(import_module(f"{__name__}.{_NAMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -114,6 +114,10 @@ class Codec(ABC):
     def decoder(self, promise: Promise, model: Model | None, backend: str | None, threads: int) -> GroupCoder:
         """Return what decodes slice groups of a stream with this promise and model."""
 
+    def needs_compilation(self) -> bool:
+        """Return whether the first use takes longer because code is compiled."""
+        return False
+
     def check_options(self, options: CodecOptions) -> None:  # noqa: B027 - a codec may have nothing to check
         """Raise ValueError where this codec cannot do what the options ask for."""
 

@@ -42,6 +42,12 @@ class PixelCodec(Codec):
         """See `Codec.decoder`."""
         return PixelGroupCoder(cast(ContextModel, model), promise, backend=backend, threads=threads)
 
+    def needs_compilation(self) -> bool:
+        """See `Codec.needs_compilation`."""
+        from .backends.numba_backend import is_compiled
+
+        return not is_compiled()
+
     def check_options(self, options: CodecOptions) -> None:
         """See `Codec.check_options`."""
         if options.model is not None and not isinstance(options.model, ContextModel):
