@@ -10,13 +10,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
 
 from monai_compress.archive import ArchiveReport, ArchiveSettings, SeriesArchive, SourceFile, restore, write_archive
 from monai_compress.archive.formats.find import FileLayout, find_layout
-from monai_compress.phantom import Scan, chest_phantom, simulate_scan
+from monai_compress.phantom import Scan, chest_phantom, simulate_scan, write_series
 
 DATA = Path(pydicom.__file__).parent / "data" / "test_files"
 
@@ -68,7 +69,7 @@ def _unpack(path: Path, folder: Path) -> dict[str, Path]:
         return {entry.path: restore(archive, entry, folder) for entry in archive.files}
 
 
-def _assert_comes_back(folder: Path, target: Path, **settings: Any) -> ArchiveReport:
+def _assert_restored(folder: Path, target: Path, **settings: Any) -> ArchiveReport:
     """Pack a folder, unpack it beside, and compare bytes, permissions and times."""
     report = _pack(folder, target, **settings)
     assert not report.failed
@@ -112,8 +113,25 @@ def unpack() -> Callable[[Path, Path], dict[str, Path]]:
 
 
 @pytest.fixture(scope="session")
-def assert_comes_back() -> Callable[..., ArchiveReport]:
-    return _assert_comes_back
+def assert_restored() -> Callable[..., ArchiveReport]:
+    return _assert_restored
+
+
+@pytest.fixture(scope="session")
+def packed(small_scan, tmp_path_factory) -> tuple[Path, Path]:
+    """A folder with two series, other files and their archive: several streams, several blocks of each byte stream."""
+    root = tmp_path_factory.mktemp("packed") / "in"
+    write_series(small_scan, root / "a")
+    write_series(small_scan, root / "b", syntax="rle", patient="0099")
+    rng = np.random.default_rng(1)
+    nib.save(nib.Nifti1Image(rng.integers(0, 50, (20, 24, 3)).astype(np.int16), np.eye(4)), root / "v.nii")
+    np.save(root / "p.npy", rng.integers(0, 99, (2, 7, 9)).astype(np.int16))
+    (root / "long").write_bytes(rng.bytes(2**22 + 99))
+    for number in range(9):
+        (root / f"note {number}").write_bytes(rng.bytes(50_000))
+    (root / "empty").mkdir()
+    _pack(root, root.parent / "x.mcz", effort="fast")
+    return root, root.parent / "x.mcz"
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def errors_hu(written: list[Path], archive: SeriesArchive) -> list[float]:
 
 @pytest.mark.parametrize("syntax", ["explicit", "implicit", "deflated"])
 @pytest.mark.parametrize("options", [{}, {"vendor": "siemens"}, {"slope": 0.5}, {"signed": False}], ids=str)
-def test_the_promise_is_kept(small_scan, tmp_path, pack, check_all, unpack, syntax, options) -> None:
+def test_the_promise_is_stored(small_scan, tmp_path, pack, check_all, unpack, syntax, options) -> None:
     written = write_series(small_scan, tmp_path / "in", syntax=syntax, **options)
     report = pack(tmp_path / "in", tmp_path / "x.mcz", max_error=3.0)
     assert {(entry.how, entry.why) for entry in report.files} == {("near-lossless", "")}
@@ -58,7 +58,7 @@ def test_the_promise_is_kept(small_scan, tmp_path, pack, check_all, unpack, synt
 
 
 @pytest.mark.parametrize("syntax", ["explicit", "deflated"])
-def test_the_original_header_is_kept(small_scan, tmp_path, pack, syntax) -> None:
+def test_the_original_header_is_stored(small_scan, tmp_path, pack, syntax) -> None:
     written = {path.name: path for path in write_series(small_scan, tmp_path / "in", syntax=syntax)}
     pack(tmp_path / "in", tmp_path / "x.mcz", max_error=3.0)
     with SeriesArchive(tmp_path / "x.mcz") as archive:
@@ -74,7 +74,7 @@ def test_the_original_header_is_kept(small_scan, tmp_path, pack, syntax) -> None
                 assert str(pydicom.dcmread(io.BytesIO(data)).SOPInstanceUID).encode() in header
 
 
-def test_all_of_the_original_but_its_pixels_is_kept(write_ct, noise, tmp_path, pack) -> None:
+def test_all_of_the_original_but_its_pixels_is_stored(write_ct, noise, tmp_path, pack) -> None:
     """What stood behind the pixels, too."""
     path = write_ct(tmp_path / "in" / "x.dcm", noise)
     ds = pydicom.dcmread(path)
@@ -96,9 +96,9 @@ def test_same_bytes_each_time(small_scan, tmp_path, pack) -> None:
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_less_error_than_a_stored_unit_is_none(small_scan, tmp_path, assert_comes_back) -> None:
+def test_less_error_than_a_stored_unit_is_none(small_scan, tmp_path, assert_restored) -> None:
     write_series(small_scan, tmp_path / "in")
-    report = assert_comes_back(tmp_path / "in", tmp_path / "x.mcz", max_error=0.9)
+    report = assert_restored(tmp_path / "in", tmp_path / "x.mcz", max_error=0.9)
     assert {(entry.how, entry.why) for entry in report.files} == {
         ("codec", "kept without loss: one stored unit is more than the error")
     }
@@ -167,7 +167,7 @@ def test_padding_of_slices(small_scan, tmp_path, pack) -> None:
         assert max(errors_hu(written, archive)) <= 8.0
 
 
-def test_a_value_that_strays_too_far_is_never_written(small_scan, tmp_path, sources, monkeypatch) -> None:
+def test_a_value_that_exceeds_the_bound_is_never_written(small_scan, tmp_path, sources, monkeypatch) -> None:
     write_series(small_scan, tmp_path / "in")
     monkeypatch.setattr(derive, "_check", _checked_with(derive._check))
     with pytest.raises(PromiseBroken, match="more than the bound"):
@@ -188,7 +188,7 @@ def _checked_with(original):
     return check
 
 
-def test_a_header_that_can_not_be_derived_is_kept_without_loss(small_scan, tmp_path, sources, monkeypatch) -> None:
+def test_a_header_that_cannot_be_derived_is_stored_without_loss(small_scan, tmp_path, sources, monkeypatch) -> None:
     """Learnt only when the stream was written: the archive is begun anew."""
     from monai_compress.errors import DicomError
 

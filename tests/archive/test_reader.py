@@ -1,5 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
+"""Images, headers and files of an archive."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -7,7 +9,6 @@ import io
 import json
 import pickle
 import shutil
-from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -17,28 +18,10 @@ from pydicom.datadict import keyword_for_tag
 
 import monai_compress
 from monai_compress.archive import ArchiveInfo, SeriesArchive, restore
-from monai_compress.bitstream.sections import SECTION_HEAD_BYTES
 from monai_compress.dicom.read import read_header, read_image
 from monai_compress.errors import CompressionError, CorruptStream, InputError, ModelNotFound, TruncatedStream
 from monai_compress.phantom import SYNTAXES, write_series
 from monai_compress.sources import quiet
-
-
-@pytest.fixture(scope="module")
-def packed(small_scan, pack, tmp_path_factory) -> tuple[Path, Path]:
-    """A folder with two series, other files and their archive: several streams, several blocks of each run."""
-    root = tmp_path_factory.mktemp("packed") / "in"
-    write_series(small_scan, root / "a")
-    write_series(small_scan, root / "b", syntax="rle", patient="0099")
-    rng = np.random.default_rng(1)
-    nib.save(nib.Nifti1Image(rng.integers(0, 50, (20, 24, 3)).astype(np.int16), np.eye(4)), root / "v.nii")
-    np.save(root / "p.npy", rng.integers(0, 99, (2, 7, 9)).astype(np.int16))
-    (root / "long").write_bytes(rng.bytes(2**22 + 99))
-    for number in range(9):
-        (root / f"note {number}").write_bytes(rng.bytes(50_000))
-    (root / "empty").mkdir()
-    pack(root, root.parent / "x.mcz", effort="fast")
-    return root, root.parent / "x.mcz"
 
 
 @pytest.mark.parametrize("syntax", SYNTAXES)
@@ -116,7 +99,7 @@ def test_pydicoms_own_images(installed, tmp_path, pack) -> None:
     assert len(compared) > 30
 
 
-def test_what_is_no_dicom_has_no_header(packed) -> None:
+def test_what_is_not_dicom_has_no_header(packed) -> None:
     root, path = packed
     volume = np.asarray(nib.load(root / "v.nii").dataobj)
     with SeriesArchive(path) as archive:
@@ -164,7 +147,7 @@ def test_other_ways_to_open(packed) -> None:
     assert monai_compress.SeriesArchive is SeriesArchive
 
 
-def test_a_stream_is_no_archive_and_says_what_it_is(tmp_path) -> None:
+def test_a_stream_is_not_an_archive_and_says_what_it_is(tmp_path) -> None:
     (tmp_path / "s.mcz").write_bytes(monai_compress.compress(np.zeros((4, 4), np.uint8)))
     with pytest.raises(CorruptStream, match=r"s\.mcz: this is a stream of one image"):
         SeriesArchive(tmp_path / "s.mcz")
@@ -219,157 +202,7 @@ def test_only_what_is_asked_for_is_read(packed) -> None:
         assert Counting.read_bytes - before < 300_000
 
 
-def hurt_section(path: Path, tag: str, number: int = 0) -> bytes:
-    """The archive with a damaged byte in the middle of the payload of a section."""
-    data = bytearray(path.read_bytes())
-    with SeriesArchive(path) as archive:
-        section = archive._layout.find_all(tag)[number].section
-    data[section.offset + SECTION_HEAD_BYTES + section.length // 2] ^= 1
-    return bytes(data)
-
-
-def what_comes_back(data: bytes, root: Path) -> tuple[set[str], dict[str, str]]:
-    """The files that are restored as they were, and the words about those that are not."""
-    good, bad = set(), {}
-    with SeriesArchive(data) as archive:
-        with pytest.raises(CorruptStream):
-            archive.check_frame()
-        for entry in archive.files:
-            try:
-                archive.check(entry)
-            except CorruptStream as error:
-                bad[entry.path] = str(error)
-                continue
-            assert b"".join(archive.read(entry)) == (
-                b"" if entry.path.endswith("/") else (root / entry.path).read_bytes()
-            )
-            good.add(entry.path)
-    return good, bad
-
-
-def test_a_damaged_stream_costs_only_its_files(packed) -> None:
-    root, path = packed
-    good, bad = what_comes_back(hurt_section(path, "STRM", 0), root)
-    assert set(bad) == {file.relative_to(root).as_posix() for file in (root / "a").iterdir()}
-    assert len(good) + len(bad) == 23
-    assert all("slices 0 to 4" in words for words in bad.values())
-
-
-def test_a_damaged_block_costs_only_its_files(packed) -> None:
-    root, path = packed
-    with SeriesArchive(path) as archive:
-        counts = {tag: len(archive._layout.find_all(tag)) for tag in ("HEAD", "DATA", "FILE")}
-    assert counts["HEAD"] > 1
-    assert counts["DATA"] > 1
-    for tag in ("HEAD", "DATA"):
-        for number in range(counts[tag]):
-            good, bad = what_comes_back(hurt_section(path, tag, number), root)
-            assert len(good) + len(bad) == 23
-            assert 0 < len(bad) < (2 if tag == "DATA" else 22)
-
-
-def test_a_damaged_part_of_the_list_costs_only_its_files(tmp_path, pack) -> None:
-    root = tmp_path / "in"
-    for number in range(600):
-        (root / ("n" * 150)).mkdir(parents=True, exist_ok=True)
-        (root / ("n" * 150) / f"{number:03} {'m' * 200}").write_text(f"{number}")
-    pack(root, tmp_path / "x.mcz")
-    with SeriesArchive(tmp_path / "x.mcz") as archive:
-        count = len(archive._layout.find_all("FILE"))
-    assert count > 1
-    seen = set()
-    for number in range(count):
-        good, bad = what_comes_back(hurt_section(tmp_path / "x.mcz", "FILE", number), root)
-        assert not bad
-        assert 0 < len(good) < 600
-        seen |= good
-    assert len(seen) == 600
-
-
-def test_a_lost_list_is_told(packed) -> None:
-    with pytest.raises(CorruptStream, match="list of files"):
-        SeriesArchive(hurt_section(packed[1], "FILE"))
-
-
-def test_damaged_metadata_cost_no_file(packed) -> None:
-    good, bad = what_comes_back(hurt_section(packed[1], "META"), packed[0])
-    assert not bad
-    assert len(good) == 23
-
-
-@pytest.mark.parametrize("place", [13, -1, -10, -20, -27, -40, -200])
-def test_a_damaged_frame_costs_no_file(packed, place: int) -> None:
-    root, path = packed
-    data = bytearray(path.read_bytes())
-    data[place] ^= 4
-    good, bad = what_comes_back(bytes(data), root)
-    assert not bad
-    assert len(good) == 23
-    with SeriesArchive(bytes(data)) as archive:
-        assert archive.info.damage
-
-
-def test_a_damaged_head_of_a_section_costs_no_file(packed) -> None:
-    root, path = packed
-    with SeriesArchive(path) as archive:
-        parts = archive._layout.entries
-    for part in parts:
-        data = bytearray(path.read_bytes())
-        data[part.section.offset + 5] ^= 4
-        good, bad = what_comes_back(bytes(data), root)
-        assert not bad
-        assert len(good) == 23
-
-
-def test_what_was_cut_off_behind_the_list(packed) -> None:
-    root, path = packed
-    data = path.read_bytes()
-    with SeriesArchive(path) as archive:
-        end = archive._layout.find_all("FILE")[-1].section.end
-    for length in (end, end + 5, len(data) - 1):
-        good, bad = what_comes_back(data[:length], root)
-        assert not bad
-        assert len(good) == 23
-    with pytest.raises(TruncatedStream, match="copy it again"):
-        SeriesArchive(data[: end - 1])
-
-
-def test_damage_in_one_slice_group_of_many(tmp_path, pack, write_ct, monkeypatch) -> None:
-    """Of 40 slices in three groups, a head that is hurt costs those of one group, and they are named."""
-    root = tmp_path / "in"
-    monkeypatch.setattr("monai_compress.streams.groups.SMALLEST_GROUP_PIXELS", 1)
-    values = np.random.default_rng(0).integers(-99, 99, (40, 16, 16))
-    written = [write_ct(root / f"{99 - number}.dcm", hu, z=2.0 * number) for number, hu in enumerate(values)]
-    pack(root, tmp_path / "x.mcz", effort="fast")
-    data = bytearray((tmp_path / "x.mcz").read_bytes())
-    with SeriesArchive(tmp_path / "x.mcz") as archive:
-        stream = archive._stream(0)
-        groups = stream._layout.groups
-        offset = archive._layout.find_all("STRM")[0].section.offset + SECTION_HEAD_BYTES
-    assert len(groups) == 3
-    for place in (offset + groups[1].sections["GRUP"].offset + 6, offset + groups[1].sections["GRUP"].offset + 60):
-        data[place] ^= 2
-        good, bad = what_comes_back(bytes(data), root)
-        data[place] ^= 2
-        first, last = groups[1].first, groups[1].first + groups[1].slices - 1
-        assert set(bad) == {path.name for path in written[first : last + 1]}
-        assert all(f"slices {first} to {last}" in words for words in bad.values())
-        assert len(good) == 40 - len(bad)
-
-
-def test_errors_name_the_archive_once(packed, tmp_path) -> None:
-    (tmp_path / "hurt.mcz").write_bytes(hurt_section(packed[1], "STRM"))
-    with SeriesArchive(tmp_path / "hurt.mcz") as archive:
-        for read in (lambda: archive[0], lambda: archive.hu(0), lambda: list(archive.read(archive.files[0]))):
-            with pytest.raises(CorruptStream) as caught:
-                read()
-            assert str(caught.value).startswith(str(tmp_path / "hurt.mcz"))
-            assert str(caught.value).count("hurt.mcz") == 1
-        with pytest.raises(CorruptStream, match=r"hurt\.mcz.*checksum"):
-            archive.check_frame()
-
-
-def test_a_model_of_ones_own(small_scan, tmp_path, pack, check_all) -> None:
+def test_a_model_of_the_user(small_scan, tmp_path, pack, check_all) -> None:
     """It rides in the archive where it pays; then nobody needs the file."""
     from monai_compress.codecs.pixel.weights import load_context_model
 
@@ -405,7 +238,7 @@ def test_a_model_that_is_not_here(small_scan, tmp_path, pack, monkeypatch) -> No
     assert not list((tmp_path / "out").glob("*"))
 
 
-def test_another_zlib_is_told(tmp_path, pack, monkeypatch) -> None:
+def test_another_zlib_is_reported(tmp_path, pack, monkeypatch) -> None:
     (tmp_path / "in").mkdir()
     nib.save(
         nib.Nifti1Image(np.arange(2000, dtype=np.int16).reshape(10, 20, 10), np.eye(4)), tmp_path / "in" / "v.nii.gz"

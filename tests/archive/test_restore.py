@@ -56,7 +56,7 @@ def umask(value: int) -> Iterator[None]:
         os.umask(before)
 
 
-def test_all_comes_back(archive, out) -> None:
+def test_all_is_restored(archive, out) -> None:
     paths = [restore(archive, entry, out) for entry in archive.files]
     assert everything(out) == ["a", "a/empty", "a/note.txt", "other"]
     assert all(is_restored(entry, path) for entry, path in zip(archive.files, paths, strict=True))

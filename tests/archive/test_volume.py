@@ -112,7 +112,7 @@ def test_nifti_of_other_numbers(tmp_path, pack, write_nifti) -> None:
             archive[0]
 
 
-def test_nifti_that_is_no_volume(tmp_path, pack) -> None:
+def test_nifti_that_is_not_a_volume(tmp_path, pack) -> None:
     (tmp_path / "in").mkdir()
     image = nib.Nifti1Image(np.zeros((6, 7, 8, 3), np.int16), np.eye(4))
     nib.save(image, tmp_path / "in" / "x.nii")
@@ -135,7 +135,7 @@ def test_arrays_are_as_they_are(tmp_path, pack) -> None:
     assert volume.affine is None
 
 
-def test_nothing_to_see(tmp_path, pack) -> None:
+def test_no_images(tmp_path, pack) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "note").write_text("x")
     pack(tmp_path / "in", tmp_path / "x.mcz")
@@ -162,7 +162,7 @@ def test_monai_loads_a_scan(small_scan, tmp_path, pack, syntax) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:NvImgCodecPydicomReader")
-def test_monai_is_told_what_is_wrong(tmp_path, pack) -> None:
+def test_monai_is_reported_what_is_wrong(tmp_path, pack) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "note").write_text("x")
     pack(tmp_path / "in", tmp_path / "x.mcz")
@@ -174,7 +174,7 @@ def test_monai_is_told_what_is_wrong(tmp_path, pack) -> None:
         reader.read(tmp_path / "hurt.mcz")
 
 
-def test_there_is_no_such_image(small_scan, tmp_path, pack) -> None:
+def test_image_number_out_of_range(small_scan, tmp_path, pack) -> None:
     write_series(small_scan, tmp_path / "in")
     pack(tmp_path / "in", tmp_path / "x.mcz")
     with SeriesArchive(tmp_path / "x.mcz") as archive, pytest.raises(IndexError):

@@ -146,7 +146,7 @@ def test_a_file_that_stays_unreadable_makes_no_new_generation(unit, tmp_path, mo
     assert kept(unit, tmp_path, ["x.mcz"]) is None
 
 
-def test_a_file_in_the_archive_that_can_not_be_read_now_stays_in_it(unit, tmp_path):
+def test_a_file_in_the_archive_that_cannot_be_read_now_stays_in_it(unit, tmp_path):
     put(unit, tmp_path, "x.mcz")
     lost = unit.files[1]
     Path(lost.locator).unlink()
@@ -175,7 +175,7 @@ def test_what_was_not_verified_is_decoded_where_that_is_asked_for(unit, tmp_path
     assert found is not None and not found.is_newly_verified
 
 
-def test_an_archive_that_is_called_like_an_unfinished_one_is_told_by_what_it_holds(tree, tmp_path):
+def test_an_archive_that_is_named_like_an_unfinished_one_is_reported_by_what_it_holds(tree, tmp_path):
     (rest,) = (unit for unit in plan([tree]).units if unit.archive == "a/p.npy.mcz")
     name = ".tmp-0123456789abcdef-p.npy"
     put(replace(rest, files=(replace(rest.files[0], path=f"a/{name}"),)), tmp_path, f"{name}.mcz")

@@ -85,7 +85,7 @@ def test_a_folder_that_two_inputs_hold_comes_twice(tmp_path):
     assert tree.remarks == []
 
 
-def test_what_cannot_be_kept_is_told(tmp_path):
+def test_what_cannot_be_kept_is_reported(tmp_path):
     root = tmp_path / "in"
     write(root / "f")
     (root / "broken").symlink_to(root / "absent")
@@ -121,7 +121,7 @@ def test_of_a_zip_input_the_members_and_of_a_zip_in_a_folder_the_file(tmp_path):
     assert "1 zip archives inside folders are packed as files" in tree.remarks[0]
 
 
-def test_a_name_that_a_zip_holds_twice_is_told(tmp_path):
+def test_a_name_that_a_zip_holds_twice_is_reported(tmp_path):
     with zipfile.ZipFile(tmp_path / "z.zip", "w") as made:
         made.writestr("a", "old")
         with pytest.warns(UserWarning, match="Duplicate"):
@@ -131,7 +131,7 @@ def test_a_name_that_a_zip_holds_twice_is_told(tmp_path):
     assert [skipped.reason for skipped in tree.skipped] == ["name twice in the zip"]
 
 
-def test_a_zip_member_called_like_a_folder_is_no_empty_folder(tmp_path):
+def test_a_zip_member_named_like_a_folder_is_no_empty_folder(tmp_path):
     with zipfile.ZipFile(tmp_path / "made.zip", "w") as made:
         made.writestr("data|", "precious")
         made.writestr("data|x", "y")
@@ -151,7 +151,7 @@ def test_a_zip_member_is_not_read_from_a_real_file_of_its_name(tmp_path):
     assert [skipped.reason for skipped in tree.skipped] == ["name of another file"]
 
 
-def test_a_folder_and_a_zip_may_not_come_back_in_one(tmp_path):
+def test_a_folder_and_a_zip_may_not_are_restored_in_one(tmp_path):
     write(tmp_path / "study" / "r")
     with zipfile.ZipFile(tmp_path / "study.zip", "w") as made:
         made.writestr("r", "other")

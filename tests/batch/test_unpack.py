@@ -127,7 +127,7 @@ def test_a_damaged_archive_stops_no_other_and_loses_only_what_is_damaged(out, ma
     assert contents(tmp_path / "back") == expected
 
 
-def test_streams_in_a_folder_are_left_out_and_told(out, tmp_path):
+def test_streams_in_a_folder_are_left_out_and_reported(out, tmp_path):
     (out / "scan.mcz").write_bytes(api.compress(np.zeros((4, 4), np.int16)))
     selection = select([out])
     assert selection.skipped == [] and "'decompress' reads them" in selection.remarks[0]
@@ -224,7 +224,7 @@ def test_what_is_not_there_is_an_error(tmp_path):
         select([tmp_path])
 
 
-def test_what_looks_like_a_leftover_of_its_neighbour_comes_back(tmp_path):
+def test_what_looks_like_a_leftover_of_its_neighbour_is_restored(tmp_path):
     name = "x.txt"
     leftover = leftover_of(name)
     source = tmp_path / "in"
@@ -237,7 +237,7 @@ def test_what_looks_like_a_leftover_of_its_neighbour_comes_back(tmp_path):
     assert (tmp_path / "back" / leftover).read_text() == "looks like its leftover"
 
 
-def test_a_file_that_became_another_comes_back_as_it_is_now(tmp_path):
+def test_a_file_that_became_another_is_restored_as_it_is_now(tmp_path):
     source = tmp_path / "in"
     write_series(simulate_scan(chest_phantom(1), slices=2, size=16), source)
     first = next(source.iterdir())
@@ -253,7 +253,7 @@ def test_a_file_that_became_another_comes_back_as_it_is_now(tmp_path):
     assert (tmp_path / "back" / first.name).read_text() == "a note now"
 
 
-def test_leftovers_of_neighbours_in_other_archives_come_back(tmp_path):
+def test_leftovers_of_neighbours_in_other_archives_are_restored(tmp_path):
     """The larger archive is begun first; the file that takes the leftover away is in the smaller one."""
     big = put(tmp_path / "1.mcz", **{leftover_of("x"): "like a leftover", "filler": "." * 5000})
     report = unpack(select([big, put(tmp_path / "2.mcz", x="x")]), tmp_path / "back")
@@ -284,7 +284,7 @@ def test_an_archive_is_never_taken_for_a_stream(tmp_path, place):
     assert [skipped.locator for skipped in selection.skipped] == [str(archive)]
 
 
-def test_an_empty_archive_is_told(tmp_path):
+def test_an_empty_archive_is_reported(tmp_path):
     (tmp_path / "x.mcz").write_bytes(b"")
     assert [skipped.reason for skipped in select([tmp_path]).skipped] == ["archive does not open"]
 

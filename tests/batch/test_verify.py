@@ -58,7 +58,7 @@ def test_a_damaged_file_is_named(out):
     assert all(str(path) not in why for _, why in verdict.damaged)
 
 
-def test_what_is_no_archive(tmp_path):
+def test_what_is_not_an_archive(tmp_path):
     (tmp_path / "x.mcz").write_bytes(b"junk")
     found = list(verify([tmp_path / "x.mcz", tmp_path / "absent.mcz"]))
     assert [verdict.error for verdict in found] == ["CorruptStream", "InputError"]

@@ -197,7 +197,7 @@ def test_odd_files(tmp_path, write_ct):
         ({"PixelData": None, "DoubleFloatPixelData": bytes(36 * 50 * 8)}, reasons.FLOATS),
     ],
 )
-def test_what_stays_as_it_is(tmp_path, write_ct, tags, why):
+def test_stored_verbatim(tmp_path, write_ct, tags, why):
     found = find_layout(write_ct(tmp_path / "a", HU, **tags))
     assert (found.kind, found.pixels, found.why) == ("dicom", None, why)
     assert found.series == "1.2.3.65.1" and not found.is_ct

@@ -25,7 +25,7 @@ def test_elements_are_those_of_the_format_page() -> None:
 
 @pytest.mark.parametrize("element", ELEMENTS)
 @pytest.mark.parametrize(("rows", "columns"), [(1, 1), (3, 5), (4, 6), (1, 2)])
-def test_bytes_come_back(element: str, rows: int, columns: int) -> None:
+def test_bytes_are_restored(element: str, rows: int, columns: int) -> None:
     if element.endswith("x") and rows * columns % 2:
         with pytest.raises(CorruptStream):
             write_values(np.zeros((rows, columns), np.uint8), element)
@@ -51,7 +51,7 @@ def test_meaning() -> None:
 @pytest.mark.parametrize(
     "element", ["", "x", "i2", "u1xx", "xu1", "=i2", "<i1", "<i3", "|u1", "<c8", "<M8", "O", "<i2x", "\u00b9"]
 )
-def test_elements_that_are_none(element: str) -> None:
+def test_unknown_elements(element: str) -> None:
     with pytest.raises(CorruptStream):
         element_bytes(element)
 
@@ -126,7 +126,7 @@ def test_one_bad_slice_is_enough() -> None:
 
 
 @given(some.lists(some.floats(width=32), min_size=1, max_size=8))
-def test_whatever_is_measured_as_whole_comes_back(numbers: list[float]) -> None:
+def test_whatever_is_measured_as_whole_is_restored(numbers: list[float]) -> None:
     values = np.array([numbers], np.float32)
     found = measured(values)
     if found is not None:

@@ -29,8 +29,7 @@ def _slices(path, pixels):
 
 
 @pytest.mark.parametrize("dtype", ["u1", "i1", "<i2", ">i2", "<u2", ">u2", "<i4", ">u4", "<i8", ">u8", "<f4", ">f8"])
-@pytest.mark.parametrize("order", ["C", "F"])
-@pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
+@pytest.mark.parametrize(("order", "version"), [("C", (1, 0)), ("F", (2, 0)), ("C", (3, 0))])
 def test_planes(tmp_path, dtype, order, version):
     values = np.arange(5 * 6 * 7 * 8).reshape(5, 6, 7, 8).astype(dtype)
     path = _save(tmp_path, np.asarray(values, order=order), version)
@@ -61,7 +60,7 @@ def test_one_plane(tmp_path):
         (np.full((30, 40), "text"), reasons.NOT_NUMBERS),
     ],
 )
-def test_what_stays_as_it_is(tmp_path, values, why):
+def test_stored_verbatim(tmp_path, values, why):
     found = find_layout(_save(tmp_path, values))
     assert (found.kind, found.pixels, found.why, found.frames) == ("npy", None, why, 0)
 

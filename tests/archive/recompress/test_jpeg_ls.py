@@ -85,14 +85,14 @@ def found(data: bytes):
 
 
 @pytest.fixture
-def way(tmp_path, assert_comes_back) -> Callable[[bytes], str]:
+def way(tmp_path, assert_restored) -> Callable[[bytes], str]:
     """How a file is kept; it comes back in any case."""
 
     def pack(data: bytes) -> str:
         folder = tmp_path / "in"
         folder.mkdir(exist_ok=True)
         (folder / "x.dcm").write_bytes(data)
-        (report,) = assert_comes_back(folder, tmp_path / "x.mcz", effort="fast").files
+        (report,) = assert_restored(folder, tmp_path / "x.mcz", effort="fast").files
         return report.how
 
     return pack
@@ -212,7 +212,7 @@ def kept_as_it_is() -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("name", kept_as_it_is())
-def test_what_is_not_made_again_is_kept_as_it_is(name: str, way) -> None:
+def test_what_is_not_reproduced_is_stored_verbatim(name: str, way) -> None:
     data = kept_as_it_is()[name]
     if name != "changed":
         assert found(data) is None
@@ -242,7 +242,7 @@ def test_markers_of_other_encoders(way, tmp_path: Path) -> None:
             assert np.array_equal(archive[0], values)
 
 
-def test_every_changed_byte_comes_back(tmp_path: Path, assert_comes_back) -> None:
+def test_every_changed_byte_is_restored(tmp_path: Path, assert_restored) -> None:
     """Whatever is wrong with a codestream, the file is archived and comes back."""
     values = image(8, shape=(6, 9))
     data = wrapped([codestream(values, 8)], values, 8)
@@ -254,7 +254,7 @@ def test_every_changed_byte_comes_back(tmp_path: Path, assert_comes_back) -> Non
             hurt = bytearray(data)
             hurt[place] ^= change
             (folder / f"{place:04}-{change}").write_bytes(hurt)
-    report = assert_comes_back(folder, tmp_path / "x.mcz", effort="fast")
+    report = assert_restored(folder, tmp_path / "x.mcz", effort="fast")
     assert {entry.how for entry in report.files} == {"codec", "verbatim"}
 
 
@@ -272,7 +272,7 @@ def test_a_huge_claim_takes_no_memory(way) -> None:
     assert way(data) == "verbatim"
 
 
-def test_what_is_no_dicom() -> None:
+def test_what_is_not_dicom() -> None:
     with pytest.raises(NotDicom):
         found(b"nothing of that kind")
 
@@ -306,7 +306,7 @@ def test_codestreams_that_do_not_decode() -> None:
         decode_frame(good, 20, 31, 8, "uint8")
 
 
-def test_pydicoms_own_files(installed, tmp_path: Path, assert_comes_back) -> None:
+def test_pydicoms_own_files(installed, tmp_path: Path, assert_restored) -> None:
     names = [
         path.name for path in installed("").glob("*") if "jls" in path.name.lower() or "jpeg_ls" in path.name.lower()
     ]
@@ -315,7 +315,7 @@ def test_pydicoms_own_files(installed, tmp_path: Path, assert_comes_back) -> Non
     folder.mkdir()
     for name in set(names):
         (folder / name).write_bytes(installed(name).read_bytes())
-    report = assert_comes_back(folder, tmp_path / "x.mcz")
+    report = assert_restored(folder, tmp_path / "x.mcz")
     assert {entry.path: entry.how for entry in report.files}["MR_small_jpeg_ls_lossless.dcm"] == "codec"
     with SeriesArchive(tmp_path / "x.mcz") as archive:
         for number in range(len(archive)):
@@ -327,11 +327,11 @@ def test_pydicoms_own_files(installed, tmp_path: Path, assert_comes_back) -> Non
             assert np.array_equal(archive[number], expected)
 
 
-def test_near_lossless_keeps_jpeg_ls_as_it_is(small_scan, tmp_path: Path, assert_comes_back) -> None:
+def test_near_lossless_stores_jpeg_ls_as_before(small_scan, tmp_path: Path, assert_restored) -> None:
     from monai_compress.phantom import write_series
 
     write_series(small_scan, tmp_path / "in", syntax="jpeg-ls")
-    report = assert_comes_back(tmp_path / "in", tmp_path / "x.mcz", max_error=4.0)
+    report = assert_restored(tmp_path / "in", tmp_path / "x.mcz", max_error=4.0)
     assert {entry.how for entry in report.files} == {"codec"}
     assert all(entry.why.startswith("kept without loss") for entry in report.files)
     with SeriesArchive(tmp_path / "x.mcz") as archive:
