@@ -25,7 +25,7 @@ from monai_compress.codecs.pixel.backends import mixture as walk_mixture
 from monai_compress.codecs.pixel.backends.dense import instruction
 from monai_compress.codecs.pixel.backends.lanes import PIXELS, load, splat, store
 from monai_compress.codecs.pixel.backends.skewed import Plane
-from monai_compress.codecs.pixel.backends.wavefront import SliceCells, SliceParameters
+from monai_compress.codecs.pixel.backends.traversal_data import SliceCells, SliceParameters
 from monai_compress.codecs.pixel.neighborhood import TAPS_2D, TAPS_3D
 from monai_compress.codecs.pixel.slice_group import SliceGroupCoder
 from monai_compress.codecs.pixel.weights import load_context_model

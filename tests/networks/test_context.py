@@ -13,7 +13,8 @@ import torch
 from monai_compress.bitstream.coder import TOTAL_BITS
 from monai_compress.bitstream.pixel_format import INPUTS
 from monai_compress.codecs.pixel.backends.numba_backend import BandTraversal, extract_band
-from monai_compress.codecs.pixel.backends.wavefront import ENCODE, CoderBuffers
+from monai_compress.codecs.pixel.backends.traversal_data import CoderBuffers
+from monai_compress.codecs.pixel.backends.wavefront import ENCODE
 from monai_compress.codecs.pixel.group import choose_parameters
 from monai_compress.codecs.pixel.model import ContextModel
 from monai_compress.codecs.pixel.weights import load_context_model

@@ -18,18 +18,8 @@ from ..model import ContextModel
 from ..neighborhood import TAPS_2D, TAPS_3D
 from .base import WORDS_END_EARLY, WORDS_REMAIN, code_length_map
 from .skewed import Plane, skew, unskew
-from .wavefront import (
-    DECODE,
-    ENCODE,
-    EXTRACT,
-    LOCATE,
-    OUT_OF_WORDS,
-    CoderBuffers,
-    SliceCells,
-    SliceParameters,
-    TrainingSamples,
-    walk,
-)
+from .traversal_data import CoderBuffers, SliceCells, SliceParameters, TrainingSamples
+from .wavefront import DECODE, ENCODE, EXTRACT, LOCATE, OUT_OF_WORDS, walk
 
 PackedNetwork = tuple[NDArray[np.int32], ...]
 """See `ContextModel.packed`."""

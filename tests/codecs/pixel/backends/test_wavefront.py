@@ -11,7 +11,8 @@ import pytest
 
 from monai_compress.bitstream.coder import TOTAL_BITS
 from monai_compress.codecs.pixel.backends.numba_backend import BandTraversal, NumbaBackend, extract_band
-from monai_compress.codecs.pixel.backends.wavefront import ENCODE, INFINITE_EDGE, CoderBuffers
+from monai_compress.codecs.pixel.backends.traversal_data import CoderBuffers
+from monai_compress.codecs.pixel.backends.wavefront import ENCODE, INFINITE_EDGE
 from monai_compress.codecs.pixel.group import GroupParameters
 from monai_compress.codecs.pixel.levels import write_levels
 from monai_compress.codecs.pixel.model import ContextModel
