@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Networks that nobody trained, and the second decoder."""
+"""Networks with random weights, and the reference decoder."""
 
 from __future__ import annotations
 

@@ -82,10 +82,10 @@ def test_the_same_seed_gives_the_same_network(groups, clock) -> None:
     assert fit_context_model(groups, seed=4, **options).hash != first.hash
 
 
-def test_progress_is_told(groups, clock) -> None:
-    told = []
-    fit_context_model(groups, seconds=20, hidden=(16, 16), pixels=2000, progress=lambda *it: told.append(it))
-    shares, bits = zip(*told, strict=True)
+def test_progress_is_reported(groups, clock) -> None:
+    reports = []
+    fit_context_model(groups, seconds=20, hidden=(16, 16), pixels=2000, progress=lambda *it: reports.append(it))
+    shares, bits = zip(*reports, strict=True)
     assert list(shares) == sorted(shares) and shares[-1] == 1.0 and shares[0] > 0
     assert all(0 < value < 30 for value in bits)
 

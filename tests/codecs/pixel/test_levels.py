@@ -88,7 +88,7 @@ def test_ties_go_to_the_lower_level() -> None:
 
 
 @given(problems())
-def test_levels_come_back(problem) -> None:
+def test_levels_are_restored(problem) -> None:
     levels = build_levels(*problem)
     data = write_levels(levels)
     assert np.array_equal(read_levels(data, len(levels)), levels - levels[0])

@@ -28,7 +28,7 @@ def zeros(hidden1: int = 16, hidden2: int = 16, outputs: int = 16, inputs: int =
     return tensors
 
 
-def test_it_comes_back(model) -> None:
+def test_round_trip(model) -> None:
     again = ContextModel.from_bytes(model.to_bytes())
     assert again.hash == model.hash and again.name == model.name
     assert again.tensors.keys() == model.tensors.keys()
@@ -41,7 +41,7 @@ def test_one_model_is_always_the_same_bytes(model) -> None:
     assert ContextModel.from_bytes(told.to_bytes()).to_bytes() == told.to_bytes()
 
 
-def test_what_is_told_about_it_comes_back(model) -> None:
+def test_text_entries_are_restored(model) -> None:
     told = ContextModel(model.tensors, "für uns", {"data": "ours", "bits": "4.2"})
     again = ContextModel.from_bytes(told.to_bytes())
     assert (again.name, dict(again.about)) == ("für uns", {"data": "ours", "bits": "4.2"})
@@ -138,7 +138,7 @@ def test_the_smallest_and_the_largest() -> None:
     ],
     ids=lambda tensors: f"{len(tensors)}",
 )
-def test_what_is_no_network(tensors) -> None:
+def test_tensors_of_no_network_are_refused(tensors) -> None:
     with pytest.raises(CorruptStream):
         ContextModel(tensors)
     with pytest.raises(CorruptStream):
@@ -235,7 +235,7 @@ def test_hostile_files(name: str) -> None:
     ],
     ids=lambda text: text[:12] or "empty",
 )
-def test_what_is_told_about_it_may_be_hostile(text: str, model) -> None:
+def test_hostile_text_entries(text: str, model) -> None:
     data = save(dict(model.tensors), metadata={"monai_compress": text})
     try:
         found = ContextModel.from_bytes(data)

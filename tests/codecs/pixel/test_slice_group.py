@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The pixel codec keeps its promise; what it does with bytes of any kind is in test_pixel_hostile.py."""
+"""The coder of slice groups keeps its promise; tests with damaged bytes are in test_hostile.py."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_wrong_arguments(model) -> None:
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64, np.bool_])
-def test_what_are_no_integers_is_refused(kind, model) -> None:
+def test_other_types_than_integers_are_refused(kind, model) -> None:
     slices = (np.random.default_rng(0).normal(0, 3, (1, 20, 20)) + 0.4).astype(kind)
     with pytest.raises((TypeError, ValueError)):
         SliceGroupCoder(model).encode(slices)
@@ -137,7 +137,7 @@ def test_padding_may_be_a_numpy_integer(padding, model) -> None:
 # --- sizes
 
 
-def test_what_is_compressible_gets_small() -> None:
+def test_compressible_slices_become_small() -> None:
     codec = SliceGroupCoder(load_context_model("default"))
     assert len(codec.encode(np.full((4, 40, 40), 77, np.int16))) < 350
     slices = contracts.scan(4, 40, 40, noise=3)

@@ -169,7 +169,7 @@ def test_same_with_the_largest_coefficients(largest: int) -> None:
 
 @pytest.mark.parametrize(("bound", "padding"), [(0, None), (1, -2000), (5, None), (300, -2000)])
 def test_same_groups(bound: int, padding: int | None) -> None:
-    """Through the codec: two bands, of which one stands on its head, near-lossless levels, padding."""
+    """Through the codec: two bands, one of them flipped, near-lossless levels, padding."""
     slices = (scan((2, 33, 32)) - 1024).astype(np.int16)
     slices[:, :6, :12] = -2000
     ours, theirs = (
@@ -250,7 +250,7 @@ def test_first_slices_only(coded) -> None:
     np.testing.assert_array_equal(out, slices[:1])
 
 
-def test_decodes_into_a_band_on_its_head(coded) -> None:
+def test_decodes_into_a_flipped_band(coded) -> None:
     slices, parameters, states, words = coded
     out = np.zeros_like(slices)[:, ::-1]
     torch_backend.decode_band(slices.shape, 0, parameters, torch_backend.prepare(MODELS["sharp"]), states, words, out)

@@ -234,7 +234,7 @@ def test_first_slices_decode_alone(model) -> None:
 
 @pytest.mark.parametrize("uses_previous", [True, False])
 @pytest.mark.parametrize("name", ["17", "all", "grid", "two far"])
-def test_the_format_page_tells_the_same(name: str, uses_previous: bool, model, reference) -> None:
+def test_the_reference_decoder_agrees(name: str, uses_previous: bool, model, reference) -> None:
     levels = LEVELS[name]
     slices = drawn((2, 16, 17), levels, seed=2)
     group = parameters(levels, 2, uses_previous=np.array([False, uses_previous]), state_count=3)
@@ -259,7 +259,7 @@ def test_the_format_page_tells_the_same(name: str, uses_previous: bool, model, r
     assert np.array_equal(found, slices)
 
 
-def test_what_is_written_down_for_training(model) -> None:
+def test_training_samples(model) -> None:
     levels = np.arange(0, 4000, 5)
     slices = drawn((2, 20, 22), levels, seed=4)
     group = parameters(levels, 2)
