@@ -21,6 +21,7 @@ from .inputs import all_near_equal, inputs, predict, roughness, scale
 from .lanes import PIXELS, at_least, at_most, load, splat, store, where
 from .mixture import MIXTURE_ROWS, cumulative, mixture, network, symbol_of
 from .skewed import cell, fill_above, fill_below
+from .traversal_data import CoderBuffers, SliceCells, SliceParameters, TrainingSamples
 
 ENCODE: Final = 0
 LOCATE: Final = 1
