@@ -90,7 +90,7 @@ def promise_text(info: StreamInfo) -> str:
 
 
 def archive_promise_text(info: ArchiveInfo) -> str:
-    """Return what is restored of the files in an archive."""
+    """Return the promise of an archive, and how its files are restored."""
     from ..archive import STORAGE_METHODS
 
     methods = [(STORAGE_METHODS[name], count) for name, count in sorted(info.methods.items())]
@@ -101,8 +101,8 @@ def archive_promise_text(info: ArchiveInfo) -> str:
         if not method.restores_source
     ]
     if (error := info.measured_error) is not None:
-        parts.append(f"lossy: measured RMSE {error.rmse:.3g} HU, largest error {error.max_error:.3g} HU")
-    return "; ".join(([f"{exact:,} byte for byte"] if exact or not parts else []) + parts)
+        parts.append(f"measured RMSE {error.rmse:.3g} HU, largest error {error.max_error:.3g} HU")
+    return f"{info.promise}: " + "; ".join(([f"{exact:,} byte for byte"] if exact or not parts else []) + parts)
 
 
 def model_text(info: StreamInfo) -> str:

@@ -54,7 +54,7 @@ def _inspect_archive(console: Console, file: Path) -> ArchiveInfo:
         ["images", f"{info.images:,}"],
         ["archive", f"{info.bytes:,} bytes"],
         ["ratio", f"{info.ratio:.2f} : 1 of the files"],
-        ["promise", f"{info.promise}: {formatting.archive_promise_text(info)}"],
+        ["promise", formatting.archive_promise_text(info)],
         ["series", info.series or "none"],
         ["generation", str(info.generation)],
         ["settings", ", ".join(f"{key} {value}" for key, value in sorted(info.settings.items()))],

@@ -73,4 +73,6 @@ def _print_lines(archive: str, lines: list[dict[str, Any]]) -> None:
     click.echo(f"{formatting.path_text(archive)}:")
     for line in lines:
         reason = f"  ({line['why']})" if "why" in line else ""
-        click.echo(f"{line['size']:>15,}  {line['how']:13}  {formatting.path_text(line['path'])}{reason}")
+        click.echo(
+            f"{line['size']:>15,}  {line['promise']:8}  {line['how']:13}  {formatting.path_text(line['path'])}{reason}"
+        )

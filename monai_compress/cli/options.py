@@ -127,6 +127,12 @@ def stream_options(command: Callable[..., Any]) -> Callable[..., Any]:
         stream = {name: values.pop(name) for name in _STREAM_OPTIONS}
         stream["verify"] = not stream.pop("no_verify")
         stream["model"] = None if stream["model"] is None else str(stream["model"])
+        from ..codecs.options import StreamOptions
+
+        try:
+            StreamOptions(**stream)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
         return command(*args, stream=stream, **values)
 
     for option in reversed(_STREAM_OPTIONS.values()):

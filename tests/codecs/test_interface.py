@@ -372,4 +372,9 @@ def test_command_line(toy, study, tmp_path) -> None:
     for path in sorted((tmp_path / "out").rglob("*.mcz")):
         shown = run("inspect", path)
         assert ("lossy" in shown) == (path.name != "files.mcz")
-    assert "quality" in run("compress", series, "-o", stream, "--quality", 5, "--overwrite", code=1)
+    assert "quality" in run("compress", series, "-o", stream, "--quality", 5, "--overwrite", code=2)
+    for wrong in (["--quality", 5], ["--codec", "unknown"], ["--codec", "toy"], ["--codec", "toy", "--max-error", 2]):
+        for command in (["compress", series, "-o", stream, "--overwrite"], ["pack", study, "-o", tmp_path / "none"]):
+            shown = run(*command, *wrong, code=2)
+            assert "Usage" in shown and "bug" not in shown
+    assert not (tmp_path / "none").exists()
