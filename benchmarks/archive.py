@@ -1,14 +1,14 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Archives of DICOM folders, beside zstd, JPEG-LS, JPEG 2000, JPEG XL and Tomoz: whole files, speed, start and memory.
+"""Compare archives of DICOM folders with zstd, JPEG-LS, JPEG 2000, JPEG XL and Tomoz: size, speed, startup, memory.
 
     python benchmarks/archive.py CT_TEST CT_TRAIN
     python benchmarks/archive.py CT_TEST --groups bytes --json figures.jsonl
     python benchmarks/archive.py --groups startup many memory
 
 Each folder is a set. Its DICOM files are first written as Explicit VR Little Endian into a temporary folder, all else
-as it was; files that do not decode are left out and told. JSON lines go to standard output or into a file, progress
-and tables to standard error. Everything is restored and compared; the exit code is 1 if something did not come back.
+unchanged; files that do not decode are left out and reported. JSON lines go to standard output or a file, progress
+and tables to standard error. Everything is restored and compared; the exit code is 1 if a file differs.
 """
 
 from __future__ import annotations
@@ -70,14 +70,14 @@ def explicit_copies(source: Path, target: Path) -> dict[str, int]:
             data_set.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
             data_set.save_as(copy, implicit_vr=False, little_endian=True, enforce_file_format=True)
             shutil.copystat(path, copy)
-        except Exception as error:  # what pydicom raises on odd files has no common root
+        except Exception as error:  # pydicom raises errors of many types on odd files
             copy.unlink(missing_ok=True)
             left_out[type(error).__name__] = left_out.get(type(error).__name__, 0) + 1
     return left_out
 
 
 def measure_bytes(book: FigureWriter, title: str, source: Path, found: list[Method], work: Path) -> None:
-    """Sizes of whole files, and whether they come back."""
+    """Measure the sizes of packed folders, and compare the restored files."""
     common = {"set": title, "files": len(files_of(source)), "source_bytes": bytes_of(source)}
     for method in found:
         log(f"bytes: {method.name} on {title}")
@@ -94,7 +94,7 @@ def measure_bytes(book: FigureWriter, title: str, source: Path, found: list[Meth
 
 
 def measure_speed(book: FigureWriter, title: str, source: Path, found: list[Method], work: Path, rounds: int) -> None:
-    """Pack and unpack, one method after the other, several rounds; medians, and the medians of the ratios to ours."""
+    """Measure pack and unpack in rounds over all methods: medians, and medians of the ratios to this package."""
     megabytes = bytes_of(source) / 1e6
     taken: dict[tuple[str, str], list[float]] = {}
     for number in range(rounds):
@@ -119,7 +119,7 @@ def measure_speed(book: FigureWriter, title: str, source: Path, found: list[Meth
 
 
 def measure_startup(book: FigureWriter, work: Path, rounds: int) -> None:
-    """Whole runs over one slice of 64 x 64: the first with nothing compiled, then the others."""
+    """Measure complete runs on one slice of 64 x 64: the first one compiles, the others do not."""
     source = work / "one"
     write_series(simulate_scan(chest_phantom(0), slices=1, size=64), source)
     with fresh(work) as (packed, back), tempfile.TemporaryDirectory() as compiled:
@@ -127,9 +127,9 @@ def measure_startup(book: FigureWriter, work: Path, rounds: int) -> None:
         taken: dict[str, list[float]] = {"pack": [], "unpack": []}
         for number in range(rounds + 1):
             log(f"startup: run {number + 1} of {rounds + 1}")
-            target, again = packed / str(number), back / str(number)
+            target, restored = packed / str(number), back / str(number)
             taken["pack"].append(checked("pack", source, "-o", target, "--json", env=env).seconds)
-            taken["unpack"].append(checked("unpack", target, "-o", again, "--json", env=env).seconds)
+            taken["unpack"].append(checked("unpack", target, "-o", restored, "--json", env=env).seconds)
     for operation, times in taken.items():
         later = round(statistics.median(times[1:]), 3)
         book.add("startup", operation=operation, first_s=round(times[0], 3), later_s=later, runs=rounds)
@@ -137,7 +137,7 @@ def measure_startup(book: FigureWriter, work: Path, rounds: int) -> None:
 
 
 def measure_many(book: FigureWriter, work: Path, count: int) -> None:
-    """Seconds a file among the first and the last thousand of many small ones, by when the results appeared."""
+    """Measure seconds per file for the first and the last thousand of many small files, by the times of the results."""
     source = work / "many"
     log(f"many: {count} files")
     many_series(source, count)
@@ -173,7 +173,7 @@ def _many_row(
 
 
 def measure_memory(book: FigureWriter, work: Path, counts: list[int]) -> None:
-    """The most memory of any process, and of all of them together, for one long series."""
+    """Measure the peak memory of the largest process, and of all together, for one long series."""
     for count in counts:
         log(f"memory: {count} slices")
         source = work / f"long{count}"
@@ -190,7 +190,7 @@ def measure_memory(book: FigureWriter, work: Path, counts: list[int]) -> None:
 
 
 class fresh:
-    """Two new folders in ``work``, gone afterwards."""
+    """Create two folders in ``work``, and remove them afterwards."""
 
     def __init__(self, work: Path) -> None:
         self._folders = work / "packed", work / "back"
@@ -209,7 +209,7 @@ class fresh:
 
 
 def show(rows: list[Row]) -> None:
-    """The tables on standard error."""
+    """Print the tables on standard error."""
     for title in dict.fromkeys(row["set"] for row in rows if row["figure"] == "bytes"):
         _show_bytes(title, {row["method"]: row for row in rows if row["figure"] == "bytes" and row["set"] == title})
     kinds = {
@@ -292,10 +292,15 @@ def main() -> int:
     parser.add_argument("data", metavar="DIR", nargs="*", type=Path, help="folders of DICOM files, each a set")
     parser.add_argument("--groups", nargs="+", choices=GROUPS, default=GROUPS, help="what to measure; all by default")
     parser.add_argument(
-        "--efforts", nargs="+", default=["default"], help="of our archives; speeds are against the first"
+        "--efforts", nargs="+", default=["default"], help="efforts of the archives; speeds are relative to the first"
     )
     parser.add_argument("--json", metavar="FILE", type=Path, help="for the JSON lines, in place of standard output")
-    parser.add_argument("--rounds", type=int, default=3, help="of times; medians are told; speeds are of the first set")
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=3,
+        help="rounds of speed and startup; medians are reported; speed uses the first set only",
+    )
     parser.add_argument("--many-files", type=int, default=10_000)
     parser.add_argument("--memory-slices", nargs="+", type=int, default=[200, 1000])
     parser.add_argument("--work", metavar="DIR", type=Path, help="for temporary files, in place of the system's folder")

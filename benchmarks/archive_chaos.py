@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""What goes wrong at night: ``pack`` and ``unpack`` are killed, starved and disturbed, and must come out whole.
+"""Check that ``pack`` and ``unpack`` stay correct when they are killed, run out of disk space or are disturbed.
 
     python benchmarks/archive_chaos.py
     python benchmarks/archive_chaos.py --checks killed --trials 20 --seed 7
@@ -35,13 +35,13 @@ from archive_runs import (
     differences,
     files_of,
     kill_session,
+    leftover_files,
     mixed_tree,
     remount,
     run,
     session,
     small_disk,
     start,
-    strays,
 )
 from pixel import FigureWriter, log
 
@@ -53,7 +53,7 @@ Row = dict[str, Any]
 
 
 class Stage:
-    """A tree, its archives as an undisturbed run makes them, and folders to disturb others in.
+    """A tree, its archives as written by an undisturbed run, and folders for the disturbed runs.
 
     Args:
         work: for all files.
@@ -69,7 +69,7 @@ class Stage:
         self.seconds = {"pack": checked(*self.pack(self.packed)).seconds}
         with self.folder() as back:
             self.seconds["unpack"] = checked(*self.unpack(back)).seconds
-            wrong = [*differences(self.source, back, metadata=True), *strays(self._work)]
+            wrong = [*differences(self.source, back, metadata=True), *leftover_files(self._work)]
         checked("verify", self.packed)
         if wrong:
             raise SystemExit(f"not even an undisturbed run restores the tree: {wrong[:5]}")
@@ -82,24 +82,24 @@ class Stage:
 
     @contextmanager
     def folder(self, name: str = "target") -> Iterator[Path]:
-        """A name where nothing is, before and after."""
+        """Give a path that does not exist, and remove it afterwards."""
         path = self._work / name
         shutil.rmtree(path, ignore_errors=True)
         yield path
         shutil.rmtree(path, ignore_errors=True)
 
     def wrong_after(self, operation: str, target: Path, *, thoroughly: bool = True) -> list[str]:
-        """What is not as it must be, after the last run on ``target``."""
-        wrong = [f"stray {path.name}" for path in strays(target)]
+        """Return what is wrong after the last run on ``target``."""
+        wrong = [f"leftover {path.name}" for path in leftover_files(target)]
         if operation == "unpack":
             return wrong + differences(self.source, target, metadata=True)
-        # equal bytes need no second proof
+        # archives with equal bytes are not checked twice
         if thoroughly or differences(self.packed, target):
             wrong += self.wrong_archives(target, self.source)
         return wrong
 
     def wrong_archives(self, target: Path, source: Path) -> list[str]:
-        """Whether all archives decode, and give the source back."""
+        """Return whether all archives decode and restore the source."""
         wrong = [f"verify {_end(done)}"] if (done := run("verify", target)).code else []
         with self.folder("restored") as back:
             done = run(*self.unpack(back, target))
@@ -108,7 +108,7 @@ class Stage:
 
 
 def killed(stage: Stage, operation: str, trials: int, dice: random.Random) -> Row:
-    """Kill at random moments; every second time the parent alone, whose workers then have to end by themselves."""
+    """Kill at random moments; every second time only the parent, whose workers then have to end by themselves."""
     row = {"trials": trials, "killed": 0, "too_late": 0, "with_workers": 0, "left_temporaries": 0}
     row |= {"orphans": 0, "wrong": 0}
     reruns = []
@@ -116,7 +116,7 @@ def killed(stage: Stage, operation: str, trials: int, dice: random.Random) -> Ro
     for trial in range(trials):
         with stage.folder() as target:
             process = start(*arguments(target))
-            # most of the time before nothing is written yet
+            # before this moment, usually nothing has been written
             time.sleep(dice.uniform(0.2, 1.05) * stage.seconds[operation])
             row["killed" if process.poll() is None else "too_late"] += 1
             row["with_workers"] += len(session(process.pid)) > 1
@@ -124,8 +124,8 @@ def killed(stage: Stage, operation: str, trials: int, dice: random.Random) -> Ro
             if trial % 2 == 0:
                 kill_session(process.pid)
             process.wait()
-            row["left_temporaries"] += bool(strays(target))
-            done = run(*arguments(target))  # at once, with the workers perhaps still there
+            row["left_temporaries"] += bool(leftover_files(target))
+            done = run(*arguments(target))  # immediately, while workers may still be running
             reruns.append(done.seconds)
             wrong = _failures(done) + stage.wrong_after(operation, target, thoroughly=trial % EACH_FULL_CHECK == 0)
             row["orphans"] += _stay(process.pid)
@@ -137,7 +137,7 @@ def killed(stage: Stage, operation: str, trials: int, dice: random.Random) -> Ro
 
 
 def _stay(leader: int) -> bool:
-    """Whether workers outlive their parent."""
+    """Return whether workers outlive their parent."""
     end = time.monotonic() + ORPHANS_S
     while session(leader):
         if time.monotonic() > end:
@@ -147,7 +147,7 @@ def _stay(leader: int) -> bool:
 
 
 def full(stage: Stage, operation: str, trials: int, dice: random.Random) -> Row:
-    """A disk that is too small, then a larger one; where none can be mounted, a limit on the size of files."""
+    """Run on a disk that is too small, then on a larger one; if none can be mounted, with a limit on file sizes."""
     row: Row = {"trials": trials, "refused": 0, "wrong": 0, "by": "tmpfs"}
     arguments = stage.pack if operation == "pack" else stage.unpack
     made = stage.packed if operation == "pack" else stage.source
@@ -171,7 +171,7 @@ def full(stage: Stage, operation: str, trials: int, dice: random.Random) -> Row:
 
 
 def _limited(arguments: tuple[object, ...], size: int) -> Done:
-    """Run while no file may grow over a size."""
+    """Run with a limit on the size of files."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -181,18 +181,18 @@ def _limited(arguments: tuple[object, ...], size: int) -> Done:
 
 
 def _refusal(done: Done, operation: str, stage: Stage, target: Path) -> list[str]:
-    """What a run that could not write everything did wrong: quiet about it, or half a file."""
+    """Return errors of a run that could not write everything: not reported, or an incomplete file."""
     wrong = [] if done.code and "Traceback" not in done.stderr else [_end(done)]
     for path in files_of(target) if target.exists() else ():
         whole = (stage.packed if operation == "pack" else stage.source) / path.relative_to(target)
-        is_list = path.suffix == ".jsonl"  # tells of this run, in which others failed
+        is_list = path.suffix == ".jsonl"  # it lists other failures of this run
         if not is_list and not (whole.exists() and whole.read_bytes() == path.read_bytes()):
             wrong.append(f"not whole: {path.name}")
     return wrong
 
 
 def read_only(stage: Stage, operation: str, trials: int, dice: random.Random) -> Row:
-    """A target where nothing may be written: a clear refusal, nothing changed; then it may."""
+    """Run on a target without write permission, which must be refused without changes; then with permission."""
     row: Row = {"trials": trials, "refused": 0, "wrong": 0, "by": "tmpfs"}
     arguments = stage.pack if operation == "pack" else stage.unpack
     for trial in range(trials):
@@ -219,8 +219,8 @@ def read_only(stage: Stage, operation: str, trials: int, dice: random.Random) ->
 
 
 def changing(stage: Stage, trials: int, dice: random.Random) -> Row:
-    """Files of the source are replaced, cut, lengthened and removed while it is packed; then they rest."""
-    row = {"trials": trials, "changes": 0, "told": 0, "wrong": 0}
+    """Replace, truncate, extend and remove source files while they are packed; then run undisturbed."""
+    row = {"trials": trials, "changes": 0, "reported": 0, "wrong": 0}
     for trial in range(trials):
         with stage.folder("moving") as source, stage.folder() as target:
             shutil.copytree(stage.source, source)
@@ -230,19 +230,21 @@ def changing(stage: Stage, trials: int, dice: random.Random) -> Row:
             done = run(*stage.pack(target, source))
             over.set()
             restless.join()
-            row["told"] += done.code != 0
+            row["reported"] += done.code != 0
             wrong = ["Traceback"] if "Traceback" in done.stderr else []
             if any(target.rglob("*.mcz")) and (verified := run("verify", target)).code:
                 wrong.append(f"verify {_end(verified)}")
-            wrong += _failures(run(*stage.pack(target, source))) + [f"stray {path.name}" for path in strays(target)]
-            # the archives of the first run stay; of each series the newest counts
+            wrong += _failures(run(*stage.pack(target, source))) + [
+                f"leftover {path.name}" for path in leftover_files(target)
+            ]
+            # archives of the first run are not removed; of each series, the newest counts
             wrong += stage.wrong_archives(target, source)
         _count(row, wrong, f"changing source, trial {trial + 1}")
     return row
 
 
 def _disturb(source: Path, over: threading.Event, dice: random.Random, row: Row) -> None:
-    """Change files until ``over``; heads stay, so that a file does not become one of another kind or series."""
+    """Change files until ``over``, but not their headers, so that kind and series stay the same."""
     whole = {path: path.read_bytes() for path in files_of(source)}
 
     def damaged(path: Path) -> bytes:
@@ -275,7 +277,7 @@ def _disturb(source: Path, over: threading.Event, dice: random.Random, row: Row)
 
 
 def two_at_once(stage: Stage, operation: str, trials: int, dice: random.Random) -> Row:
-    """Two processes do the same work into the same folder, started a moment apart."""
+    """Run two processes with the same task and output folder, started a moment apart."""
     row = {"trials": trials, "wrong": 0}
     arguments = stage.pack if operation == "pack" else stage.unpack
     for trial in range(trials):
@@ -297,10 +299,10 @@ def _failures(done: Done) -> list[str]:
 
 
 def _end(done: Done) -> str:
-    """How a command ended, without its progress."""
+    """Return how a command ended, without its progress."""
     lines = [line for line in done.stderr.splitlines() if not _PROGRESS.match(line)]
-    told = done.report.get("failed") or done.report.get("message") or done.stdout[-400:]
-    return f"ended with {done.code}: {' '.join(lines)[-800:]} {told}"
+    failures = done.report.get("failed") or done.report.get("message") or done.stdout[-400:]
+    return f"ended with {done.code}: {' '.join(lines)[-800:]} {failures}"
 
 
 def _count(row: Row, wrong: list[str], what: str) -> None:

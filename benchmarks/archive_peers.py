@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""What archives are compared with: other ways to keep a folder of DICOM files, all measured by the files they write."""
+"""Other methods to store a folder of DICOM files, for comparison; all are measured by the files that they write."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Notes = dict[str, Any]
 
 @dataclass(frozen=True)
 class Method:
-    """A way to keep a folder of DICOM files.
+    """A method to store a folder of DICOM files.
 
     Args:
         name: as the tables show it.
@@ -58,19 +58,19 @@ class Method:
 
 
 def missing() -> dict[str, str]:
-    """Packages that are not installed, and the methods that are left out for it."""
+    """Return packages that are not installed, with the methods that need them."""
     return {package: name for package, name in PACKAGES.items() if find_spec(package) is None}
 
 
 def methods(stack: ExitStack, efforts: list[str]) -> list[Method]:
-    """All that are installed, our archives first.
+    """Return all methods that are installed, those of this package first.
 
     Args:
         stack: closes the processes that encode and decode DICOM.
         efforts: of our archives.
     """
     pool = stack.enter_context(ProcessPoolExecutor(cores(), mp_context=get_context("spawn")))
-    list(pool.map(abs, range(4 * cores())))  # they are there before a time is taken
+    list(pool.map(abs, range(4 * cores())))  # starts the processes before times are measured
     found = [ours(effort) for effort in efforts]
     found.append(Method(ZSTD, _pack_tar, _unpack_tar))
     found += [jpeg(name, syntax, pool) for name, syntax in JPEGS.items()]
@@ -86,7 +86,7 @@ def name_of(effort: str) -> str:
 
 
 def ours(effort: str) -> Method:
-    """The command line, one job for each core; times hold its start, and of packing the verification."""
+    """The command line with one job per core; times include its startup, and packing includes verification."""
 
     def pack(source: Path, target: Path) -> Notes:
         checked("pack", source, "-o", target, "--effort", effort, "--jobs", cores(), "--json")
@@ -102,7 +102,7 @@ def ours(effort: str) -> Method:
 
 
 def _zstd() -> zstandard.ZstdCompressor:
-    """As ``zstd -19 --long=27``, one thread."""
+    """The same as ``zstd -19 --long=27`` with one thread."""
     return zstandard.ZstdCompressor(
         compression_params=zstandard.ZstdCompressionParameters.from_level(19, window_log=27, enable_ldm=True)
     )
@@ -132,10 +132,10 @@ def _unpack_tar(packed: Path, back: Path) -> None:
 
 
 def jpeg(name: str, syntax: UID, pool: Executor) -> Method:
-    """Every file in a compressed transfer syntax, by pydicom; what it refuses is kept as it is."""
+    """Every file in a compressed transfer syntax, by pydicom; files that it refuses are stored verbatim."""
 
     def each(work: Callable[[tuple[Path, Path]], bool], source: Path, target: Path) -> int:
-        """The number of files where it went wrong."""
+        """Return the number of files that are not restored correctly."""
         pairs = [(path, target / path.relative_to(source)) for path in files_of(source)]
         for _, path in pairs:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -161,7 +161,7 @@ def _compress(pair: tuple[Path, Path], syntax: UID) -> bool:
         data_set = dcmread(source)
         data_set.compress(syntax, generate_instance_uid=False)
         data_set.save_as(target)
-    except Exception:  # a file that cannot be coded stays as it is, and is counted
+    except Exception:  # a file that cannot be encoded is stored verbatim and counted
         shutil.copyfile(source, target)
         return False
     return True
@@ -188,13 +188,13 @@ def _pixel_value(path: Path) -> bytes:
 
 
 def _pack_jpeg_xl(source: Path, target: Path) -> Notes:
-    """Slices one by one; all that is no pixel of all files together. No index is counted that would find it again."""
+    """Each slice alone, and all other bytes of all files together, without the index that restoring would need."""
     peer, rest, whole, wrong = jpeg_xl(7), bytearray(), 0, 0
     for number, path in enumerate(files_of(source)):
         data = path.read_bytes()
         try:
             pixels, at = _pixels(path, data)
-        except Exception:  # no image of one channel is kept whole, and counted
+        except Exception:  # other files than images of one channel are stored verbatim and counted
             rest += data
             whole += 1
             continue
@@ -209,7 +209,7 @@ def _pack_jpeg_xl(source: Path, target: Path) -> Notes:
 
 
 def _pixels(path: Path, data: bytes) -> tuple[NDArray[np.integer[Any]], int]:
-    """The stored integers of a file, (frames, rows, columns), and where they begin."""
+    """Return the stored integers of a file, (frames, rows, columns), and their offset."""
     head = dcmread(path)
     if head.SamplesPerPixel != 1:
         raise ValueError("colour")
@@ -224,7 +224,7 @@ def _pixels(path: Path, data: bytes) -> tuple[NDArray[np.integer[Any]], int]:
 
 
 def _pack_tomoz(source: Path, target: Path) -> Notes:
-    """A series at a time; one that is refused counts as what zstd makes of it."""
+    """One series at a time; a series that is refused counts with its size by zstd."""
     import tomoz
 
     series: dict[str, list[Path]] = {}
@@ -236,7 +236,7 @@ def _pack_tomoz(source: Path, target: Path) -> Notes:
         files = [(path.relative_to(source).as_posix(), path.read_bytes()) for path in paths]
         try:
             data, report = tomoz.pack_dicom(files)
-        except Exception:  # whatever it is: it does not take this series
+        except Exception:  # any error means that it does not support this series
             data, report = _zstd().compress(pickle.dumps(files)), {}
             refused += len(files)
         stored += report.get("instances", 0) - report.get("coded", 0)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The command line in processes of its own, the trees that it is tried on, and what is seen of both from outside."""
+"""Run the command line in processes of its own on trees of test files, and observe processes and files."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True)
 class Done:
-    """How a command ended.
+    """The result of a command.
 
     Args:
         code: its exit code.
         seconds: from its start to its end.
         stdout: with ``--json`` the report.
-        stderr: what it told.
+        stderr: its messages.
     """
 
     code: int
@@ -53,12 +53,12 @@ class Done:
 
 
 def command(*arguments: object) -> list[str]:
-    """The words that start ``monai-compress``."""
+    """Return the arguments that start ``monai-compress``."""
     return [sys.executable, "-m", "monai_compress", *map(str, arguments)]
 
 
 def start(*arguments: object, env: dict[str, str] | None = None, words: list[str] | None = None) -> subprocess.Popen:
-    """Start ``monai-compress`` as the head of a session, by which its workers are found."""
+    """Start ``monai-compress`` in a session of its own, by which its workers are found."""
     return subprocess.Popen(
         words or command(*arguments),
         stdout=subprocess.PIPE,
@@ -79,7 +79,7 @@ def run(*arguments: object, env: dict[str, str] | None = None, words: list[str] 
 
 
 def checked(*arguments: object, env: dict[str, str] | None = None) -> Done:
-    """The same; it must end well.
+    """Run ``monai-compress``, which must succeed.
 
     Raises:
         SystemExit: it did not.
@@ -94,7 +94,7 @@ def checked(*arguments: object, env: dict[str, str] | None = None) -> Done:
 
 
 def session(leader: int) -> list[int]:
-    """Processes of a session that are alive."""
+    """Return the running processes of a session."""
     found = []
     for entry in PROC.iterdir():
         if entry.name.isdigit():
@@ -112,7 +112,7 @@ def kill_session(leader: int) -> None:
 
 
 def watched(*arguments: object) -> tuple[Done, dict[str, Any]]:
-    """Run to the end, and the most memory that its processes held, one and all together, in 10**6 bytes.
+    """Run a command, and return the peak memory of its largest process and of all together, in 10**6 bytes.
 
     Memory that processes share counts for each of them.
     """
@@ -136,7 +136,7 @@ def watched(*arguments: object) -> tuple[Done, dict[str, Any]]:
 
 
 def _memory_mb(pid: int) -> tuple[float, float]:
-    """What a process holds, and the most that it has held."""
+    """Return the memory of a process, and its peak."""
     held = peak = 0.0
     with suppress(OSError):
         for line in (PROC / str(pid) / "status").read_text().splitlines():
@@ -151,7 +151,7 @@ def _memory_mb(pid: int) -> tuple[float, float]:
 
 
 def files_of(folder: Path) -> list[Path]:
-    """All files under a folder, sorted."""
+    """Return all files below a folder, sorted."""
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
@@ -159,13 +159,13 @@ def bytes_of(folder: Path, pattern: str = "*") -> int:
     return sum(path.stat().st_size for path in folder.rglob(pattern) if path.is_file())
 
 
-def strays(folder: Path) -> list[Path]:
-    """Temporary files that somebody left."""
+def leftover_files(folder: Path) -> list[Path]:
+    """Return temporary files that were not removed."""
     return [path for path in folder.rglob("*") if is_temporary(path.name) or path.name.startswith(".tmp-")]
 
 
 def differences(one: Path, other: Path, *, metadata: bool = False) -> list[str]:
-    """What ``diff -r`` would tell, in a few words each; with ``metadata`` other times and permissions of files too."""
+    """Return the differences of two folders as ``diff -r`` does; with ``metadata`` also of times and permissions."""
     found = []
     here, there = ({path.relative_to(root): path for path in root.rglob("*")} for root in (one, other))
     for name in sorted(here.keys() | there.keys()):
@@ -187,7 +187,7 @@ def _metadata(path: Path) -> tuple[int, int]:
 
 
 def long_series(folder: Path, count: int) -> None:
-    """One series of so many slices of 512 x 512, made of eight simulated ones."""
+    """Write one series of ``count`` slices of 512 x 512, made of eight simulated slices."""
     folder.mkdir(parents=True)
     template = dcmread(write_series(simulate_scan(chest_phantom(0), slices=1, size=512), folder / "template")[0])
     (folder / "template" / "slice_0001.dcm").unlink()
@@ -201,7 +201,7 @@ def long_series(folder: Path, count: int) -> None:
 
 
 def many_series(folder: Path, count: int, per_series: int = 100, size: int = 64) -> None:
-    """So many small files of simulated series."""
+    """Write ``count`` small files of simulated series."""
     templates = write_series(simulate_scan(chest_phantom(0), slices=per_series, size=size), folder / "template")
     heads = [dcmread(path, stop_before_pixels=True) for path in templates]
     contents = [path.read_bytes() for path in templates]
@@ -219,7 +219,7 @@ def many_series(folder: Path, count: int, per_series: int = 100, size: int = 64)
 
 
 def mixed_tree(folder: Path, series: int = 4, slices: int = 8, size: int = 96) -> None:
-    """A tree with a bit of everything that is archived: DICOM in several syntaxes, NIfTI, arrays and other files."""
+    """Write a tree with files of all kinds: DICOM in several syntaxes, NIfTI, arrays and other files."""
     import nibabel as nib
 
     syntaxes = ("explicit", "implicit", "deflated", "jpeg-ls")
@@ -241,7 +241,7 @@ def mixed_tree(folder: Path, series: int = 4, slices: int = 8, size: int = 96) -
 
 @contextmanager
 def small_disk(folder: Path, megabytes: float, options: str = "") -> Iterator[bool]:
-    """A disk of its own in ``folder``, where this user may mount one; whether there is one."""
+    """Mount a small disk at ``folder`` if this user may; yield whether it is mounted."""
     folder.mkdir(parents=True, exist_ok=True)
     size = f"size={int(megabytes * 1e6)}{options and ',' + options}"
     try:
@@ -257,5 +257,5 @@ def small_disk(folder: Path, megabytes: float, options: str = "") -> Iterator[bo
 
 
 def remount(folder: Path, options: str) -> None:
-    """Change a disk of `small_disk`."""
+    """Remount a disk of `small_disk` with other options."""
     subprocess.run(["mount", "-o", f"remount,{options}", folder], check=True)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The benchmarks of archives: they compare whole files fairly, and notice what does not come back."""
+"""The benchmarks of archives: they compare whole files fairly, and detect files that are not restored correctly."""
 
 from __future__ import annotations
 

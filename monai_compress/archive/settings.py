@@ -99,13 +99,20 @@ class ArchiveSettings:
             max_error: as stored.
             settings: as stored; the values may be of any type.
         """
-        quality = settings.get("quality")
         return cls(
             max_error=max_error,
             codec=str(settings.get("codec", cls.codec)),
-            quality=float(quality) if isinstance(quality, int | float) else None,
+            quality=_float_or_none(settings.get("quality")),
             effort=str(settings.get("effort", cls.effort)),
             transcode=bool(settings.get("transcode", cls.transcode)),
             inflate=bool(settings.get("inflate", cls.inflate)),
             verify=bool(settings.get("verify", cls.verify)),
         )
+
+
+def _float_or_none(value: object) -> float | None:
+    """Return a stored number; None for other types and for integers that are too large for a float."""
+    try:
+        return float(value) if isinstance(value, int | float) else None
+    except OverflowError:
+        return None

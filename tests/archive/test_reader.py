@@ -224,7 +224,7 @@ def test_a_model_that_is_not_here(small_scan, tmp_path, pack, monkeypatch) -> No
     def gone(*args: object) -> None:
         raise ModelNotFound("it is not here")
 
-    monkeypatch.setattr("monai_compress.streams.reader.find_context_model", gone)
+    monkeypatch.setattr("monai_compress.codecs.pixel.codec.find_context_model", gone)
     with SeriesArchive(tmp_path / "x.mcz") as archive:
         assert "context-default" in archive.info.streams[0]
         note = next(entry for entry in archive.files if entry.path == "note")
