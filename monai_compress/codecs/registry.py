@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from ..bitstream.header import unknown
+from ..bitstream.header import is_known_draft, unknown
+from ..errors import UnsupportedVersion
 from .base import Codec
 
 _BUILT_IN = {1: ("pixel", "monai_compress.codecs.pixel.codec", "PixelCodec")}
@@ -64,13 +65,18 @@ def codec_with_id(number: int, minor: int) -> Codec:
         minor: minor version of the format of that stream.
 
     Raises:
-        UnsupportedVersion: the stream is of a later version, which may have this codec.
+        UnsupportedVersion: a later version of this package, or a codec that is not registered, may have this id.
         CorruptStream: there is no such codec in its version.
     """
     codec = _loaded(number)
-    if codec is None or minor < codec.minor_version:
-        raise unknown(f"codec {number}", minor)
-    return codec
+    if codec is not None and minor >= codec.minor_version:
+        return codec
+    if codec is None and is_known_draft(minor):
+        raise UnsupportedVersion(
+            f"codec {number} is not known to this program: install a later version of monai_compress, or register the "
+            "codec before the file is read"
+        )
+    raise unknown(f"codec {number}", minor)
 
 
 def _loaded(number: int) -> Codec | None:
