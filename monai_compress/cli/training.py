@@ -270,7 +270,7 @@ def _measure(
     examples = []
     for name, index in choose_examples(evaluation.rows):
         shown = evaluate_slice(model, evaluation.items[index])
-        recon = shown.reconstruction
+        recon = shown.recon
         examples.append(Example(name, shown.original, recon.image, recon.unit, shown.row))
     size = model.preprocessing.spatial_size
     page = write_report(

@@ -9,12 +9,12 @@ files and how it resumes after an interruption, ``evaluation.py`` the metrics of
 from __future__ import annotations
 
 from .config import TrainingConfig, choose_device
-from .evaluation import Evaluation, Reconstruction, SliceResult, evaluate, evaluate_slice, reconstruct_slice
+from .evaluation import Evaluation, ReconSlice, SliceResult, evaluate, evaluate_slice, reconstruct_slice
 from .trainer import TrainingResult, train
 
 __all__ = [
     "Evaluation",
-    "Reconstruction",
+    "ReconSlice",
     "SliceResult",
     "TrainingConfig",
     "TrainingResult",

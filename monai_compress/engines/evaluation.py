@@ -23,7 +23,7 @@ Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
-class Reconstruction:
+class ReconSlice:
     """One slice as a model returns it.
 
     Args:
@@ -46,12 +46,12 @@ class SliceResult:
 
     Args:
         original: ``(rows, columns)``, float32, clipped to the model's window, in the unit of the reconstruction.
-        reconstruction: the slice as the model returns it.
+        recon: the slice as the model returns it.
         row: the metrics, see ``metrics.summarize``.
     """
 
     original: Array
-    reconstruction: Reconstruction
+    recon: ReconSlice
     row: dict[str, Any]
 
 
@@ -72,7 +72,7 @@ class Evaluation:
     summary: dict[str, Any]
 
 
-def reconstruct_slice(model: Model, locator: str) -> Reconstruction:
+def reconstruct_slice(model: Model, locator: str) -> ReconSlice:
     """Reconstruct one slice with a model, on the original grid of the slice.
 
     Args:
@@ -138,7 +138,7 @@ def evaluate(model: Model, items: Sequence[Item], *, progress: ProgressCallback 
     return Evaluation(rows, measured, skipped, summarize(rows))
 
 
-def _reconstruct(model: Model, locator: str) -> tuple[Reconstruction, torch.Tensor, torch.Tensor]:
+def _reconstruct(model: Model, locator: str) -> tuple[ReconSlice, torch.Tensor, torch.Tensor]:
     """Return the reconstruction, and input and output of the network: (1, 1, rows, columns), float32 in [0, 1]."""
     pipeline = slice_transforms(keys=None, **asdict(model.preprocessing))
     loaded = cast(MetaTensor, pipeline(locator))
@@ -148,4 +148,4 @@ def _reconstruct(model: Model, locator: str) -> tuple[Reconstruction, torch.Tens
     back = cast(MetaTensor, pipeline.inverse(with_metadata_of(x_hat[0], loaded)))
     meta = loaded.meta
     affine = np.asarray(meta["original_affine"], dtype=np.float64)
-    return Reconstruction(back.as_tensor()[0].numpy(), str(meta["unit"]), int(meta["maximum"]), affine), x, x_hat
+    return ReconSlice(back.as_tensor()[0].numpy(), str(meta["unit"]), int(meta["maximum"]), affine), x, x_hat

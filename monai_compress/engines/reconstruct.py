@@ -25,7 +25,7 @@ from ..models import Model
 from ..progress import ProgressCallback
 from ..sources import split
 from ..transforms import slice_format
-from . import Reconstruction, reconstruct_slice
+from . import ReconSlice, reconstruct_slice
 
 INDEX_NAME = "index.json"
 INDEX_FORMAT = "monai_compress reconstructions 1"
@@ -264,7 +264,7 @@ def _left_out(errors: dict[str, InputError], usable: Sequence[Any]) -> tuple[Ski
     return tuple(Skipped(where, error.reason, error.detail) for where, error in errors.items())
 
 
-def _as_int16(result: Reconstruction) -> NDArray[np.int16]:
+def _as_int16(result: ReconSlice) -> NDArray[np.int16]:
     limits = np.iinfo(np.int16)
     return np.clip(np.rint(result.image), limits.min, limits.max).astype(np.int16)
 

@@ -41,8 +41,8 @@ def test_a_lossless_network_has_no_error_on_the_original_grid(study, lossless):
     items = find_slices(study).items
     # at the slice's own size nothing is resampled either
     result = evaluate_slice(Model(lossless, Preprocessing((40, 52))), items[0])
-    assert result.reconstruction.unit == "HU"
-    assert result.original.shape == result.reconstruction.image.shape == (40, 52)
+    assert result.recon.unit == "HU"
+    assert result.original.shape == result.recon.image.shape == (40, 52)
     assert result.row["max_hu"] < 0.05
     assert result.row["psnr_db"] > 90
     assert result.row["ssim"] == pytest.approx(1, abs=1e-4)
@@ -59,9 +59,9 @@ def test_a_shift_shows_as_bias_in_hu(study, lossless):
 
 def test_reconstruction_lies_on_the_grid_of_the_file(study, lossless):
     result = evaluate_slice(Model(lossless, Preprocessing((64, 64))), find_slices(study).items[0])
-    assert result.reconstruction.image.shape == (40, 52)
+    assert result.recon.image.shape == (40, 52)
     # neither mirrored nor transposed
-    assert np.corrcoef(result.original.ravel(), result.reconstruction.image.ravel())[0, 1] > 0.99
+    assert np.corrcoef(result.original.ravel(), result.recon.image.ravel())[0, 1] > 0.99
 
 
 def test_every_slice_is_measured_and_told(study, lossless):
@@ -78,7 +78,7 @@ def test_pictures_are_measured_in_grey_levels(tmp_path, lossless):
     result = evaluate_slice(
         Model(shifted(lossless, 0.02, 1.0), Preprocessing((40, 52))), find_slices(tmp_path).items[0]
     )
-    assert (result.reconstruction.unit, result.reconstruction.maximum) == ("gray", 255)
+    assert (result.recon.unit, result.recon.maximum) == ("gray", 255)
     assert result.row["bias_hu"] == pytest.approx(0.02 * 255, abs=0.05)
     assert np.isnan(result.row["bias_body_hu"])
 
