@@ -26,12 +26,11 @@ from ..dicom.geometry import lps_to_ras, ras_to_lps
 from ..errors import InputError
 from ..images import DTYPES, narrowest_type
 from ..sources import FileKind, kind_of
-from ..streams import StreamReader, stored_from_stream
+from ..streams import MAX_PIXELS, StreamReader, stored_from_stream
 
 SUFFIX = ".mcz"
 
 _AXIS = "monai_slice_axis"
-_MAX_PIXELS = 2**28
 
 
 class Compress(Transform):
@@ -143,7 +142,7 @@ class Decompress(Transform):
     def __init__(
         self,
         dtype: torch.dtype | None = torch.float32,
-        max_pixels: int = _MAX_PIXELS,
+        max_pixels: int = MAX_PIXELS,
         threads: int | None = None,
     ) -> None:
         self.dtype, self.max_pixels, self.threads = dtype, max_pixels, threads
@@ -252,7 +251,7 @@ class Decompressd(MapTransform):
         keys: KeysCollection,
         *,
         dtype: torch.dtype | None = torch.float32,
-        max_pixels: int = _MAX_PIXELS,
+        max_pixels: int = MAX_PIXELS,
         threads: int | None = None,
         allow_missing_keys: bool = False,
     ) -> None:
@@ -294,7 +293,7 @@ class MczReader(ImageReader):
         threads: the largest number of threads; None for all cores.
     """
 
-    def __init__(self, max_pixels: int = _MAX_PIXELS, threads: int | None = None) -> None:
+    def __init__(self, max_pixels: int = MAX_PIXELS, threads: int | None = None) -> None:
         self.max_pixels, self.threads = max_pixels, threads
 
     def verify_suffix(self, filename: Sequence[str | os.PathLike[str]] | str | os.PathLike[str]) -> bool:
