@@ -65,11 +65,16 @@ def verify(ctx: click.Context, files: tuple[Path, ...], model: Path | None, thre
         ctx.exit(1)
 
 
+_NOT_DAMAGE = frozenset({"InputError", "ModelMismatch", "ModelNotFound", "UnsupportedVersion"})
+"""Errors that do not mean that the bytes of a file are damaged: they cannot be read or decoded here."""
+
+
 def _rows(verdict: Verdict) -> list[list[str]]:
     """Return the rows of a file, and of the damaged files in it."""
     text = f"{verdict.error}: {verdict.message}" if verdict.error else _content(verdict)
-    rows = [[str(verdict.file), "DAMAGED" if verdict.error else "intact", text]]
-    rows += [[f"  {path}", "DAMAGED", reason] for path, reason in verdict.damaged]
+    state = "intact" if not verdict.error else "NOT VERIFIED" if verdict.error in _NOT_DAMAGE else "DAMAGED"
+    rows = [[str(verdict.file), state, text]]
+    rows += [[f"  {path}", state, reason] for path, reason in verdict.damaged]
     return [[formatting.path_text(cell) for cell in row] for row in rows]
 
 
