@@ -136,7 +136,7 @@ class Promise:
 
     @property
     def value_bits(self) -> int:
-        """Number of low bits in which decoded values may differ; without the sign bit if overlays are above it."""
+        """Number of low bits in which decoded values may differ; never the sign bit, since overlays may be above it."""
         return (self.bits_stored or bits_of(self.dtype)) - (not self.dtype.startswith("u"))
 
     def fits(self, slices: Integers) -> bool:
