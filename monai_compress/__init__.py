@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compress CT scans with networks that learned CT.
 
-Public names are loaded when first used (PEP 562), so that ``import monai_compress`` costs neither torch nor MONAI.
+Public names are loaded when first used (PEP 562), so that ``import monai_compress`` does not import torch or MONAI.
 """
 
 from __future__ import annotations

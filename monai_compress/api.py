@@ -44,42 +44,43 @@ def compress(
 ) -> bytes:
     """Compress an image, and check by decoding that the promise is kept.
 
-    The same input gives the same bytes, whatever the number of threads. Only with ``effort="max"`` they differ from run
-    to run, since the model is fitted for a fixed time.
+    The same input gives the same bytes with any number of threads. The exception is ``effort="max"``: its bytes differ
+    between runs, because the model is fitted for a fixed time.
 
     Args:
         image: stored integers, (rows, columns) or (slices, rows, columns), of int8, uint8, int16, uint16, or int32 or
             uint32 whose values differ by 65535 at most; in any byte order.
         codec: name of the codec; ``"pixel"`` is lossless or keeps an error bound.
         max_error: largest difference of a decoded rescaled value (HU for CT); 0: every stored value is decoded exactly.
-        quality: quality of a lossy codec, in its own scale. The pixel codec is not lossy and has none.
+        quality: quality of a lossy codec, in its own scale. The pixel codec is not lossy and has no quality.
         rescale: ``(slope, intercept)``, ``rescaled = slope * stored + intercept``; or such a pair for each slice. They
             are stored in the stream, and convert ``max_error`` to the bound ``floor(max_error / |slope|)`` in stored
-            units, for the slope of the largest magnitude. The numbers are taken as the decimals that they print as.
-        padding_value: stored value outside the field of view (DICOM Pixel Padding Value): these pixels are decoded
-            exactly, and no other pixel becomes one.
+            units, for the slope of the largest magnitude. Floats are taken as the decimal numbers that Python prints
+            for them: 0.3 / 0.1 is 3.
+        padding_value: stored value outside the field of view (DICOM Pixel Padding Value): pixels with this value are
+            decoded exactly, and no other pixel gets this value.
         bits_stored: number of low bits that carry the pixel, with the sign of signed dtypes (DICOM Bits Stored); the
-            bits above, such as overlays, are decoded exactly, and the pixel stays in the range of its bits.
+            bits above, such as overlays, are decoded exactly, and decoded pixels stay within the range of the low bits.
         effort: of the pixel codec: ``"fast"``, ``"default"``, or ``"max"``: fit the model to this image, and embed it
             if that makes the stream smaller.
         model: your own model (``monai-compress fit-pixel``) or the path of its file, instead of the shipped models. It
             is embedded if that makes the stream smaller; else the shipped one is used.
-        verify: decode the bytes again before they are returned.
-        metadata: anything that JSON can hold (spacing, affine), stored in the stream. No names of patients.
+        verify: decode the bytes and compare the pixels before the bytes are returned.
+        metadata: anything that JSON can hold (spacing, affine), stored in the stream. Do not pass names of patients.
         backend: implementation of the codec, ``"numba"`` or ``"torch"`` for the pixel codec; None for its default.
         threads: largest number of threads; None for all cores.
         group_slices: slices that are coded together. Fewer: single slices open faster; more: fewer bytes. None for 16,
             more for tiny and fewer for huge slices.
-        progress: called with the number of slices that are done and of all slices.
+        progress: called with the number of finished slices and the number of all slices.
 
     Returns:
-        A whole stream; write it to a file as it is.
+        A complete stream, which can be written to a file unchanged.
 
     Raises:
-        TypeError: floats, or another dtype that streams do not hold; metadata that JSON does not.
+        TypeError: the image has a float or another unsupported dtype, or the metadata cannot be stored as JSON.
         ValueError: no pixels, another number of dimensions, or a keyword out of its range.
-        PromiseBroken: the bytes do not decode to what was promised: a fault of this program or of the machine.
-        ModelError: there is no such model, or it cannot be used.
+        PromiseBroken: the decoded pixels violate the promise, because of a fault of this program or of the machine.
+        ModelError: the model does not exist or cannot be used.
     """
     array = _checked_image(image)
     volume = array.reshape((-1, *array.shape[-2:]))
@@ -121,8 +122,9 @@ def decompress(
 
     Args:
         data: a whole stream. ``StreamReader`` reads files.
-        max_pixels: refuse larger images, whatever a header claims, before memory is allocated for them.
-        model: the model that the stream names, or its path, where it is neither embedded nor shipped with the package.
+        max_pixels: an image whose header states more pixels is refused before memory is allocated for it.
+        model: the model that the stream requires, or its path; needed only if it is neither embedded in the stream nor
+            shipped with the package.
         backend: the codec's backend; None for its default.
         threads: largest number of threads; None for all cores.
         progress: called with the number of decoded slices and of all slices.

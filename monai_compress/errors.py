@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""All errors that this package raises on purpose, as one tree.
+"""The error classes of this package and their hierarchy.
 
 ::
 
@@ -16,9 +16,9 @@
     │   └── DatasetError              the files do not form a data set: none is usable, only one patient
     ├── ModelError                    a trained model cannot be used
     │   ├── ModelNotFound             it does not exist
-    │   └── ModelMismatch             its weights do not fit the network or the configuration
+    │   └── ModelMismatch             its weights do not fit, or are not those that a stream requires
     ├── StreamError                   compressed bytes cannot be opened
-    │   ├── TruncatedStream           they end before the stream does
+    │   ├── TruncatedStream           the end of the stream is missing
     │   ├── CorruptStream             they are damaged, manipulated, or not a stream of this package
     │   └── UnsupportedVersion        they were written by a later version of this package
     ├── PromiseBroken                 decoded values violate the stored promise; nothing is returned or written
@@ -112,7 +112,7 @@ class ModelNotFound(ModelError):
 
 
 class ModelMismatch(ModelError):
-    """Weights, network and configuration do not belong together."""
+    """The weights do not fit the network or configuration, or are not those that a stream requires."""
 
 
 class StreamError(CompressionError):
@@ -120,7 +120,7 @@ class StreamError(CompressionError):
 
 
 class TruncatedStream(StreamError):
-    """The bytes end before the stream does."""
+    """The end of the stream is missing."""
 
 
 class CorruptStream(StreamError):
@@ -136,7 +136,7 @@ class PromiseBroken(CompressionError):
 
 
 class TrainingError(CompressionError):
-    """A training run diverged, or cannot be resumed from what its folder holds."""
+    """A training run diverged, or cannot be resumed from the files in its folder."""
 
 
 class OutputError(CompressionError):

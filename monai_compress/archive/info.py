@@ -31,7 +31,8 @@ class ArchiveInfo:
         promise: the weakest promise of its files: ``"lossless"``, ``"bounded"`` or ``"lossy"``.
         max_error: the largest error that was requested, in rescaled units (HU for CT); 0 is lossless.
         measured_error: of its lossy images together, in rescaled units; None if it has none.
-        settings: how it was written: effort, transcode, inflate, verify; codec and quality if they are not the default.
+        settings: options of the writer: effort, transcode, inflate, verify; codec and quality if they are not the
+            default.
         files: number of files, without folders.
         images: number of images that `SeriesArchive` reads.
         streams: shape and dtype of each pixel stream.
@@ -42,7 +43,7 @@ class ArchiveInfo:
         restored_bytes: of the restored files.
         ratio: ``source_bytes / bytes``.
         sections: bytes by tag of the sections.
-        damage: damaged parts of the container; empty if it is sound.
+        damage: damaged parts of the container; empty if there are none.
     """
 
     version: str
@@ -70,7 +71,7 @@ class ArchiveInfo:
         return ArchiveSettings.from_metadata(self.max_error, self.settings)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the same as values that JSON can hold."""
+        """Return these properties as a dictionary that JSON can represent."""
         return asdict(self) | {"streams": list(self.streams), "damage": list(self.damage)}
 
 

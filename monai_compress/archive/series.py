@@ -29,15 +29,15 @@ class SeriesArchive(ArchiveReader):
     """Read the files, the images or the headers of an archive; only the requested parts are read and decoded.
 
     Images are numbered from 0 in the order of the archive: images of one size and type in the order of their positions
-    in the patient, one such stack after the other, then those of files that are stored verbatim.
+    in the patient, as one stack after the other; images of files that are stored verbatim follow.
 
     Args:
         path: of the archive; a binary file or bytes are accepted too.
-        max_pixels: the largest slice group that is decoded, whatever a header claims.
+        max_pixels: slice groups with more pixels are refused, before memory is allocated for them.
         threads: largest number of threads; None: one per core.
 
     Raises:
-        TruncatedStream: the archive ends too early.
+        TruncatedStream: the end of the archive is missing.
         CorruptStream: it is damaged, or not an archive.
         UnsupportedVersion: written by a later version.
         InputError: the file cannot be read.

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The options of an archive: the codec and the error that it may make, and which files are transformed."""
+"""The options of an archive: the codec, the error that is allowed, and which files are transformed."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class ArchiveSettings:
             codec.
         quality: quality of a lossy codec, as in ``compress``.
         effort: ``"fast"``, ``"default"`` or ``"max"``, as in ``compress``.
-        model: path of a model that ``fit-pixel`` made; it is embedded in the archive where that makes it smaller.
+        model: path of a model that ``fit-pixel`` wrote; it is embedded in a stream if that makes the stream smaller.
         transcode: compress the pixels of DICOM files that another lossless codec has compressed; these files are
             restored uncompressed, with the same pixels.
         inflate: store the content of .nii.gz files whose deflate stream cannot be reproduced; they are restored as
             .nii files.
-        verify: decode the archive and compare it with its sources before it gets its name.
+        verify: decode the archive and compare the SHA-256 of all files before the archive gets its name.
         threads: largest number of threads.
     """
 

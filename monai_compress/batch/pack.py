@@ -120,7 +120,7 @@ class PackReport:
 
 @dataclass(frozen=True)
 class PackProgress:
-    """How far a run is.
+    """Progress of a run.
 
     Args:
         bytes_done: of the files.
@@ -152,8 +152,8 @@ def pack(
 ) -> PackReport:
     """Write the archives of a plan, the largest first, and the manifest.
 
-    An existing archive of the same files is not written again. A bad file or archive does not stop the others; a full
-    disk does. Only complete archives appear under their names, even if the process is killed.
+    An existing archive of the same files is not written again. A file or archive that fails is reported, and the run
+    continues; a full disk stops it. Only complete archives appear under their names, even if the process is killed.
 
     Args:
         plan: the archives to write, see `monai_compress.batch.plan`.
@@ -162,7 +162,7 @@ def pack(
         workers: processes to use; None: only this one.
         shard: write only this part of the plan.
         name: replaces paths in manifest, failures and report.
-        by_content: compare existing archives by SHA-256, also where size and time of change are equal.
+        by_content: compare the sources with existing archives by SHA-256, even if size and modification time are equal.
         progress: called from time to time.
 
     Raises:

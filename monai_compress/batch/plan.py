@@ -37,8 +37,8 @@ class Unit:
         archive: path of its first generation below the output folder, with forward slashes.
         series: the first 16 hex digits of the SHA-256 of the Series Instance UID; empty for other files.
         files: ordered by path.
-        mode: permission bits of the archive: nobody may read in it what they could not read before.
-        may_inflate: no inflated ``scan.nii.gz`` would be restored under the path of another file ``scan.nii``.
+        mode: permission bits of the archive: only users who can read all of its files may read it.
+        may_inflate: ``scan.nii.gz`` may be stored inflated, because no other file has the path ``scan.nii``.
     """
 
     archive: str
@@ -49,7 +49,7 @@ class Unit:
 
     @property
     def key(self) -> str:
-        """Decides to which part of the work (`Shard`) the unit belongs; the same on every machine."""
+        """The key that assigns the unit to a part of the work (`Shard`); the same on every machine."""
         return self.series or self.archive
 
     @property
@@ -86,14 +86,14 @@ def plan(
 ) -> Plan:
     """Inspect every file under some inputs, and group the files by archive.
 
-    A DICOM series is one archive, whatever the names and folders of its files, in their deepest common folder. A NIfTI
-    or .npy file is an archive of its own in the same place, unless its name is too long. All other files of a folder,
-    and the empty folders in it, are one archive ``files.mcz``.
+    A DICOM series is one archive in the deepest common folder of its files, which may have any names and folders. A
+    NIfTI or .npy file is an archive of its own in the same place, unless its name is too long. All other files of a
+    folder, and the empty folders in it, are one archive ``files.mcz``.
 
     Args:
         inputs: folders, zip archives and files; see `list_tree`.
         workers: processes to use.
-        progress: called with the number of files that are done and of all files.
+        progress: called with the number of finished files and the number of all files.
 
     Raises:
         InputError: an input does not exist or cannot be read, two have the same name, or they hold no files.

@@ -224,10 +224,10 @@ def unpack(
     workers: Workers | None = None,
     progress: ProgressCallback | None = None,
 ) -> UnpackReport:
-    """Restore files, each completely and with the right SHA-256, or not at all.
+    """Restore files; only a complete file with the right SHA-256 gets its name.
 
-    An existing file with the same bytes is not written again, so a new run continues an interrupted one. A bad file or
-    archive does not stop the others; a full disk does.
+    An existing file with the same bytes is not written again, so a new run continues an interrupted one. A file or
+    archive that fails is reported, and the run continues; a full disk stops it.
 
     Args:
         selection: the files to restore, see `select`.
@@ -235,7 +235,7 @@ def unpack(
         overwrite: replace existing files with other bytes; otherwise they are reported as failures.
         threads: largest number of threads of all processes together.
         workers: processes to use; None: only this one.
-        progress: called with the bytes that are done and of all files.
+        progress: called with the bytes of finished files and of all files.
 
     Raises:
         OutputError: the disk has less free space than the files need.

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The interface of a codec. Streams, archives and the command line know codecs through this module only."""
+"""The interface of a codec. Streams, archives and the command line use codecs only through this interface."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ class Model(Protocol):
 
     @property
     def name(self) -> str:
-        """Name for people."""
+        """Name of the model, as shown to users."""
 
     @property
     def hash(self) -> str:
-        """SHA-256 of the weights, 64 hexadecimal digits: what a stream names the model by."""
+        """SHA-256 of the weights, 64 hexadecimal digits, by which a stream identifies the model."""
 
     def to_bytes(self) -> bytes:
         """Return the model as a file that `Codec.read_model` reads."""
 
 
 class CodecOptions(Protocol):
-    """What a codec reads of the options of a stream; see ``codecs.options.StreamOptions``."""
+    """The options of a stream that a codec reads; see ``codecs.options.StreamOptions``."""
 
     @property
     def bound(self) -> int | None:
@@ -51,7 +51,7 @@ class CodecOptions(Protocol):
 
     @property
     def model(self) -> object:
-        """Model of the caller, loaded; None: the codec chooses one."""
+        """The loaded model that the caller selected; None: the codec selects one."""
 
     @property
     def backend(self) -> str | None:
@@ -63,10 +63,10 @@ class EncodedGroup:
     """A slice group as bytes.
 
     Args:
-        sections: payload of each section, by tag: ``GRUP``, and ``HIGH`` where there is one.
+        sections: payload of each section, by tag: ``GRUP``, and optionally ``HIGH``.
         slices: number of slices.
         checksum: `checksum` of the integers that must be decoded: the pixels, or the latents of a lossy codec.
-        recon: (slices, rows, columns), what the encoder's own decoder gives.
+        recon: (slices, rows, columns), the pixels that `GroupCoder.decode` returns for these sections.
     """
 
     sections: Mapping[str, bytes]
@@ -82,11 +82,11 @@ class GroupCoder(Protocol):
         """Encode slices, (slices, rows, columns)."""
 
     def decode(self, sections: Mapping[str, bytes], shape: tuple[int, int, int], checksum: bytes) -> Integers:
-        """Decode a slice group of ``shape`` and check its integers; raises StreamError where they differ."""
+        """Decode a slice group of ``shape``; raise StreamError if the decoded integers have another checksum."""
 
 
 class Codec(ABC):
-    """A way to code slices. One object serves all streams; `registry.register` makes it known.
+    """A compression method for slices. One object is used for all streams; `registry.register` adds it.
 
     Attributes:
         id: written into streams; never changed, never used for another codec; 1 to 255.
@@ -108,25 +108,25 @@ class Codec(ABC):
 
     @abstractmethod
     def encoder(self, promise: Promise, model: Model | None, options: CodecOptions, threads: int) -> GroupCoder:
-        """Return what encodes slice groups as ``options`` ask for, with so many threads for each group."""
+        """Return an encoder of slice groups for these options, which uses ``threads`` threads for each group."""
 
     @abstractmethod
     def decoder(self, promise: Promise, model: Model | None, backend: str | None, threads: int) -> GroupCoder:
-        """Return what decodes slice groups of a stream with this promise and model."""
+        """Return a decoder of slice groups of a stream with this promise and model."""
 
     def needs_compilation(self) -> bool:
         """Return whether the first use takes longer because code is compiled."""
         return False
 
     def check_options(self, options: CodecOptions) -> None:  # noqa: B027 - a codec may have nothing to check
-        """Raise ValueError where this codec cannot do what the options ask for."""
+        """Raise ValueError if this codec does not support the options."""
 
     def candidates(self, options: CodecOptions) -> Sequence[Model | None]:
-        """Return the models to choose from, by size; the last one is what the options name."""
+        """Return the models that are compared by the size of the stream; the last is that of the options."""
         return (None,)
 
     def fit(self, model: Model | None, groups: list[Integers], options: CodecOptions) -> Model | None:
-        """Return the model fitted to slice groups, for ``effort="max"``; the same model where that is not possible."""
+        """Return the model fitted to slice groups, for ``effort="max"``; ``model`` if the codec cannot fit it."""
         return model
 
     def shipped_model(self, model_hash: str, name: str = "") -> Model:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""All options of a stream: checked once, then handed down as one object."""
+"""All options of a stream in one object, which checks them when it is made."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ ModelLike: TypeAlias = "Model | str | os.PathLike[str] | None"
 
 @dataclass(frozen=True, kw_only=True)
 class StreamOptions:
-    """How slices are compressed into a stream. ``monai_compress.compress`` documents each option.
+    """The options for compressing slices to a stream. ``monai_compress.compress`` documents each option.
 
     Raises:
         ValueError: an option out of its range, or options that exclude each other.
-        TypeError: metadata that JSON does not hold, or not an integer where one is needed.
-        ModelError: there is no such model, or it cannot be used.
+        TypeError: metadata that cannot be stored as JSON, or another type where an integer is needed.
+        ModelError: the model does not exist or cannot be used.
     """
 
     codec: str = "pixel"

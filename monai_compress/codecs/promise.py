@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""What a stream promises about the integers that are decoded, and the checks of the options that say so."""
+"""The promise of a stream about its decoded integers, and checks of the options that determine it."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ Integers: TypeAlias = NDArray[np.integer[Any]]
 def stored_bound(max_error: float, slopes: Iterable[float]) -> int:
     """Return the largest error in stored units that keeps every rescaled value within ``max_error``.
 
-    All numbers are taken as the decimals that they print as, since DICOM stores decimals: 0.3 is three times 0.1,
-    although in binary floating point it is a little less.
+    All numbers are taken as the decimal numbers that Python prints for them, since DICOM stores decimals: 0.3 is three
+    times 0.1, although in binary floating point it is a little less.
 
     Args:
         max_error: in rescaled units (HU for CT); 0 is lossless.
@@ -114,7 +114,7 @@ def check_span(lowest: int, highest: int) -> None:
 
 @dataclass(frozen=True)
 class Promise:
-    """What a stream promises about the integers that are decoded.
+    """The promise of a stream about its decoded integers.
 
     Args:
         dtype: numpy's name of their type.
@@ -136,7 +136,7 @@ class Promise:
 
     @property
     def value_bits(self) -> int:
-        """Number of low bits that may change. Not the sign: next to overlays it must not carry into these."""
+        """Number of low bits in which decoded values may differ; never the sign bit, since overlays may be above it."""
         return (self.bits_stored or bits_of(self.dtype)) - (not self.dtype.startswith("u"))
 
     def fits(self, slices: Integers) -> bool:

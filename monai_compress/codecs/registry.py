@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Written ids and names to codecs. A codec is imported when it is first needed."""
+"""The registry of codecs by id and name. A codec of this package is imported when it is first needed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def codec_named(name: str) -> Codec:
     """Return the codec with a name.
 
     Raises:
-        ValueError: there is none; the message lists the names.
+        ValueError: no codec has this name; the message lists the names.
     """
     ids = {built_in: number for number, (built_in, _, _) in _BUILT_IN.items()}
     ids |= {codec.name: number for number, codec in _registered.items()}
@@ -58,15 +58,15 @@ def codec_named(name: str) -> Codec:
 
 
 def codec_with_id(number: int, minor: int) -> Codec:
-    """Return the codec with a written id.
+    """Return the codec with the id that a stream stores.
 
     Args:
-        number: as the header of a stream has it.
+        number: the codec id in the header of a stream.
         minor: minor version of the format of that stream.
 
     Raises:
         UnsupportedVersion: a later version of this package, or a codec that is not registered, may have this id.
-        CorruptStream: there is no such codec in its version.
+        CorruptStream: no codec with this id is registered, or the version of the stream does not allow it.
     """
     codec = _loaded(number)
     if codec is not None and minor >= codec.minor_version:

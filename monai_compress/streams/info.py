@@ -25,8 +25,8 @@ class StreamInfo:
         shape: shape of the image, (slices, rows, columns) or (rows, columns).
         dtype: numpy's name of the stored integers' type.
         max_error: largest error that was requested, in rescaled units (HU for CT); 0 for lossless, None for lossy.
-        bound: largest error in stored units; 0 for lossless, None for lossy: there is no bound.
-        measured_error: of a lossy stream: what the writer measured on its own decoding; else None.
+        bound: largest error in stored units; 0 for lossless, None for lossy (no bound is promised).
+        measured_error: of a lossy stream: the error that its writer measured on the pixels it decoded; else None.
         rescale: slope and intercept for all slices (one pair), or for each of them.
         padding_value: stored value that is decoded exactly and that no other pixel becomes, or None.
         bits_stored: number of low bits that carry the pixel, or None: all.
@@ -66,7 +66,7 @@ class StreamInfo:
     metadata: dict[str, Any]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the same as plain values that JSON can hold."""
+        """Return these properties as a dictionary that JSON can represent."""
         lists = {"shape": list(self.shape), "rescale": [list(pair) for pair in self.rescale]}
         return asdict(self) | lists
 

@@ -38,23 +38,24 @@ StreamLike: TypeAlias = "str | os.PathLike[str] | BinaryIO | bytes | bytearray |
 
 
 class StreamReader:
-    """Reads single slices of a stream. Only the slice group of a slice is read and decoded; the last group is cached.
+    """A reader of single slices of a stream. Only the group of a slice is read and decoded; the last group is cached.
 
     Opening reads the header, the index and the metadata. Every checksum is checked as soon as its bytes are read.
 
     Args:
         stream: a path (or locator of a member of a zip archive), a seekable binary file object that begins with the
             stream, the bytes themselves, or a ``Source``.
-        max_pixels: the largest array that is allocated, whatever a header claims; raise it for larger images that you
-            trust.
-        model: the model that the stream names, or its path, where it is neither embedded nor shipped with the package.
+        max_pixels: the largest array that is allocated, whatever size a header states; increase it for larger images
+            from a trusted source.
+        model: the model that the stream requires, or its path; needed only if it is neither embedded nor shipped with
+            the package.
         backend: the codec's backend; None for its default.
         threads: largest number of threads; None for all cores.
         salvage: also open a stream whose section heads are damaged; only the slice groups after them are lost.
         find_model: for readers of archives: returns a model that is stored outside the stream.
 
     Raises:
-        TruncatedStream: the bytes end before the stream does.
+        TruncatedStream: the end of the stream is missing.
         CorruptStream: they are damaged, or not a stream of this package.
         UnsupportedVersion: written by a later version.
         InputError: the file cannot be read.

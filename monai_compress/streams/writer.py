@@ -21,17 +21,17 @@ from .model_choice import ModelStore, choose_model, coded_size, fit_model, is_wo
 
 
 class StreamWriter:
-    """Compresses slices one by one into a file; at most two slice groups are in memory.
+    """A writer that compresses slices one by one into a file; at most two slice groups are in memory.
 
-    While one group is filled, the previous one is encoded. A path is written whole or not at all: an existing file
-    stays until `close`, and an error or Ctrl-C leaves it unchanged. A file object receives the bytes as they are
-    produced.
+    While one group is filled, the previous one is encoded. If ``file`` is a path, only a complete stream gets this
+    name: an existing file is replaced by `close`, and is unchanged after an error or Ctrl-C. A file object receives the
+    bytes as they are produced.
 
     Args:
         file: a path, or a binary file object to write to; it need not be seekable, and stays open.
         shape: (rows, columns); None for those of the first slice.
-        dtype: a dtype that slices are cast to where no value is lost; None for that of the first slice, which all
-            slices must have then.
+        dtype: a dtype that slices are cast to where no value is lost; None for that of the first slice; all other
+            slices must then have the same dtype.
         codec: as in ``compress``.
         max_error: as in ``compress``.
         quality: as in ``compress``.
@@ -46,12 +46,13 @@ class StreamWriter:
         backend: as in ``compress``.
         threads: as in ``compress``.
         group_slices: as in ``compress``.
-        store_model: for writers of archives: stores the model outside the stream, where it can.
+        store_model: for writers of archives: called with codec and model; stores the model outside the stream, and
+            returns whether it did.
 
     Raises:
         ValueError: a keyword out of its range.
-        TypeError: a dtype that streams do not hold, or metadata that JSON does not.
-        ModelError: there is no such model.
+        TypeError: an unsupported dtype, or metadata that cannot be stored as JSON.
+        ModelError: the model does not exist or cannot be used.
         OutputError: the file cannot be written.
 
     Example::
@@ -125,9 +126,9 @@ class StreamWriter:
             slice: (rows, columns) integers, all slices of one shape and dtype; they are copied.
 
         Raises:
-            TypeError: no integers, or not those of the first slice. Nothing is added.
+            TypeError: not integers, or not of the dtype of the first slice. Nothing is added.
             ValueError: another shape; 32-bit values that span more than 16 bits; more slices than rescale has pairs;
-                padding_value or bits_stored that do not fit the dtype; a writer that is closed. Nothing is added.
+                padding_value or bits_stored that do not fit the dtype; or the writer is closed. Nothing is added.
             PromiseBroken: a slice group does not decode to what was promised. The file is discarded.
             OutputError: the file cannot be written. It is discarded.
         """

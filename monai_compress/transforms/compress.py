@@ -34,10 +34,10 @@ _AXIS = "monai_slice_axis"
 
 
 class Compress(Transform):
-    """Compress an image to the bytes of a stream, which carries its affine.
+    """Compress an image to the bytes of a stream, which also stores its affine.
 
     The image is (1, rows, columns) or (1, X, Y, Z), as MONAI's channel-first transforms have it: integers, or floats
-    that are all whole numbers, such as HU. No other metadata are stored, since they may name a person.
+    that are all whole numbers, such as HU. No other metadata is stored, because it may identify a person.
 
     Args:
         codec: as in ``monai_compress.compress``, like all arguments without a description here.
@@ -305,8 +305,8 @@ class MczReader(ImageReader):
         """Decode the file.
 
         Raises:
-            StreamError: damaged, cut off, or not a stream or archive of this package.
-            InputError: it cannot be read.
+            StreamError: the file is damaged, truncated, or not a stream or archive of this package.
+            InputError: the file cannot be read.
             ModelNotFound: the stream needs a model that is not available.
         """
         names = [data] if isinstance(data, (str, os.PathLike)) else list(data)
