@@ -54,8 +54,9 @@ Examples:
 \b
 Exit codes:
   0    finished, and nothing failed
-  1    an error, or some of several files failed
-  2    wrong usage
+    1    an error occurred, or some of the files failed
+    2    the command was used incorrectly
+
   130  interrupted by Ctrl-C
 """
 
@@ -63,7 +64,7 @@ Exit codes:
 @click.group(cls=ErrorGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def main() -> None:
-    """Compress CT scans with networks trained on CT, and check what is preserved."""
+    """Compress CT scans with networks trained on CT, and check that the scans are preserved."""
 
 
 for command in (

@@ -20,7 +20,7 @@ def find_script() -> Path:
     """Find the benchmark script, in the clone that this package is run from or in the working directory.
 
     Raises:
-        InputError: it is in neither.
+        InputError: neither folder contains the script.
     """
     for root in (Path(__file__).resolve().parents[2], Path.cwd()):
         if (root / SCRIPT).is_file():
@@ -53,8 +53,9 @@ Examples:
 def benchmark(ctx: click.Context, data: Path, peers: bool, json_file: Path | None, more: tuple[str, ...]) -> None:
     """Measure size, error and speed on the CT scans in DIR; each folder in DIR is reported as one data set.
 
-    The benchmark script is in the source repository, not in the installed package. MORE are options of
-    benchmarks/pixel.py, such as --per-series 4 for a quick run; its --help lists them.
+    The command needs a clone of the source repository, because the installed package does not contain the benchmark
+    script. MORE stands for options of this script, such as --per-series 4 for a quick run; 'python benchmarks/pixel.py
+    --help' lists them.
     """
     script = find_script()
     arguments = [str(data), "--peers" if peers else "--no-peers"]

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The first use of the pixel codec compiles it, which takes a while: announce it, and do it once."""
+"""Compilation of the codec: the first use compiles it. Announce this, and compile once before starting workers."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from .console import Console
 
 
 def announce_compilation(console: Console, codec: str = "pixel") -> None:
-    """Print that a codec is compiled first, if it still has to be; an unknown codec is reported later."""
+    """Print that a codec is compiled first, if it is not compiled yet; an unknown codec is reported later."""
     from ..codecs import registry
 
     if codec in registry.names() and registry.codec_named(codec).needs_compilation():
-        console.message(f"compiling the {codec} codec for this processor, only once: 10 to 30 seconds")
+        console.message(f"compiling the {codec} codec for this processor; this is done once and takes 10 to 30 seconds")
 
 
 def compile_codec(console: Console, codec: str = "pixel") -> None:
-    """Compile a codec, if it still has to be, before several processes would each do so."""
+    """Compile a codec, if it is not compiled yet, so that several processes do not each compile it."""
     from ..codecs import registry
 
     if codec in registry.names() and registry.codec_named(codec).needs_compilation():

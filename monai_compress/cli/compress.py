@@ -37,7 +37,8 @@ Examples:
 @click.option(
     "--series",
     metavar="N|UID",
-    help="Number or Series Instance UID of the series, if IN holds several; without it they are listed.",
+    help="Number or Series Instance UID of the series. Required if IN holds several series; without it, the error "
+    "message lists them.",
 )
 @stream_options
 @replace_option
@@ -47,10 +48,10 @@ def compress(
 ) -> None:
     """Compress IN: a DICOM series (folder, zip archive or file), .nii, .nii.gz or .npy.
 
-    The output is lossless by default; with --max-error no pixel differs by more than that many HU. It stores the
-    pixels, slope and intercept, and the position in the patient, but nothing of DICOM and NIfTI that identifies a
-    person: to archive whole files, use 'pack'. IN is never changed. OUT is written only after it has been decoded and
-    compared.
+    By default the compression is lossless; with --max-error no pixel differs by more than that many HU. The output
+    contains the pixels, slope and intercept, and the position in the patient. It contains no names, dates or other
+    header fields that identify a person; to archive whole files, use 'pack'. IN is never changed. OUT is written only
+    after it has been decoded and compared with IN.
     """
     from ..images import read_stored
 
@@ -81,7 +82,7 @@ def compress(
 
 
 def write_stream(console: Console, image: StoredImage, output: Path, stream: Mapping[str, Any]) -> StreamInfo:
-    """Compress an image into a file; of a volume, at most two slice groups are in memory.
+    """Compress an image into a file, with at most two slice groups of a volume in memory.
 
     Args:
         console: for progress.

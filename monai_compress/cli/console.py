@@ -45,7 +45,7 @@ class ErrorGroup(click.Group):
         except click.ClickException as error:
             error.show()
             _exit_with_error("UsageError", error.format_message(), error.exit_code, arguments, is_shown=True)
-        except click.Abort as error:  # click turns Ctrl-C into this
+        except click.Abort as error:  # click raises Abort after Ctrl-C
             message = str(error.__cause__ or "") or "stopped by Ctrl-C"
             _exit_with_error("Interrupted", message, INTERRUPTED, arguments)
         except (CompressionError, MemoryError) as error:
@@ -69,7 +69,7 @@ def _exit_with_error(name: str, message: str, code: int, arguments: list[str], i
 
 
 class Console:
-    """Prints for a person at a terminal, or JSON for a program.
+    """Printer of text for a person at a terminal, or of JSON for a program.
 
     Args:
         as_json: print the result as one JSON object on standard output, and nothing else there.
@@ -89,7 +89,7 @@ class Console:
         self.err.print(text, markup=False, soft_wrap=True)
 
     def warn(self, text: str) -> None:
-        """Print one line on standard error that stands out."""
+        """Print one highlighted line on standard error."""
         self.err.print(f"note: {text}", style="yellow", markup=False, soft_wrap=True)
 
     @contextmanager
@@ -167,7 +167,7 @@ class Console:
 
         table = Table(title=title, title_justify="left")
         for column in columns:
-            table.add_column(column, overflow="fold")  # a shortened path would name no file
+            table.add_column(column, overflow="fold")  # a shortened path would be useless
         for row in rows:
             table.add_row(*(escape(cell) for cell in row))
         RichConsole(highlight=False).print(table)

@@ -49,7 +49,9 @@ def decompress(
 
     check_output_file(output, source, overwrite)
     if not output.name.lower().endswith(WRITTEN_SUFFIXES):
-        raise click.UsageError(f"-o takes a name that ends in {', '.join(WRITTEN_SUFFIXES)}; got {output.name}")
+        raise click.UsageError(
+            f"the name of the output must end in {' or '.join(WRITTEN_SUFFIXES)}, not {output.name}: choose another -o"
+        )
     console = Console(as_json)
     started = time.perf_counter()
     announce_compilation(console)

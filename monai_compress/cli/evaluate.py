@@ -27,7 +27,9 @@ Examples:
     "-o", "--output", type=click.Path(path_type=Path), help="Folder for the report; by default MODEL/evaluation."
 )
 @click.option(
-    "--held-out", is_flag=True, help="DATA is the new folder of the scans of the run: use its held-out patients only."
+    "--held-out",
+    is_flag=True,
+    help="Use only the held-out patients of the run. DATA is the folder to which the scans of the run were moved.",
 )
 @patients_option
 @redact_option
@@ -47,8 +49,8 @@ def evaluate(
 ) -> None:
     """Measure the image quality of MODEL, a training run or a model folder, and write a report.
 
-    Without DATA: on the held-out patients of the run. With DATA: on all slices in it. The command cannot check whether
-    the model was trained on them; if it was, the figures are too good.
+    Without DATA, the held-out patients of the run are measured; with DATA, all slices in it. The command cannot check
+    whether the model was trained on the slices in DATA; if it was, the metrics are too optimistic.
     """
     from .training import run_evaluation
 
@@ -59,5 +61,5 @@ def evaluate(
     if held_out and data is None:
         raise click.UsageError("--held-out needs DATA, the folder to which the scans of the run were moved")
     output = output or model / "evaluation"
-    check_no_results(output, overwrite, "--overwrite replaces them, -o takes another folder")
+    check_no_results(output, overwrite, "use --overwrite to replace them, or -o for another folder")
     run_evaluation(Console(as_json), model, data, output, patients_csv, device, redact_paths, held_out)

@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from ..images.stored import Integers
 
 RUN_SLICES = 16
-"""Consecutive slices that are used together, so that the network sees previous slices."""
+"""Number of consecutive slices that are used together, so that previous slices can serve as context."""
 
 MAX_HELD_OUT_SLICES = 64
-"""Most slices of held-out patients that are compressed to measure a model."""
+"""Maximum number of slices of held-out patients that are compressed to measure a model."""
 
 FRACTIONS = (0.9, 0.1)
-"""Shares of the patients to fit to and held out."""
+"""Fractions of the patients for fitting and for measuring."""
 
 EPILOG = """\b
 Examples:
@@ -61,7 +61,7 @@ Examples:
     type=click.Choice(["fast", "default"]),
     default="default",
     show_default=True,
-    help="Fit the network of compress --effort fast, which is smaller, or of --effort default.",
+    help="Network to fit: that for 'compress --effort fast', which is smaller, or that for '--effort default'.",
 )
 @click.option(
     "--max-error",
@@ -102,10 +102,10 @@ def fit_pixel(
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Fit the network of the pixel codec to the CT scans in DIR (DICOM, NIfTI), and measure what that gains.
+    """Fit the network of the pixel codec to the CT scans in DIR (DICOM, NIfTI), and measure the gain.
 
-    The gain is measured on held-out patients: bits per pixel of compressed slice groups, compared with the shipped
-    model. Use the file with 'compress --model' or 'pack --model', which embed it in their output.
+    The gain is the change in bits per pixel on held-out patients, compared with the shipped model. Use the file with
+    'compress --model' or 'pack --model', which embed it in their output.
     """
     from ..codecs.pixel.fit import HIDDEN, fit_context_model
     from ..codecs.pixel.weights import load_context_model
@@ -124,7 +124,7 @@ def fit_pixel(
         fitted_to = loader.load(choose_runs(train, max_slices, seed), update)
         measured_on = loader.load(choose_runs(held_out, MAX_HELD_OUT_SLICES, seed), update)
     if not fitted_to or not measured_on:
-        raise DatasetError("no slices could be read to fit to, or none to measure on", where=str(data))
+        raise DatasetError("no slices could be read for fitting, or none for measuring the result", where=str(data))
     loader.report_failures()
     started = time.perf_counter()
     with console.progress("fitting") as update:
@@ -211,7 +211,9 @@ def _split(items: Sequence[Item], validation: Path | None, seed: int, where: str
     if not held_out or len(held_out) == len(items):
         which = "no patient" if not held_out else "every patient"
         raise DatasetError(
-            f"{validation.name} holds out {which}; it must name files by their path below DIR", where=where
+            f"{validation.name} selects {which} for measuring; it must name the files of some patients by their path "
+            "below DIR",
+            where=where,
         )
     return [item for item in items if item.patient not in patients], held_out
 
@@ -278,7 +280,9 @@ def _print_result(
     }
     change = 100 * (figures["fitted"] / figures["shipped"] - 1)
     if change >= 0:
-        console.warn("the shipped model is as good or better on the held-out patients; try more minutes or more slices")
+        console.warn(
+            "the shipped model compresses the held-out patients as well or better; try more --minutes or --max-slices"
+        )
     rows = [
         ["fitted", f"{figures['fitted']:.4f}", f"{change:+.2f} %"],
         ["shipped", f"{figures['shipped']:.4f}", ""],

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Figures, paths and promises as text for people, worded alike in all commands."""
+"""Numbers, paths and promises as text, with the same wording in all commands."""
 
 from __future__ import annotations
 
@@ -64,13 +64,13 @@ def pixels_text(info: StreamInfo) -> str:
 
 
 def promise_text(info: StreamInfo) -> str:
-    """Return what a stream promises about its pixels: lossless, bounded or lossy.
+    """Return the promise of a stream as text: lossless, bounded or lossy.
 
     >>> from types import SimpleNamespace
     >>> promise_text(SimpleNamespace(promise="lossless"))
-    'lossless: every stored value'
+    'lossless: every stored value is restored'
     >>> promise_text(SimpleNamespace(promise="bounded", bound=4, max_error=2.0, padding_value=-2000))
-    'bounded: no value differs by more than 4 stored units (asked for 2 HU); padding is exact'
+    'bounded: no value differs by more than 4 stored units (requested: 2 HU); padding is restored exactly'
     >>> error = SimpleNamespace(rmse=5.25, max_error=81.0)
     >>> promise_text(SimpleNamespace(promise="lossy", measured_error=error))
     'lossy: measured RMSE 5.25 HU, largest error 81 HU'
@@ -81,11 +81,11 @@ def promise_text(info: StreamInfo) -> str:
             return "lossy: the error was not measured"
         return f"lossy: measured RMSE {error.rmse:.3g} HU, largest error {error.max_error:.3g} HU"
     if info.promise == "lossless":
-        return "lossless: every stored value"
+        return "lossless: every stored value is restored"
     unit = "unit" if info.bound == 1 else "units"
-    padding = "" if info.padding_value is None else "; padding is exact"
+    padding = "" if info.padding_value is None else "; padding is restored exactly"
     return (
-        f"bounded: no value differs by more than {info.bound} stored {unit} (asked for {info.max_error:g} HU){padding}"
+        f"bounded: no value differs by more than {info.bound} stored {unit} (requested: {info.max_error:g} HU){padding}"
     )
 
 
@@ -106,20 +106,20 @@ def archive_promise_text(info: ArchiveInfo) -> str:
 
 
 def model_text(info: StreamInfo) -> str:
-    """Return name and hash of a stream's model, and where the model is."""
+    """Return name, hash and location of the model of a stream."""
     if info.model_source == "none":
         return "none"
     where = {
         "archive": "embedded in the archive",
         "shipped": "shipped with this package",
         "embedded": f"embedded, {size_text(info.sections.get('MODL', 0))}",
-        "missing": "not found: give its file with --model",
+        "missing": "not found: pass its file with --model",
     }
-    return f"{info.model_name or 'without a name'} {info.model_hash[:12]} ({where[info.model_source]})"
+    return f"{info.model_name or 'unnamed'} {info.model_hash[:12]} ({where[info.model_source]})"
 
 
 def is_compressed(reason: str) -> bool:
-    """Return whether a file is stored as it is because its pixels were already compressed."""
+    """Return whether a file is stored verbatim because its pixels were already compressed."""
     from ..archive.reasons import COMPRESSED
 
     return reason.startswith(COMPRESSED)

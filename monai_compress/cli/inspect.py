@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""``monai-compress inspect``: what a .mcz file promises and holds."""
+"""``monai-compress inspect``: show the content of a .mcz file and its promise."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ Examples:
 """
 
 
-@click.command(epilog=EPILOG, short_help="Show what a .mcz file promises and holds.")
+@click.command(epilog=EPILOG, short_help="Show the content and promise of a .mcz file.")
 @click.argument("file", type=click.Path(path_type=Path))
 @json_option
 @click.pass_context
 def inspect(ctx: click.Context, file: Path, as_json: bool) -> None:
-    """Show what FILE, a stream or an archive, promises and holds.
+    """Show the content of FILE, and its promise: which error the restored pixels can have.
 
-    No pixels are decoded; use 'verify' to decode and check all of them. The exit code is 1 if an archive is damaged.
+    FILE is a stream, written by 'compress', or an archive, written by 'pack'. No pixels are decoded; use 'verify' to
+    decode and check all of them. The exit code is 1 if an archive is damaged.
     """
     from ..batch.archives import is_archive
 
@@ -56,7 +57,7 @@ def _inspect_archive(console: Console, file: Path) -> ArchiveInfo:
         ["ratio", f"{info.ratio:.2f} : 1 of the files"],
         ["promise", formatting.archive_promise_text(info)],
         ["series", info.series or "none"],
-        ["generation", str(info.generation)],
+        ["generation (above 1 if packed again)", str(info.generation)],
         ["settings", ", ".join(f"{key} {value}" for key, value in sorted(info.settings.items()))],
     ]
     rows += [[f"pixel stream {number}", text] for number, text in enumerate(info.streams)]
@@ -86,7 +87,9 @@ def _inspect_stream(console: Console, file: Path) -> None:
         *stream_rows(info),
         [
             "rescale",
-            rescale if pairs == 1 else f"{pairs} different ones in {formatting.count_text(len(image), 'slice')}",
+            rescale
+            if pairs == 1
+            else f"{pairs} different pairs of slope and intercept in {formatting.count_text(len(image), 'slice')}",
         ],
         ["padding value", "none" if info.padding_value is None else str(info.padding_value)],
         ["slice groups", f"{info.groups} of up to {info.slices_per_group} slices"],

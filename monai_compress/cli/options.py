@@ -22,11 +22,11 @@ threads_option = click.option(
     "threads",
     type=click.IntRange(1),
     metavar="N",
-    help="Use at most this many processor cores; by default all.",
+    help="Largest number of processor cores to use; by default all cores.",
 )
 replace_option = click.option("--overwrite", is_flag=True, help="Replace the output file if it exists.")
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace earlier results in the output folder.")
-redact_option = click.option("--redact-paths", is_flag=True, help="Write no file names to the report.")
+redact_option = click.option("--redact-paths", is_flag=True, help="Omit file names from the report.")
 patients_option = click.option(
     "--patients",
     "patients_csv",
@@ -61,7 +61,7 @@ device_option = click.option(
 )
 
 
-# how a stream is written: compress and pack
+# options for writing streams, of compress and pack
 
 
 def _check_finite(ctx: click.Context, parameter: click.Parameter, value: float) -> float:
@@ -91,35 +91,38 @@ _STREAM_OPTIONS = {
         default="pixel",
         show_default=True,
         metavar="NAME",
-        help="Codec of the pixels; pixel is lossless or keeps --max-error.",
+        help="Codec for the pixels. The codec 'pixel' is lossless, or bounds the error by --max-error.",
     ),
     "quality": click.option(
         "--quality",
         type=float,
         callback=_check_finite_or_none,
         metavar="Q",
-        help="Quality of a lossy codec, in its own scale; the measured error is stored. The codec pixel has none.",
+        help="Quality setting of a lossy codec, on the scale of that codec; the measured error is stored. The codec "
+        "'pixel' has no quality setting.",
     ),
     "effort": click.option(
         "--effort",
         type=click.Choice(["fast", "default", "max"]),
         default="default",
         show_default=True,
-        help="fast: less time, larger files. max: first fit the network to each series.",
+        help="fast: less time, larger files. max: fit the network to each series first, which takes longer.",
     ),
     "model": model_option(
-        "Model file written by fit-pixel, used instead of the shipped models; embedded in the output."
+        "Model file written by fit-pixel. It is used instead of the shipped models and embedded in the output."
     ),
-    "no_verify": click.option("--no-verify", is_flag=True, help="Do not decode and compare before the output is kept."),
+    "no_verify": click.option(
+        "--no-verify", is_flag=True, help="Skip the check of the output, which is otherwise decoded and compared."
+    ),
     "threads": threads_option,
 }
 
 
 def stream_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of how a stream is written, and pass them on as one dictionary, the argument ``stream``.
+    """Add the options for writing a stream, and pass them on as one dictionary, the argument ``stream``.
 
     Its keys are keywords of ``compress``, ``StreamWriter`` and ``ArchiveSettings``: an option that is added to
-    ``_STREAM_OPTIONS`` reaches them all.
+    ``_STREAM_OPTIONS`` is passed to all of them.
     """
 
     @functools.wraps(command)
@@ -140,7 +143,7 @@ def stream_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return with_stream
 
 
-# how slices become tensors: train
+# options for the preparation of slices, of train
 
 
 class SizeType(click.ParamType):
@@ -186,7 +189,7 @@ _DATA_OPTIONS = (
         type=SizeType(),
         default="256",
         show_default=True,
-        help="Rows x columns of the images for the network.",
+        help="Size of the images for the network: rows x columns, such as 256x320, or one number for both.",
     ),
     click.option(
         "--window",
@@ -200,7 +203,7 @@ _DATA_OPTIONS = (
         type=click.Choice(["pad", "crop"]),
         default="pad",
         show_default=True,
-        help="Pad or crop slices of another aspect ratio; they are never distorted.",
+        help="Pad or crop slices whose aspect ratio differs from --size; they are never distorted.",
     ),
     click.option(
         "--fractions",
@@ -208,20 +211,20 @@ _DATA_OPTIONS = (
         nargs=2,
         default=(0.8, 0.2),
         show_default=True,
-        help="Shares of training and validation; the remainder to 1 is the test split.",
+        help="Fractions of the patients for training and validation; the remaining patients, if any, are the test split.",
     ),
     click.option(
         "--split-by",
         type=click.Choice(["patient", "slice"]),
         default="patient",
         show_default=True,
-        help="'slice' puts neighboring slices of one patient into training and validation, so figures are too good.",
+        help="'slice': slices of one patient are in training and validation, so the metrics are too optimistic.",
     ),
     patients_option,
     click.option(
         "--max-slices",
         type=click.IntRange(2),
-        help="Use at most this many slices, evenly from all patients; by default all.",
+        help="Largest number of slices to use, taken evenly from all patients; by default all slices.",
     ),
     click.option(
         "--augment",
@@ -234,7 +237,7 @@ _DATA_OPTIONS = (
         type=click.Choice(["memory", "disk", "none"]),
         default="memory",
         show_default=True,
-        help="Where prepared slices are cached.",
+        help="Storage for prepared slices during training.",
     ),
     click.option(
         "--cache-dir",
@@ -245,7 +248,7 @@ _DATA_OPTIONS = (
 
 
 def data_options(command: Command) -> Command:
-    """Add the options of how slices are found, split and prepared for the network."""
+    """Add the options for finding, splitting and preparing slices."""
     for option in reversed(_DATA_OPTIONS):
         command = option(command)
     return command

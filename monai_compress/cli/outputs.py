@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Checks of where a command writes: never into its input, and never over earlier results unless asked to."""
+"""Checks of outputs: a command never writes into its input, and replaces earlier results only with --overwrite."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RESULTS = (
     "slices.csv",
     "tensorboard",
 )
-"""Names of what ``train``, ``evaluate`` and ``demo`` write into their output folder."""
+"""Names of the files and folders that ``train``, ``evaluate`` and ``demo`` write into their output folder."""
 
 
 def check_output_file(output: Path, source: Path, overwrite: bool) -> None:
@@ -39,16 +39,16 @@ def check_output_file(output: Path, source: Path, overwrite: bool) -> None:
             "the output is the input or lies inside it; the input is never changed: choose another -o"
         )
     if output.is_dir():
-        raise click.UsageError(f"{output} is a folder; -o takes the name of a file")
+        raise click.UsageError(f"{output} is a folder, but the output is a file: choose another -o")
     if output.exists() and not overwrite:
-        raise OutputError(f"{output} exists already; --overwrite replaces it, -o takes another name")
+        raise OutputError(f"{output} exists already; use --overwrite to replace it, or -o for another name")
 
 
 def check_output_apart(output: Path, inputs: Sequence[Path]) -> None:
-    """Refuse an output folder that lies inside an input, or that holds one.
+    """Refuse an output folder that lies inside an input, or that contains an input.
 
     Raises:
-        click.UsageError: it does.
+        click.UsageError: the output folder lies inside an input, or an input lies inside it.
     """
     resolved = output.resolve()
     for given in inputs:
@@ -59,12 +59,12 @@ def check_output_apart(output: Path, inputs: Sequence[Path]) -> None:
             )
         if source.is_relative_to(resolved):
             raise click.UsageError(
-                f"{given} lies inside the output folder, where inputs and archives would mix: choose another -o"
+                f"{given} lies inside the output folder, so it would mix inputs and archives: choose another -o"
             )
 
 
 def check_no_results(folder: Path, overwrite: bool, advice: str) -> None:
-    """Refuse a folder that holds earlier results, or files of their names, unless ``overwrite`` is set.
+    """Refuse a folder that holds earlier results, or files with the same names, unless ``overwrite`` is set.
 
     Args:
         advice: end of the error message, what to do.

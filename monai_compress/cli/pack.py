@@ -56,7 +56,8 @@ Examples:
 @click.option(
     "--shard",
     metavar="i/N|N",
-    help="Pack only part i of N equal parts; with N alone, i is taken from SLURM or Kubernetes.",
+    help="Pack only part i of N. With N alone, i is read from SLURM or Kubernetes; in a SLURM array this option can be "
+    "omitted.",
 )
 @click.option(
     "--checksum",
@@ -66,7 +67,8 @@ Examples:
 @click.option(
     "--redact-paths",
     is_flag=True,
-    help="Replace paths in manifest, failure list and output by pseudonyms made with a local key.",
+    help="Replace paths in the manifest, failure list and output by pseudonyms, computed with a secret key on this "
+    "computer.",
 )
 @json_option
 @click.pass_context
@@ -83,11 +85,12 @@ def pack(
     redact_paths: bool,
     as_json: bool,
 ) -> None:
-    """Pack IN, folders, zip archives or files of any kind, into the output folder, one archive for each series.
+    """Pack files of any kind into archives in the output folder, one archive for each series.
 
-    'unpack' restores every file byte for byte. With --max-error, CT images are restored as derived images in which no
-    pixel differs by more than that many HU. Each archive is decoded and compared before it is kept. A repeated run
-    packs only what is new or changed. IN is never changed.
+    Each IN is a folder, a zip archive or a file; it is never changed. 'unpack' restores every file byte for byte. With
+    --max-error, CT images are restored as derived images in which no pixel differs by more than that many HU. Each
+    archive is decoded and compared with its source files before it gets its final name. If the command is repeated, it
+    packs only new and changed files.
     """
     from ..archive import ArchiveSettings
     from ..batch.manifest import redacted, redaction_key
@@ -103,7 +106,9 @@ def pack(
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--shard") from error
     if part is None and INDEXED in os.environ:
-        console.warn("this task of an indexed job packs everything; with --shard N each task packs its own part")
+        console.warn(
+            "this task of an indexed job packs all files; use --shard N so that each of N tasks packs one part"
+        )
     if part:
         source = f", from {part.origin}" if part.origin else ""
         console.message(f"part {part.number} of {part.count}{source}")

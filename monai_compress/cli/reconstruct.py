@@ -36,10 +36,10 @@ def reconstruct(
 ) -> None:
     """Encode and decode the scans in DATA with the autoencoder MODEL, and write the reconstructions.
 
-    Each DICOM series and NIfTI volume becomes one .nii.gz in HU on its own grid, each picture a .png of its own size;
-    index.json lists the source of each. Files are numbered by patient and series, from 1 for each DATA, so use one
-    output folder per DATA. A series with a gap becomes one file for each evenly spaced part. Files that cannot be read
-    are reported at the end and do not stop the others; the exit code is then 1.
+    Each DICOM series and NIfTI volume becomes one .nii.gz in HU on its own grid, each picture a .png of the same size;
+    index.json lists the source of each file. The numbers of patients and series start at 1 for every DATA, so use one
+    output folder per DATA. A series with missing slices becomes several files, one for each evenly spaced part. Files
+    that cannot be read are reported at the end and do not stop the others; the exit code is then 1.
     """
     from ..data import find_slices, summarize_skipped
     from ..engines import choose_device
@@ -48,7 +48,7 @@ def reconstruct(
 
     if output.resolve().is_relative_to(data.resolve()):
         raise click.UsageError(
-            "the output folder lies inside DATA, where its files would be read as scans next time: choose another -o"
+            "the output folder lies inside DATA, so a repeated run would read its files as scans: choose another -o"
         )
     console = Console(as_json)
     loaded = load_model(model, choose_device(device))

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Tables and JSON objects that several commands print: a stream, and what failed."""
+"""Tables and JSON objects that several commands print: properties of a stream, and failures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..streams import StreamInfo
 
 MAX_FAILURES = 20
-"""Failures of one cause that are listed; more are only counted."""
+"""Maximum number of listed failures with the same reason; further ones are only counted."""
 
 
 def stream_rows(info: StreamInfo) -> list[list[str]]:

@@ -35,7 +35,10 @@ Examples:
     help="Folder for the model, the report and all files of the run.",
 )
 @click.option(
-    "--network", default="classic", show_default=True, help="classic (latents larger than the image) or compact (8:1)."
+    "--network",
+    default="classic",
+    show_default=True,
+    help="classic (more latent values than pixels) or compact (one latent value for 8 pixels).",
 )
 @click.option(
     "--loss",
@@ -53,13 +56,13 @@ Examples:
     default="plateau",
     show_default=True,
     type=click.Choice(["plateau", "cosine", "one-cycle", "constant"]),
-    help="How the learning rate changes during training.",
+    help="Schedule of the learning rate.",
 )
 @click.option(
     "--early-stopping",
     type=click.IntRange(0),
     default=0,
-    help="Stop after this many epochs without a better validation PSNR; 0: never.",
+    help="Stop after this number of epochs without a better validation PSNR; 0: do not stop early.",
 )
 @click.option("--amp", is_flag=True, help="Use mixed precision (bfloat16) where it is accurate enough.")
 @click.option(
@@ -67,10 +70,14 @@ Examples:
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="Seed of split, weights, order and augmentation.",
+    help="Seed for the split, the initial weights, the order of slices and augmentation.",
 )
 @click.option(
-    "--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes that load and augment slices."
+    "--workers",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Number of additional processes that load and augment slices.",
 )
 @device_option
 @data_options
@@ -96,7 +103,7 @@ def train(
         use_options_of_run(ctx, output)
     else:
         check_no_results(
-            output, overwrite, "--resume continues a run, --overwrite replaces it, -o takes another folder"
+            output, overwrite, "use --resume to continue the run, --overwrite to replace it, or -o for another folder"
         )
     if ctx.params["data"] is None:
         raise click.UsageError("Missing argument 'DATA': the scans to train on.", ctx)

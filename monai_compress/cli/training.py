@@ -141,7 +141,7 @@ def _check_options(options: dict[str, Any]) -> TrainingConfig:
 def _remove_results(folder: Path) -> None:
     """Remove the files of an earlier run.
 
-    Its model, beside a new split, would be measured on its own training data. Only files with the names
+    With a new split, the old model would be measured on its own training data. Only files with the names
     that a run writes are removed; folders stay.
 
     Raises:
@@ -185,7 +185,9 @@ def run_evaluation(
         items, properties, notes, skipped = inventory.items, {}, inventory.notes, inventory.skipped
         if not items:
             reasons = ", ".join(f"{reason}: {count}" for reason, count in inventory.summary().items())
-            raise DatasetError(f"no usable CT slice ({reasons or 'the folder holds no files'})", where=str(data))
+            raise DatasetError(
+                f"there is no usable CT slice ({reasons or 'the folder holds no files'})", where=str(data)
+            )
     _print_notes(console, notes, skipped)
     _measure(
         console,
@@ -209,7 +211,7 @@ def _held_out_of_run(
     manifest = run / MANIFEST_NAME
     if not manifest.is_file():
         raise ModelNotFound(
-            f"{run} is a model without its training run, so give scans: 'monai-compress evaluate {run} CT_FOLDER'"
+            f"{run} is a model without its training run; name the scans: 'monai-compress evaluate {run} CT_FOLDER'"
         )
     recorded = read_manifest(manifest)
     splits = items_of(recorded, [str(moved_to)] if moved_to else recorded["roots"], str(manifest))
@@ -220,10 +222,10 @@ def _held_out_of_run(
         hashed = data_hash(item for part in splits.values() for item in part)
     except DatasetError as error:
         raise DatasetError(
-            f"{error.detail}; were they moved? 'monai-compress evaluate {run} FOLDER --held-out'"
+            f"{error.detail}; if the scans were moved, use 'monai-compress evaluate {run} FOLDER --held-out'"
         ) from error
     if hashed != recorded["data_hash"]:
-        notes.append("some files changed since the run: their data hash differs")
+        notes.append("some files have changed since the training: their hash differs from the recorded one")
     skipped = [Skipped(entry["image"], entry["reason"], entry["detail"]) for entry in recorded["skipped"]]
     return items, properties, notes, skipped
 
@@ -330,7 +332,7 @@ def _print_summary(console: Console, summary: dict[str, Any], model: Model, page
     ratio = model.network.latent_ratio(size)
     latents = math.prod(model.network.latent_shape(size))
     text = f"{math.prod(size):,} input values to {latents:,} latent values per slice ({ratio:g}:1)\nreport: {page}"
-    # from the report, which names no folders, and with --redact-paths no files
+    # taken from the report, because the report contains no folders, and with --redact-paths no file names
     public = json.loads((page.parent / "metrics.json").read_text(encoding="utf-8"))["summary"]
     console.print_result(
         {"report": str(page), "summary": public, "latent_values": latents, "input_values": math.prod(size)}, text

@@ -32,7 +32,9 @@ Examples:
     multiple=True,
     help="Restore only files whose path matches PATTERN, with * and ?; can be repeated.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace existing files that have other content.")
+@click.option(
+    "--overwrite", is_flag=True, help="Replace existing files whose content differs from that in the archive."
+)
 @json_option
 @click.pass_context
 def unpack(
@@ -44,10 +46,10 @@ def unpack(
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Restore the files in archives, and in all archives in folders, to the output folder.
+    """Restore the files of archives to the output folder. A FOLDER stands for all archives in it.
 
     The SHA-256 of each file is checked. Files that already exist with the same content are skipped, so an interrupted
-    run can be repeated. If a series was packed again after a change, the newest archive is used.
+    run can be repeated. If a series was packed more than once because its files changed, the newest archive is used.
     """
     from ..batch.unpack import ignores_case, select
     from ..batch.unpack import unpack as run

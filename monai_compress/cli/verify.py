@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""``monai-compress verify``: decode .mcz files and check that everything they promise is restored."""
+"""``monai-compress verify``: decode .mcz files and check that their content is restored as promised."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Examples:
 """
 
 
-@click.command(epilog=EPILOG, short_help="Decode .mcz files and check everything.")
+@click.command(epilog=EPILOG, short_help="Decode .mcz files and check all checksums.")
 @click.argument("files", metavar="FILE|FOLDER...", type=click.Path(path_type=Path), nargs=-1, required=True)
 @model_option("Model file, for streams whose model is neither embedded nor shipped with this package.")
 @threads_option

@@ -124,7 +124,7 @@ def test_bounded_error_in_hu_with_different_slopes(tmp_path, write_ct):
         )
     result = run_json("compress", tmp_path / "in", "-o", tmp_path / "a.mcz", "--max-error", "4")
     assert (result["bound"], result["max_error"]) == (2, 4.0)
-    assert "more than 2 stored units (asked for 4 HU)" in result["promise_text"]
+    assert "more than 2 stored units (requested: 4 HU)" in result["promise_text"]
     result = run_ok("decompress", tmp_path / "a.mcz", "-o", tmp_path / "out.nii.gz")
     assert "differ between slices" in result.output
     image = read_stored(tmp_path / "in")

@@ -13,12 +13,12 @@ from ..formatting import count_text, size_text
 from ..reports import print_failures
 
 FOLDER = "demo_archives"
-"""The next demo replaces its content, so it has a name that nobody gives to their own archives."""
+"""The next demo replaces the content of this folder, so its name differs from usual names of archive folders."""
 MAX_FILES = 32
 
 
 def show_archives(console: Console, data: Path, output: Path) -> list[str]:
-    """Pack the files of the first folder that holds any, at most `MAX_FILES`, restore them and print the figures.
+    """Pack at most `MAX_FILES` files of the first folder with files, restore them and print the sizes.
 
     Args:
         console: for the figures.

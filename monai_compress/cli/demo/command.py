@@ -28,7 +28,7 @@ DEMO_REMARK = f"{DEMO_MARK}; to repeat the training: monai-compress train --conf
 SETTINGS = ("--network", "compact", "--loss", "mse", "--scheduler", "one-cycle", "--learning-rate", "2e-3")
 
 
-@click.command(epilog=EPILOG, short_help="Show what the package does, in three minutes.")
+@click.command(epilog=EPILOG, short_help="Run the main functions in three minutes.")
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
@@ -68,10 +68,10 @@ def demo(
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Show what the package does: compress a series, archive a study, train an autoencoder and write report.html.
+    """Run the main functions: compress a series, archive a study, train an autoencoder and write report.html.
 
-    One series is compressed lossless and with errors of at most 2 HU, then decoded and compared. The files of a study
-    are packed into archives and restored. An autoencoder is trained for about a minute and measured on held-out
+    One series is compressed twice, lossless and with errors of at most 2 HU, then decoded and compared. The files of a
+    study are packed into archives and restored. An autoencoder is trained for about a minute and measured on held-out
     patients. Without --data, scans of eight simulated patients are written as DICOM first and processed exactly like
     your own data.
     """
@@ -81,7 +81,11 @@ def demo(
 
     console = Console(as_json)
     if not _is_demo(output):
-        check_no_results(output, overwrite, "which no demo wrote: -o takes another folder, --overwrite replaces them")
+        check_no_results(
+            output,
+            overwrite,
+            "these files are not from a demo: use -o for another folder, or --overwrite to replace them",
+        )
     notes = ["This is a demonstration: a minute of training. Real training takes longer and gives better figures."]
     if data is None:
         data = _simulate(console, output / "simulated", seed)
@@ -97,7 +101,7 @@ def demo(
 
 
 def _is_demo(folder: Path) -> bool:
-    """Return whether an earlier demo wrote this folder; only then it is replaced without --overwrite."""
+    """Return whether an earlier demo wrote this folder, which may then be replaced without --overwrite."""
     try:
         return (folder / CONFIG_NAME).read_text(encoding="utf-8").startswith(f"# {DEMO_MARK}")
     except OSError:

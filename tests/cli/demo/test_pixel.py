@@ -36,7 +36,7 @@ def test_both_promises_on_the_first_series(tmp_path, console, capsys):
             assert f"{reader.info.ratio:.2f} : 1" in note
         assert name in table
     assert "lossless" in note
-    assert "asked for 2 HU" in note
+    assert "requested: 2 HU" in note
 
 
 def test_the_middle_of_a_long_volume_is_compressed(tmp_path, console, write_nifti):
