@@ -5,9 +5,9 @@
     python archive_a_study.py [STUDY [ARCHIVES]]
 
 STUDY is a folder; by default a simulated chest of 8 slices of 128 x 128 pixels and a text file. The script prints the
-compression ratio and how the files are stored. ARCHIVES is the output folder without archives of other studies, by
-default ./study-archives. If you run the script a second time, existing archives are not written again. The first call
-of the codec includes its compilation.
+compression ratio and how the files are stored. ARCHIVES is the output folder, by default ./study-archives; it must not
+contain archives of other studies. If you run the script a second time, existing archives are not written again. The
+first call of the codec takes longer because it compiles the codec.
 """
 
 import filecmp
@@ -32,8 +32,8 @@ with tempfile.TemporaryDirectory() as folder:
     packed = pack(plan([study]), archives)
     print(f"{packed.files} files: {packed.bytes_in:,} bytes packed to {packed.bytes_out:,}, ratio {packed.ratio:.2f}")
     print(f"{packed.packed} archives written, {packed.already_packed} existed already")
-    for (how, why), count in packed.methods.items():
-        print(f"  {count} {how}{', ' * bool(why)}{why}")
+    for (method, reason), count in packed.methods.items():
+        print(f"  {count} stored as {method}{', ' * bool(reason)}{reason}")
     for failure in packed.skipped:
         print(f"  not packed: {failure.locator}: {failure.reason}")
 

@@ -1,13 +1,13 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Compress a CT series without loss and with a maximum error of 2 HU, and check both.
+"""Compress a CT series without loss and with a maximum error of 2 HU, and check the decompressed values.
 
     python compress_volume.py [SCAN]
 
 SCAN is a folder, zip archive or file with one DICOM series, a .nii.gz or a .npy; by default a simulated chest of 8
-slices of 160 x 160 pixels. The script prints the ratio to the size of the stored integers and the largest error.
-It then writes ./chest.mcz slice by slice and reads one slice from it. The first call of the codec includes its
-compilation.
+slices of 160 x 160 pixels. The script prints the ratio to the size of the stored integers and the largest error. It
+then writes ./chest.mcz slice by slice and reads one slice from it. The first call of the codec takes longer because it
+compiles the codec.
 """
 
 import sys
@@ -37,10 +37,10 @@ worst_hu = np.abs((decompress(data).astype(np.int64) - stored) * slopes).max()
 print(f"bounded error: {len(data):,} bytes, ratio {inspect(data).ratio:.2f}, largest error {worst_hu:g} HU")
 print(f"the file guarantees a maximum error of {inspect(data).max_error:g} HU")
 
-# for a series of any length, memory for two slice groups is enough
+# slice by slice: needs memory for only two slice groups, whatever the length of the series
 with StreamWriter("chest.mcz", **options, metadata={"made by": "an example"}) as writer:
-    for one in stored.reshape(-1, *stored.shape[-2:]):
-        writer.add(one)
+    for plane in stored.reshape(-1, *stored.shape[-2:]):
+        writer.add(plane)
 with StreamReader("chest.mcz") as reader:
     middle = len(reader) // 2
     print(f"chest.mcz: {reader.info.bytes:,} bytes, {len(reader)} slices; slice {middle}: {reader[middle].shape}")

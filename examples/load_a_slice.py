@@ -28,7 +28,7 @@ with tempfile.TemporaryDirectory() as folder:
 
     raw = LoadCT()(locator)  # MetaTensor (1, rows, columns), HU
     print(f"the file: {tuple(raw.shape[1:])}, {float(raw.min()):.0f} to {float(raw.max()):.0f} {raw.meta['unit']}")
-    print("from (row, column, slice) to mm, RAS:")
+    print("affine matrix from (row, column, slice) to mm, axes toward right / anterior / superior (RAS):")
     print(np.array2string(raw.affine.numpy(), precision=2, suppress_small=True))
 
     for size in (tuple(raw.shape[1:]), 256, 64):

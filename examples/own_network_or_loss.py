@@ -4,10 +4,10 @@
 
     python own_network_or_loss.py [CT_FOLDER]
 
-CT_FOLDER holds scans of two patients or more; by default five simulated chests. The script prints the PSNR on the
-validation patients of a built-in architecture with other settings and a weighted loss, and of a class of your own with
-its own training loop; both are measured with ``evaluate``. The training takes seconds, so the results only show that
-everything works.
+CT_FOLDER holds scans of two patients or more; by default five simulated chests. The script trains two networks: a
+built-in architecture with other settings and a weighted loss, and a class of your own with its own training loop. It
+measures both with ``evaluate`` and prints their PSNR on the validation patients. The training takes seconds, so the
+results only show that everything works.
 """
 
 import sys

@@ -5,9 +5,9 @@
     python reconstruct_on_original_grid.py [SCANS [MODEL]]
 
 SCANS is a folder or file, by default a simulated chest of 160 x 160 pixels. MODEL is the output folder of
-``monai-compress train``; by default the untrained network ``compact``, which is an 8x8 cosine transform with 8 of 64
-coefficients. The script prints grid and position of original and reconstruction, and the errors in HU. The volumes are
-in ./reconstructed.
+``monai-compress train``; by default the untrained network ``compact``, which is an 8x8 cosine transform that keeps 8 of
+64 coefficients. The script prints grid and position of original and reconstruction, and the errors in HU. The volumes
+are written to ./reconstructed.
 """
 
 import sys
@@ -37,8 +37,8 @@ with tempfile.TemporaryDirectory() as work:
             if made.path.suffix == ".gz":
                 image = nib.load(made.path)
                 print(f"  {image.shape} voxels of {image.get_data_dtype()}")
-                print(f"  its first voxel is at {image.affine[:3, 3].round(2)} mm,")
-                print(f"  that of the scan at   {LoadCT()(made.source).affine[:3, 3].numpy().round(2)} mm")
+                print(f"  first voxel of the reconstruction: {image.affine[:3, 3].round(2)} mm")
+                print(f"  first voxel of the scan:           {LoadCT()(made.source).affine[:3, 3].numpy().round(2)} mm")
     patients = evaluate(model, inventory.items).summary["patients"]
     for metric in ("rmse_hu", "rmse_body_hu", "bias_body_hu"):
         if patients[metric]["mean"] is not None:

@@ -211,7 +211,7 @@ _DATA_OPTIONS = (
         nargs=2,
         default=(0.8, 0.2),
         show_default=True,
-        help="Fractions of the patients for training and validation; the remaining patients, if any, are the test split.",
+        help="Fractions of the patients for training and validation; the remaining patients are the test split.",
     ),
     click.option(
         "--split-by",
