@@ -69,7 +69,7 @@ def _exit_with_error(name: str, message: str, code: int, arguments: list[str], i
 
 
 class Console:
-    """Prints for a person at a terminal, or JSON for a program.
+    """Prints text for a terminal, or JSON for a program.
 
     Args:
         as_json: print the result as one JSON object on standard output, and nothing else there.

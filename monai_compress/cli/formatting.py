@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Figures, paths and promises as text for people, worded alike in all commands."""
+"""Numbers, paths and promises as text, formatted alike in all commands."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def pixels_text(info: StreamInfo) -> str:
 
 
 def promise_text(info: StreamInfo) -> str:
-    """Return what a stream promises about its pixels: lossless, bounded or lossy.
+    """Return the promise of a stream about its pixels as text: lossless, bounded or lossy.
 
     >>> from types import SimpleNamespace
     >>> promise_text(SimpleNamespace(promise="lossless"))
@@ -119,7 +119,7 @@ def model_text(info: StreamInfo) -> str:
 
 
 def is_compressed(reason: str) -> bool:
-    """Return whether a file is stored as it is because its pixels were already compressed."""
+    """Return whether a file is stored verbatim because its pixels were already compressed."""
     from ..archive.reasons import COMPRESSED
 
     return reason.startswith(COMPRESSED)

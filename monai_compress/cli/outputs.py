@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Checks of where a command writes: never into its input, and never over earlier results unless asked to."""
+"""Checks of the output path of a command: never in its input, and no earlier results are replaced unless requested."""
 
 from __future__ import annotations
 

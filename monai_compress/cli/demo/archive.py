@@ -13,7 +13,7 @@ from ..formatting import count_text, size_text
 from ..reports import print_failures
 
 FOLDER = "demo_archives"
-"""The next demo replaces its content, so it has a name that nobody gives to their own archives."""
+"""The next demo replaces its content, so its name is unlikely for archives of the user."""
 MAX_FILES = 32
 
 
