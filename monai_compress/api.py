@@ -209,7 +209,7 @@ def _checked_image(image: ArrayLike) -> Integers:
 def _assembled(
     volume: Integers, options: StreamOptions, model: Model | None, ndim: int, progress: ProgressCallback | None
 ) -> bytes:
-    """The stream of a volume with this model."""
+    """Return the stream of a volume with this model."""
     chunks: list[bytes] = []
     step, threads = slices_of_group(options, volume.shape[1:]), thread_count(options.threads)
     with StreamAssembler(
@@ -230,7 +230,7 @@ def _assembled(
 
 
 def _first_model(volume: Integers, options: StreamOptions) -> Model | None:
-    """The candidate that codes a group in the middle of the volume best."""
+    """Return the candidate that codes a group in the middle of the volume best."""
     step = slices_of_group(options, volume.shape[1:])
     groups = -(-len(volume) // step)
     group = volume[groups // 2 * step :][:step]
@@ -238,7 +238,7 @@ def _first_model(volume: Integers, options: StreamOptions) -> Model | None:
 
 
 def _verify(data: bytes, options: StreamOptions, progress: ProgressCallback | None) -> None:
-    """Decode the bytes; that the encoded integers keep the promise was checked when they were encoded."""
+    """Decode the bytes; the encoder has already checked that the encoded integers keep the promise."""
     try:
         verify_stream(
             data,
@@ -252,7 +252,7 @@ def _verify(data: bytes, options: StreamOptions, progress: ProgressCallback | No
 
 
 def _part(progress: ProgressCallback | None, number: int, passes: int) -> ProgressCallback | None:
-    """Progress of one of several passes over the slices, as a part of all passes."""
+    """Return a progress callback for one of several passes over the slices, as a part of all passes."""
     if progress is None:
         return None
     return lambda done, total: progress((number * total + done) // passes, total)

@@ -3,7 +3,7 @@
 """Write files atomically: whole or not at all.
 
 A result is written to a temporary file in the same folder, flushed to the disk and renamed. After a crash or on a full
-disk there is either the old file or the new one, never half of one.
+disk, either the old file or the new one exists, never a part of one.
 
 The name of the temporary file follows from the name of the result, and its writer holds a lock on it. So two writers of
 one result take turns, and the file of a killed process is removed by the next writer of that result, or by
@@ -182,7 +182,7 @@ def _temporary_name(name: str, token: str = "") -> str:
 
 @contextmanager
 def _own_temporary(target: Path, mode: int) -> Iterator[Path]:
-    """Yield an empty file beside ``target`` that nobody else writes; remove it afterwards if not renamed."""
+    """Yield an empty file beside ``target`` that no other writer uses; remove it afterwards if not renamed."""
     temporary = target.with_name(_temporary_name(target.name))
     me = os.getpid(), threading.get_ident()
     if _writers.get(temporary) == me:  # it would wait for itself
@@ -239,7 +239,7 @@ def _create_locked(temporary: Path, mode: int) -> int | None:
 
 
 def _remove_unlocked(temporary: Path, wait: bool) -> bool:
-    """Remove a file that nobody has locked, and return whether it was removed.
+    """Remove a file that is not locked, and return whether it was removed.
 
     Raises:
         OSError: it is locked and ``wait`` is False; it no longer exists; it cannot be opened, locked or removed.

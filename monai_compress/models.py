@@ -37,7 +37,7 @@ MAX_SIZE = 8192
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How images are converted to the input of a model; the arguments of ``slice_transforms``.
+    """The conversion of images to the input of a model; the arguments of ``slice_transforms``.
 
     Args:
         spatial_size: rows and columns of the tensor.

@@ -26,7 +26,7 @@ _CACHED_BLOCKS = 4
 
 
 class ByteStreamWriter:
-    """Append bytes to one byte stream of an archive.
+    """Appends bytes to one byte stream of an archive.
 
     Args:
         archive: receives the blocks.
@@ -75,7 +75,7 @@ def merge_ranges(ranges: list[ByteRange]) -> tuple[ByteRange, ...]:
 
 
 class ByteStreamReader:
-    """Read ranges of one byte stream of an archive; the last few blocks are cached.
+    """Reads ranges of one byte stream of an archive; the last few blocks are cached.
 
     Args:
         source: the bytes of the archive.

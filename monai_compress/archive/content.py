@@ -22,7 +22,7 @@ Opener: TypeAlias = Callable[[], AbstractContextManager[BinaryIO]]
 
 
 class ContentReader:
-    """Read a source once, from front to back, and count and hash the bytes that were read.
+    """Reads a source once, from front to back, and counts and hashes the bytes that were read.
 
     Args:
         opener: opens the source.

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""CT slices with an error: a derived DICOM file is restored, which states the error; the original header is stored."""
+"""CT slices with an error: the restored file is a derived DICOM file that states it; the original header is stored."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def derived_stream_options(settings: ArchiveSettings, prepared: PreparedFile) ->
 
 
 class DerivedFiles:
-    """Make the entries of derived files, once their stream is written.
+    """Makes the entries of derived files, once their stream is written.
 
     Args:
         source: the bytes of the stream.
@@ -116,7 +116,7 @@ def _check(prepared: PreparedFile, decoded: NDArray[Any]) -> MeasuredError:
 
     Raises:
         DicomError: the source has values that its own header has no bits for.
-        PromiseBroken: the slice does not.
+        PromiseBroken: the slice violates the bound or its padding changed.
     """
     with prepared.open() as content:
         for _ in content.take(prepared.pixels.offset):

@@ -56,7 +56,7 @@ def group_by_stream(files: Sequence[PreparedFile]) -> Iterator[list[PreparedFile
 
 
 class EntryWriter:
-    """Write files into an archive.
+    """Writes files into an archive.
 
     Args:
         archive: receives the sections.

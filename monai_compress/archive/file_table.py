@@ -156,7 +156,7 @@ class FileEntry:
 
     @property
     def promise(self) -> FilePromise:
-        """What its storage method promises of the pixel values: ``"lossless"``, ``"bounded"`` or ``"lossy"``."""
+        """Promise of its storage method about the pixel values: ``"lossless"``, ``"bounded"`` or ``"lossy"``."""
         return STORAGE_METHODS[self.how].promise
 
     @property
@@ -190,7 +190,7 @@ def other_zlib(segments: Iterable[Segment]) -> str:
     return ""
 
 
-def check_room(paths: Iterable[str]) -> None:
+def check_table_size(paths: Iterable[str]) -> None:
     """Check, before any work is done, that one archive can list files with these paths.
 
     Raises:

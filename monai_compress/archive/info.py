@@ -131,7 +131,7 @@ def archive_info(
 
 
 def _joint_error(errors: Iterable[MeasuredError]) -> MeasuredError | None:
-    """The error over the pixels of several images."""
+    """Return the error over the pixels of several images."""
     found = list(errors)
     if not found:
         return None

@@ -22,11 +22,11 @@ from ..streams import MAX_PIXELS
 from . import reasons
 from .content import ContentReader, Opener, read_errors, sha256_of
 from .file_table import FileEntry, Original, Segment
-from .formats.elements import Measure, stream_type
+from .formats.elements import StreamDtype, stream_type
 from .formats.find import find_layout_in
 from .formats.layout import FileLayout, PixelLayout
 from .recompress import jpeg_ls
-from .recompress.deflate import ZLIB, DeflateSettings, Inflated, find_settings, reproduce, sound_gzip
+from .recompress.deflate import ZLIB, DeflateSettings, Inflated, find_settings, intact_gzip, reproduce
 from .recompress.jpeg_ls import Codestreams
 from .settings import ArchiveSettings
 from .storage import CODEC, DIRECTORY, INFLATED, LOSSY, NEAR_LOSSLESS, STORAGE_METHODS, TRANSCODED, VERBATIM
@@ -195,7 +195,7 @@ def prepare(
         measure = _measured(prepared)
         dtype = measure.dtype
         if dtype is None:
-            return replace(whole, why=measure.objection)
+            return replace(whole, why=measure.reason)
     how = CODEC if prepared.how == VERBATIM else prepared.how
     prepared = replace(prepared, dtype=dtype, how=how)
     if settings.allows_error and prepared.layout.kind == "dicom":
@@ -259,14 +259,14 @@ def _deflated(prepared: PreparedFile, may_inflate: bool) -> PreparedFile:
                 after = file.read()
                 return replace(prepared, deflated=(settings, ZLIB), sha256=sha256, before=before, after=after)
         may_inflate = may_inflate and prepared.layout.kind == "nifti" and prepared.file.path.endswith(".gz")
-        content = sound_gzip(file, start) if may_inflate else None
+        content = intact_gzip(file, start) if may_inflate else None
     if content is not None and pixels and content.size >= pixels.offset + pixels.nbytes:
         return replace(prepared, how=INFLATED, original=Original(size, sha256))
     return replace(prepared, how=VERBATIM, why=reasons.NO_SETTINGS)
 
 
-def _measured(prepared: PreparedFile) -> Measure:
-    measure = Measure()
+def _measured(prepared: PreparedFile) -> StreamDtype:
+    measure = StreamDtype()
     with replace(prepared, dtype="measured").open() as content:
         for _ in content.take(prepared.pixels.offset):
             pass

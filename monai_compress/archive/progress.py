@@ -8,7 +8,7 @@ from ..progress import AdvanceCallback
 
 
 class PassProgress:
-    """Progress in bytes of sources over several passes; what was reported is never taken back.
+    """Progress in bytes of sources over several passes; reported progress never decreases.
 
     Args:
         advance: called with the progress; None: nothing is reported.

@@ -49,7 +49,7 @@ _OPEN_STREAMS = 4
 
 
 class ArchiveReader:
-    """Restore the files of an archive; only the requested parts are read and decoded.
+    """Restores the files of an archive; only the requested parts are read and decoded.
 
     Args:
         path: of the archive; a binary file or bytes are accepted too.
@@ -243,11 +243,11 @@ class ArchiveReader:
                 raise CorruptStream(f"a slice cannot be encoded as a JPEG-LS scan: {error}") from error
         else:
             deflater = Deflater(segment.settings)
-            room = DEFLATE_RATIO * (needed + 1)
+            remaining = DEFLATE_RATIO * (needed + 1)
             for part in segment.segments:
                 for chunk in self._segment_bytes(part):
-                    room -= len(chunk)
-                    if room < 0:
+                    remaining -= len(chunk)
+                    if remaining < 0:
                         raise CorruptStream("a deflate stream would be longer than its file")
                     yield deflater.write(chunk)
             yield deflater.finish()
@@ -274,7 +274,7 @@ class ArchiveReader:
         return self._streams[number]
 
     def _find_model(self, codec: Codec, model_hash: str) -> Model | None:
-        """The model with this hash that the archive embeds; None if it does not.
+        """Return the model with this hash that the archive embeds; None if it does not.
 
         Raises:
             CorruptStream: it is damaged, too large, of another codec or another model.

@@ -60,7 +60,7 @@ def is_restored(entry: FileEntry, target: Path, *, follow: bool = True) -> bool:
 def restore(
     archive: ArchiveReader, entry: FileEntry, folder: Path, *, overwrite: bool = False, flush: bool = True
 ) -> Path:
-    """Restore one file and check its SHA-256; only then it gets its name.
+    """Restore one file; it appears under its name only after its SHA-256 has been checked.
 
     Permissions and time of change are those of the source; the umask applies to the permissions. An existing file with
     the same bytes is left unchanged.

@@ -19,7 +19,7 @@ from .storage import DIRECTORY
 
 @dataclass
 class Exclusions:
-    """What earlier attempts have found out, by the number of the file.
+    """Files that earlier attempts could not store as planned, by number.
 
     Args:
         failed: files that cannot be read and are left out.
@@ -81,7 +81,7 @@ def find_all_failures(files: Sequence[SourceFile], exclusions: Exclusions) -> No
 
 
 class RecordFailures:
-    """Record the failure of a file that is read or encoded in the ``with`` block, and raise `RestartWrite`.
+    """Records the failure of a file that is read or encoded in the ``with`` block, and raises `RestartWrite`.
 
     A file that cannot be read is left out of the next attempt; one that cannot be encoded is stored verbatim.
 

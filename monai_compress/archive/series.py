@@ -26,7 +26,7 @@ from .volume import Volume, hu_of, invalid_headers_raise, volume_of
 
 
 class SeriesArchive(ArchiveReader):
-    """Read the files, the images or the headers of an archive; only the requested parts are read and decoded.
+    """Reads the files, the images or the headers of an archive; only the requested parts are read and decoded.
 
     Images are numbered from 0 in the order of the archive: images of one size and type in the order of their positions
     in the patient, as one stack after the other; images of files that are stored verbatim follow.
@@ -68,7 +68,7 @@ class SeriesArchive(ArchiveReader):
         """Return the stored values of one image, (rows, columns); of files stored verbatim, as pydicom decodes them.
 
         Raises:
-            IndexError: there is no image of this number.
+            IndexError: no image has this number.
             ValueError: it belongs to a NIfTI or .npy file that is stored verbatim.
             CorruptStream: its slice group is damaged.
             DicomError: a file that is stored verbatim does not decode.
@@ -81,11 +81,11 @@ class SeriesArchive(ArchiveReader):
         """Return the file that holds an image, and the number of its frame there, from 0.
 
         Raises:
-            IndexError: there is no image of this number.
+            IndexError: no image has this number.
         """
         place = index(number)
         if not -len(self) <= place < len(self):
-            raise IndexError(f"there is no image {number}, only {len(self)}")
+            raise IndexError(f"the archive has no image {number}, only {len(self)}")
         place %= len(self)
         file = bisect_right(self._ends, place)
         return self.files[file], place - (self._ends[file - 1] if file else 0)
@@ -94,7 +94,7 @@ class SeriesArchive(ArchiveReader):
         """Return the DICOM header of the restored file that holds an image, without pixels.
 
         Raises:
-            IndexError: there is no image of this number.
+            IndexError: no image has this number.
             ValueError: the image is not from a DICOM file.
             CorruptStream: the header is damaged.
         """
@@ -114,7 +114,7 @@ class SeriesArchive(ArchiveReader):
         """Return one image in Hounsfield units, (rows, columns); padding is -1024 HU. NIfTI and .npy: see `volume`.
 
         Raises:
-            IndexError: there is no image of this number.
+            IndexError: no image has this number.
             ValueError: the image is not from a DICOM file.
             CorruptStream: it is damaged.
         """
@@ -126,10 +126,10 @@ class SeriesArchive(ArchiveReader):
         """Return images of one size and type as a volume in HU, with its position in the patient.
 
         Args:
-            stack: number of the stack where there are several; the one with most images is 0.
+            stack: number of the stack; 0 is the one with the most images.
 
         Raises:
-            ValueError: there is no stack of this number.
+            ValueError: no stack has this number.
             CorruptStream: it is damaged.
         """
         with invalid_headers_raise():

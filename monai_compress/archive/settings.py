@@ -72,13 +72,13 @@ class ArchiveSettings:
 
         Raises:
             ValueError: an option is out of its range, or the codec does not have it.
-            ModelError: there is no such model.
+            ModelError: the model does not exist.
         """
         for is_derived in (False, True):
             StreamOptions(**self.stream_options(is_derived=is_derived))
 
     def metadata(self) -> dict[str, Any]:
-        """Return what an archive stores of its settings."""
+        """Return the settings as an archive stores them."""
         settings: dict[str, Any] = {
             "effort": self.effort,
             "transcode": self.transcode,

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""How an archive stores a file, and what each storage method promises. A new method is added here and nowhere else."""
+"""The storage methods of files in an archive, and their promises. A new method is added in this module only."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from .file_table import FileEntry
 
 
 class ImageSource(Protocol):
-    """Images with their DICOM headers, as `SeriesArchive` gives them."""
+    """Images with their DICOM headers, as `SeriesArchive` provides them."""
 
     def __len__(self) -> int: ...
 
@@ -46,7 +46,7 @@ class Volume:
     """A stack of slices of one size.
 
     Args:
-        hu: (slices, rows, columns) float32 in HU; padding is -1024 HU. Of .npy files the values, as float32.
+        hu: (slices, rows, columns) float32 in HU; padding is -1024 HU. For .npy files, the stored values as float32.
         affine: (4, 4) float64 from (row, column, slice) indices to LPS millimeters; None where the files do not state
             it, or where the slices do not share one plane.
         images: numbers of these slices in the archive.
@@ -87,7 +87,7 @@ def volume_of(archive: ImageSource, stack: int) -> Volume:
             stacks.setdefault(key, []).append(number)
     found = sorted(stacks.values(), key=lambda numbers: -len(numbers))
     if not 0 <= stack < len(found):
-        raise ValueError(f"there is no stack {stack} of grayscale images in the archive, only {len(found)}")
+        raise ValueError(f"the archive has no stack {stack} of grayscale images, only {len(found)}")
     chosen = headers.sorted_by_position(found[stack])
     entry, _ = archive.frame_of(chosen[0])
     if entry.kind == "nifti":

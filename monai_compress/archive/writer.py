@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Write an archive, decode it and compare it with its sources; only then it gets its name."""
+"""Write an archive, and decode it and compare it with its sources before it appears under its name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..files import atomic_path, output_error
 from ..progress import AdvanceCallback
 from . import reasons
 from .entry_writer import EntryWriter, archive_order, group_by_stream
-from .file_table import FileEntry, check_room
+from .file_table import FileEntry, check_table_size
 from .prepare import PreparedFile, SourceFile, prepare
 from .progress import PassProgress
 from .reader import ArchiveReader
@@ -86,7 +86,7 @@ def write_archive(
     started = time.perf_counter()
     if not files or len({file.path for file in files}) < len(files):
         raise ValueError("an archive has at least one file, and no two with the same path")
-    check_room(file.path for file in files)
+    check_table_size(file.path for file in files)
     exclusions = Exclusions()
     metadata = {"series": series, "generation": generation, **settings.metadata()}
     meter = PassProgress(progress, sum(file.size for file in files), passes=2 if settings.verify else 1)
@@ -180,7 +180,7 @@ def _verify(
     exclusions: Exclusions,
     progress: PassProgress,
 ) -> None:
-    """Decode every file from the bytes on the disk and compare it; exclude those that differ from all but verbatim.
+    """Decode every file from the bytes on the disk and compare it; files that differ are stored verbatim next time.
 
     Raises:
         RestartWrite: a file differs, and the next attempt stores it verbatim.

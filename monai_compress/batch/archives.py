@@ -59,9 +59,9 @@ def is_archive(path: str | os.PathLike[str]) -> bool:
 
 
 def is_stream(path: str | os.PathLike[str]) -> bool:
-    """Return whether a file begins with the sound header of a single stream.
+    """Return whether a file begins with the intact header of a single stream.
 
-    This asks for more than `kind_of`: a file with a damaged header may have been an archive.
+    This is stricter than `kind_of`: a file with a damaged header may have been an archive.
 
     Raises:
         InputError: it cannot be read.

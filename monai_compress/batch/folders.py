@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The folders of an output tree: nobody gets access through them that the folders of the sources do not give."""
+"""The folders of an output tree: they give no user access that the folders of the sources do not give."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from .plan import Unit
 def folder_modes(units: Iterable[Unit]) -> dict[str, int]:
     """Return the permission bits of all folders of archives, by path below the output folder, which is ``""``.
 
-    Who may read an archive may enter its folders, unless a folder of the same name above the sources is closed to them.
+    Users who may read an archive may enter its folders, unless a folder of the same name above the sources is closed to
+    them.
     """
     wanted: defaultdict[str, int] = defaultdict(int)
     allowed: defaultdict[str, int] = defaultdict(lambda: 0o777)
     for unit in units:
-        for folder in above(unit.archive):
+        for folder in parent_folders(unit.archive):
             wanted[folder] |= unit.mode | (unit.mode & 0o444) >> 2
             with suppress(OSError, ValueError):  # folders in zip archives have no permissions
                 allowed[folder] &= os.stat(_mirrored(unit.files[0], folder)).st_mode  # noqa: PTH116 - a locator is text
@@ -46,10 +47,10 @@ def make_folders(root: Path, modes: Mapping[str, int]) -> None:
                 (root / folder).mkdir(mode=mode)
 
 
-def above(archive: str) -> Iterator[str]:
+def parent_folders(archive: str) -> Iterator[str]:
     """Yield the folders above an archive, the outermost one first.
 
-    >>> list(above("a/b/files.mcz"))
+    >>> list(parent_folders("a/b/files.mcz"))
     ['', 'a', 'a/b']
     """
     for folder in reversed(PurePosixPath(archive).parents):

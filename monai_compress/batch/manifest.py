@@ -72,7 +72,7 @@ def redacted(key: bytes) -> Naming:
 
 
 def redaction_key(path: str | os.PathLike[str] | None = None) -> bytes:
-    """Return the key of this user on this machine, which is created at first use; nobody else may read it.
+    """Return the key of this user on this machine, which is created at first use; only its owner may read it.
 
     Args:
         path: its file; by default ``redaction.key`` in the folder of the system for settings of programs.

@@ -18,10 +18,10 @@ from ..archive import ArchiveSettings, FileEntry, SourceFile, write_archive
 from ..errors import CompressionError, InputError, OutputError, Skipped
 from ..files import is_disk_full, remove_stale
 from ..progress import AdvanceCallback
-from .folders import above, folder_modes, make_folders
+from .folders import folder_modes, make_folders, parent_folders
 from .manifest import Line, Naming, line_of, redacted_failure, write_manifest
 from .plan import Plan, Unit, inspect_file
-from .resume import ArchiveIndex, find_existing_archive, generation_path, is_finished, with_later
+from .resume import ArchiveIndex, find_existing_archive, generation_path, is_finished, with_new_archives
 from .shard import Shard
 from .workers import TaskFailed, Workers, workers_for
 
@@ -184,7 +184,12 @@ def pack(
     settings = replace(settings, threads=max(settings.threads // max(min(workers.count, len(units)), 1), 1))
     tasks = [
         PackTask(
-            unit, folder, index.of(unit), settings, by_content, {place: modes[place] for place in above(unit.archive)}
+            unit,
+            folder,
+            index.of(unit),
+            settings,
+            by_content,
+            {place: modes[place] for place in parent_folders(unit.archive)},
         )
         for unit in units
     ]
@@ -218,7 +223,7 @@ def pack(
 
 
 def _mode(units: Iterable[Unit]) -> int:
-    """Return permission bits for the manifest: nobody learns a name from it that they could not read before."""
+    """Return permission bits for the manifest: it reveals no name to users who could not read it before."""
     return reduce(and_, (unit.mode for unit in units), 0o666)
 
 
@@ -231,7 +236,7 @@ def pack_unit(task: PackTask, advance: AdvanceCallback) -> PackedUnit:
     """
     unit = task.unit
     settings = replace(task.settings, inflate=task.settings.inflate and unit.may_inflate)
-    archives, generation = with_later(unit, task.folder, task.archives)
+    archives, generation = with_new_archives(unit, task.folder, task.archives)
     try:
         existing, damaged = find_existing_archive(unit, task.folder, archives, settings, task.by_content)
         if existing is not None:
@@ -350,7 +355,7 @@ class _Archives:
 
 
 class _ProgressSum:
-    """Add up the progress of all processes."""
+    """Adds up the progress of all processes."""
 
     def __init__(self, units: Sequence[Unit], progress: Callable[[PackProgress], object] | None) -> None:
         self._progress = progress

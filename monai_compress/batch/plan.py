@@ -26,7 +26,7 @@ _MAX_FILES = 100_000
 _NAME_BYTES = 255 - len(".999999.mcz")
 """Longest name for which the name of its archive is short enough, in any generation."""
 _CHUNK = 64
-_WORTH_PROCESSES = 8 * _CHUNK  # fewer files are inspected before a process has started
+_MIN_PARALLEL_FILES = 8 * _CHUNK  # fewer files are inspected before a process has started
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def _layouts(
 ) -> Iterator[tuple[str, FileLayout | Skipped]]:
     """Yield the layout of each file with its path."""
     chunks = [found[start : start + _CHUNK] for start in range(0, len(found), _CHUNK)]
-    pool = workers if workers and len(found) >= _WORTH_PROCESSES else Workers(1)
+    pool = workers if workers and len(found) >= _MIN_PARALLEL_FILES else Workers(1)
     done = 0
     for number, seen in pool.run(_inspect_chunk, chunks):
         chunk = chunks[number]
@@ -178,7 +178,7 @@ def _group(file: SourceFile) -> tuple[str, str]:
 
 
 def _mode(found: TreeEntry) -> int:
-    """Return the permission bits to restore: who had no access because of a folder above gets none elsewhere."""
+    """Return the permission bits to restore: users without access because of a folder above get none elsewhere."""
     return found.mode & (found.allowed_mode | 0o700)
 
 

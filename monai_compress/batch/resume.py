@@ -150,7 +150,7 @@ def find_existing_archive(
     return None, damaged
 
 
-def with_later(unit: Unit, folder: Path, archives: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
+def with_new_archives(unit: Unit, folder: Path, archives: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
     """Return the archives of a unit with those written meanwhile, the newest first, and the next free generation.
 
     Another process may be packing the same files.

@@ -68,7 +68,7 @@ def find_shard(text: str | None = None, environment: Mapping[str, str] = os.envi
     else:
         raise ValueError(f"{text!r} is not a part of the work: {_ADVICE}")
     if found is not None and not 1 <= found.number <= found.count:
-        raise ValueError(f"there is no part {found.number} of {found.count}: {_ADVICE}")
+        raise ValueError(f"part {found.number} of {found.count} does not exist: {_ADVICE}")
     return None if text is None and found is not None and found.count == 1 else found
 
 

@@ -29,7 +29,7 @@ class TreeEntry:
         size: bytes.
         mtime_ns: time of the last change; of a member of a zip archive, that of the archive.
         mode: permission bits; of a member of a zip archive, those of the archive.
-        allowed_mode: permission bits that the folders above allow: who may not enter them cannot read it.
+        allowed_mode: permission bits that the folders above allow: users who may not enter these cannot read it.
     """
 
     locator: str
@@ -47,7 +47,7 @@ class Tree:
     Args:
         entries: files and empty folders, by path.
         skipped: what cannot be packed, and why.
-        remarks: what a reader of the result must know.
+        remarks: warnings for the user.
     """
 
     entries: list[TreeEntry] = field(default_factory=list)

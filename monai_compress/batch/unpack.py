@@ -242,7 +242,7 @@ def unpack(
     """
     started, folder = time.perf_counter(), Path(folder)
     report = UnpackReport(skipped=list(selection.skipped), remarks=list(selection.remarks))
-    _check_room(selection, folder)
+    _check_free_space(selection, folder)
     done, is_full = 0, False
 
     def advance(more: int) -> None:
@@ -344,7 +344,7 @@ def ignores_case(folder: str | os.PathLike[str]) -> bool:
         raise output_error(folder, error) from error
 
 
-def _check_room(selection: Selection, folder: Path) -> None:
+def _check_free_space(selection: Selection, folder: Path) -> None:
     there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
     # Path.exists would raise for a name that no file system allows, and end the run because of one file
     needed = sum(

@@ -64,9 +64,9 @@ def verify(
     Args:
         files: streams and archives.
         model: the model that streams name, where it is neither in them nor in this package.
-        threads: at most so many at a time in all.
-        workers: processes; without them all is done in this one.
-        progress: called with bytes of the files done and in all.
+        threads: largest number of threads of all processes together.
+        workers: processes to use; None: only this one.
+        progress: called with the bytes that are done and of all files.
     """
     total = sum(_size(file) for file in files)
     workers = workers_for(workers, len(files), total)
@@ -132,7 +132,7 @@ def _verify_archive(task: VerifyTask, progress: _FileProgress) -> Verdict:
 
 
 class _FileProgress:
-    """Report the decoded part of the content of a file as a part of its bytes."""
+    """Reports the decoded part of the content of a file as a part of its bytes."""
 
     def __init__(self, size: int, advance: AdvanceCallback) -> None:
         self._size, self._advance, self._reported = size, advance, 0

@@ -30,7 +30,7 @@ DEBUG = "MONAI_COMPRESS_DEBUG"
 _GRACE_SECONDS = 3.0
 
 
-WORTH_BYTES = 2**22
+MIN_PARALLEL_BYTES = 2**22
 """Smaller tasks are done before processes have started."""
 
 
@@ -129,7 +129,7 @@ class Workers:
     ) -> None:
         workers = self._idle + [worker for worker, _ in self._busy.values()]
         for worker in workers:
-            worker.ask_to_end(now=bool(self._busy))
+            worker.request_stop(now=bool(self._busy))
         for worker in workers:
             worker.end()
         self._idle, self._busy = [], {}
@@ -143,7 +143,7 @@ def workers_for(workers: Workers | None, tasks: int, size: int) -> Workers:
         tasks: number of tasks.
         size: bytes of all tasks.
     """
-    return workers if workers and tasks > 1 and size >= WORTH_BYTES else Workers(1)
+    return workers if workers and tasks > 1 and size >= MIN_PARALLEL_BYTES else Workers(1)
 
 
 class _Worker:
@@ -158,7 +158,7 @@ class _Worker:
             self._process.start()
         other.close()
 
-    def ask_to_end(self, now: bool) -> None:
+    def request_stop(self, now: bool) -> None:
         if now:
             self._process.terminate()
         with suppress(OSError):

@@ -85,7 +85,7 @@ class ArchiveLayout:
 
 
 class ArchiveWriter:
-    """Write an archive into a file that can seek, section by section; only the index is held in memory.
+    """Writes an archive into a file that can seek, section by section; only the index is held in memory.
 
     The archive has format 1.0, unless a model or a stream of a later minor version is added.
 

@@ -78,7 +78,7 @@ class StreamLayout:
 
 
 class ContainerWriter:
-    """Write a stream from front to back, to anything that takes bytes; only the index is held in memory.
+    """Writes a stream from front to back, to any consumer of bytes; only the index is held in memory.
 
     Args:
         write: called with the next bytes.
@@ -110,7 +110,7 @@ class ContainerWriter:
         """
         if tag == "LOSS":
             if not self._header.is_lossy or not self.slices or self._has_loss:
-                raise ValueError("LOSS: once in a lossy stream, behind its slice groups, and in no other stream")
+                raise ValueError("section LOSS is allowed once, after the slice groups of a lossy stream")
             self._has_loss = True
         self._put(pack_head(tag, len(payload), zlib.crc32(payload)), is_frame=True)
         self._put(payload)
@@ -119,15 +119,15 @@ class ContainerWriter:
         """Append a slice group.
 
         Args:
-            sections: payloads by their tags: ``GRUP``, and ``HIGH`` behind it if the group has high bits.
+            sections: payloads by their tags: ``GRUP``, and ``HIGH`` after it if the group has high bits.
             slices: number of slices.
             checksum: the first `CHECKSUM_BYTES` bytes of the SHA-256 of the integers that it must decode to.
 
         Raises:
-            ValueError: other sections, or a slice group behind section LOSS.
+            ValueError: other sections, or a slice group after section LOSS.
         """
         if tuple(sections) not in (GROUP_TAGS[:1], GROUP_TAGS) or self._has_loss:
-            raise ValueError(f"a slice group has the sections GRUP and HIGH, and stands before LOSS; not {[*sections]}")
+            raise ValueError(f"a slice group is GRUP and optionally HIGH, before LOSS; got {[*sections]}")
         start = self.size
         for tag, payload in sections.items():
             self.add(tag, payload)
@@ -224,7 +224,7 @@ def _read_layout(source: Source) -> StreamLayout:
 def _salvaged_layout(source: Source) -> StreamLayout:
     """Return the layout as stated by header, index and footer, each intact by itself.
 
-    A damaged section head is replaced by one made from the index; sections behind the slice groups may be missing.
+    A damaged section head is replaced by one made from the index; sections after the slice groups may be missing.
     """
     header = Header.parse(bytes(source.read(0, min(HEADER_BYTES, source.size))))
     footer = bytes(source.read(max(source.size - FOOTER_BYTES, 0), min(FOOTER_BYTES, source.size)))
@@ -238,7 +238,7 @@ def _salvaged_layout(source: Source) -> StreamLayout:
         sections += _sections_between(source, HEADER_BYTES, entries[0][0])
     for start, length, _, _ in entries:
         if start + length > place:
-            raise CorruptStream(f"the index at offset {place} lists a slice group at offset {start}, behind the index")
+            raise CorruptStream(f"the index at offset {place} lists a slice group at offset {start}, after the index")
         # no payload has the checksum -1, so this section is never read successfully
         substitute = Section("GRUP", start, max(length - SECTION_HEAD_BYTES, 0), -1)
         group = _sections_between(source, start, start + length)
@@ -261,7 +261,7 @@ def _section_at(source: Source, offset: int, tag: str) -> Section:
 
 
 def _sections_between(source: Source, start: int, end: int) -> list[Section]:
-    """Return the sections that fill a range exactly; none if there are no such sections."""
+    """Return the sections that fill a range exactly; none if the sections do not fill it."""
     sections: list[Section] = []
     while start < end:
         if start + SECTION_HEAD_BYTES > min(end, source.size):
@@ -318,7 +318,7 @@ def _grouped(header: Header, sections: Sequence[Section]) -> Iterator[tuple[Sect
             yield group
         group = (section,) if section.tag == "GRUP" else ()
         if section.tag in found:
-            raise CorruptStream(f"{where} is a second one")
+            raise CorruptStream(f"{where} occurs a second time")
         if section.tag in UNIQUE_TAGS:
             found.add(section.tag)
         elif section.tag not in GROUP_TAGS and section.tag[0].isupper():
@@ -329,7 +329,7 @@ def _grouped(header: Header, sections: Sequence[Section]) -> Iterator[tuple[Sect
             if not header.is_lossy:
                 raise CorruptStream(f"{where}: the stream is not lossy")
         elif section.tag == "GRUP" and "LOSS" in found:
-            raise CorruptStream(f"{where} is behind section LOSS")
+            raise CorruptStream(f"{where} follows section LOSS")
 
 
 def looks_like_stream(start: bytes) -> bool:

@@ -107,7 +107,7 @@ class Section(NamedTuple):
 
     @property
     def end(self) -> int:
-        """Offset of the first byte behind the section."""
+        """Offset of the first byte after the section."""
         return self.offset + SECTION_HEAD_BYTES + self.length
 
 

@@ -43,7 +43,14 @@ def reconstruct(
     """
     from ..data import find_slices, summarize_skipped
     from ..engines import choose_device
-    from ..engines.reconstruct import Written, check_absent, read_index, series_of, write_index, write_reconstruction
+    from ..engines.reconstruct import (
+        WrittenFile,
+        check_absent,
+        read_index,
+        series_of,
+        write_index,
+        write_reconstruction,
+    )
     from ..models import load_model
 
     if output.resolve().is_relative_to(data.resolve()):
@@ -66,7 +73,7 @@ def reconstruct(
         console.warn(note)
     failures = [_failure(entry.locator, entry.reason, entry.detail) for entry in inventory.skipped]
     series = series_of(inventory.items)
-    written: list[Written] = []
+    written: list[WrittenFile] = []
     tried = done = 0
     try:
         with console.progress("reconstructing") as update:

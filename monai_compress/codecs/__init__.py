@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Codecs: slices to the sections of a stream, and back.
 
-`base` is the interface, `registry` maps written ids and names to codecs, `options` and `promise` hold what is requested
-and promised. Each codec is a package of its own. Names are loaded when first used.
+`base` is the interface, `registry` maps written ids and names to codecs, `options` and `promise` hold the requested
+options and the promise. Each codec is a package of its own. Names are loaded when first used.
 """
 
 from __future__ import annotations

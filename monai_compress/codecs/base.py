@@ -139,7 +139,7 @@ class Codec(ABC):
 
     def load_model(self, path: Path) -> Model:
         """Return the model in a file. Raises ModelNotFound, ModelMismatch."""
-        raise ModelNotFound(f"the codec {self.name!r} has no models: leave model= out")
+        raise ModelNotFound(f"the codec {self.name!r} has no models: omit model=")
 
 
 def checksum(integers: Integers) -> bytes:

@@ -54,12 +54,12 @@ class StreamOptions:
         if self.quality is not None and "lossy" not in coder.promises:
             raise ValueError(f"the codec {self.codec!r} is not lossy and has no quality: use max_error instead")
         if self.max_error and "bounded" not in coder.promises:
-            raise ValueError(f"the codec {self.codec!r} cannot promise a bound: leave max_error out")
+            raise ValueError(f"the codec {self.codec!r} cannot promise a bound: omit max_error")
         if self.max_error and self.quality is not None:
-            raise ValueError("max_error promises a bound and quality allows any error: give one of them")
+            raise ValueError("max_error promises a bound and quality allows any error: pass only one of them")
         if self.backend is not None and self.backend.partition(":")[0] not in coder.backends:
             backends = ", ".join(coder.backends) or "none"
-            raise ValueError(f"the codec {self.codec!r} has no backend {self.backend!r}: there is {backends}")
+            raise ValueError(f"the codec {self.codec!r} has no backend {self.backend!r}: choose one of {backends}")
         if self.threads is not None and self.threads < 1:
             raise ValueError(f"threads is 1 or more, not {self.threads}")
         if self.group_slices is not None and self.group_slices < 1:
@@ -102,7 +102,7 @@ class StreamOptions:
 
     @property
     def requested(self) -> dict[str, Any]:
-        """What a lossy stream stores of the request."""
+        """The request as a lossy stream stores it."""
         return {} if self.quality is None else {"quality": self.quality}
 
     def promise(self, dtype: str) -> Promise:

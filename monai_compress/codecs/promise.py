@@ -119,7 +119,7 @@ class Promise:
     Args:
         dtype: numpy's name of their type.
         bound: largest difference of a value, in stored units; 0: lossless; None: lossy, no bound.
-        padding_value: stored value that is decoded exactly and that no other pixel becomes; None: there is none.
+        padding_value: stored value that is decoded exactly and that no other pixel becomes; None: not defined.
         bits_stored: number of low bits that carry the pixel; the bits above (overlays) are decoded exactly, and without
             overlays the pixel stays in the range of these bits. None: all bits.
     """

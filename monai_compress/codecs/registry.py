@@ -17,7 +17,7 @@ _registered: dict[int, Codec] = {}
 
 
 def register(codec: Codec) -> None:
-    """Make a codec known to ``compress``, ``decompress``, archives and the command line of this process.
+    """Register a codec for ``compress``, ``decompress``, archives and the command line of this process.
 
     Args:
         codec: its id and name must be new; ids up to 127 are reserved for this package.
@@ -28,7 +28,7 @@ def register(codec: Codec) -> None:
     if not 1 <= codec.id <= 255:
         raise ValueError(f"the id of a codec is 1 to 255, not {codec.id}")
     if codec.id in _BUILT_IN or codec.id in _registered or codec.name in names():
-        raise ValueError(f"there is already a codec with the id {codec.id} or the name {codec.name!r}")
+        raise ValueError(f"a codec with the id {codec.id} or the name {codec.name!r} is already registered")
     _registered[codec.id] = codec
 
 
@@ -53,7 +53,7 @@ def codec_named(name: str) -> Codec:
     ids |= {codec.name: number for number, codec in _registered.items()}
     codec = _loaded(ids.get(name, 0))
     if codec is None:
-        raise ValueError(f"there is no codec {name!r}: choose one of {', '.join(names())}")
+        raise ValueError(f"unknown codec {name!r}: choose one of {', '.join(names())}")
     return codec
 
 

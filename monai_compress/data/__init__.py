@@ -9,7 +9,7 @@ from .dataset_manifest import data_hash, items_of, read_manifest, write_manifest
 from .datasets import Datasets, build_datasets
 from .inventory import Inventory, Item, StageProgress, find_slices, summarize_skipped
 from .patients import PatientTable
-from .split import SPLITS, split_patients, split_shares, thin_out
+from .split import SPLITS, split_patients, split_shares, subsample
 
 __all__ = [
     "SPLITS",
@@ -26,7 +26,7 @@ __all__ = [
     "read_manifest",
     "split_patients",
     "split_shares",
+    "subsample",
     "summarize_skipped",
-    "thin_out",
     "write_manifest",
 ]

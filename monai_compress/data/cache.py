@@ -31,7 +31,7 @@ class SliceCache(PersistentDataset):
     """A ``PersistentDataset`` that replaces damaged files in its folder, as a crash or a full disk leaves them.
 
     Args:
-        data: dictionaries of plain values with everything that the result depends on.
+        data: dictionaries of plain values with all values that the result depends on.
         transform: the transforms; those before the first random one are cached.
         cache_dir: the folder.
         shape: (1, rows, columns) of a slice; a cached slice of another shape is loaded anew.

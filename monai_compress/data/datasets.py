@@ -30,7 +30,7 @@ from ..transforms import (
 from .cache import Loader
 from .dataset_manifest import data_hash, items_of, make_manifest, read_manifest, write_manifest
 from .inventory import Item, StageProgress, as_roots, find_slices, summarize_skipped
-from .split import SLICE_SPLIT_NOTE, split_patients, thin_out
+from .split import SLICE_SPLIT_NOTE, split_patients, subsample
 
 Roots = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -52,7 +52,7 @@ class Datasets:
         test: not augmented; None where there is none.
         items: the slices of each split, in the order of its data set.
         skipped: the files that were skipped, each with its reason.
-        notes: what a reader of the results must know.
+        notes: remarks for users of the results.
         manifest: the split and its settings, for JSON.
         transform: the deterministic pipeline, on dictionaries with the key "image".
         window: (low, high) in HU.
@@ -83,7 +83,7 @@ class Datasets:
     def invert(self, image: torch.Tensor, loaded: MetaTensor | None = None) -> np.ndarray:
         """Return an image on the grid of the network as float32 (rows, columns) on the original grid of the slice.
 
-        HU within the window for CT, grey levels for pictures (``loaded.meta["unit"]`` says which).
+        HU within the window for CT, gray levels for pictures (``loaded.meta["unit"]`` says which).
 
         Args:
             image: (1, rows, columns) in [0, 1]; other values are clipped.
@@ -170,7 +170,7 @@ def build_datasets(
     elif root is not None:
         plan = _plan_of_folder(root, patients_csv, max_slices, fractions, seed, split_by, progress)
     else:
-        raise ValueError("give a root to look for scans in, or a manifest")
+        raise ValueError("pass a root to search for scans, or a manifest")
     pipeline = slice_transforms(("image",), rows_columns, limits, fit)
     settings = {"size": list(rows_columns), "window": list(limits), "fit": fit}
     loader = Loader(
@@ -266,11 +266,11 @@ def _plan_of_folder(
     if not inventory.items:
         where = ", ".join(inventory.roots)
         if not inventory.skipped:
-            raise DatasetError("there are no files here; give a folder with CT scans", reason="no files", where=where)
+            raise DatasetError("the folder holds no files; give a folder with CT scans", reason="no files", where=where)
         count = len(inventory.skipped)
         message = f"none of its {count} files is a usable CT slice ({_reasons(inventory.skipped)})"
         raise DatasetError(message, reason="nothing usable", where=where)
-    items = thin_out(inventory.items, max_slices)
+    items = subsample(inventory.items, max_slices)
     splits = split_patients(items, fractions, seed, split_by)
     notes = (*inventory.notes, SLICE_SPLIT_NOTE) if split_by == "slice" else inventory.notes
     if len(items) < len(inventory.items):

@@ -56,7 +56,7 @@ class Inventory:
         roots: the folders, archives or files that were searched.
         items: the slices, ordered by patient, series and place in the series.
         skipped: the files that were skipped, each with its reason.
-        notes: what a reader of the results must know, such as patients that are unknown.
+        notes: remarks for users of the results, such as patients that are unknown.
     """
 
     roots: tuple[str, ...]
@@ -131,8 +131,8 @@ def find_slices(
         slices += found
         notes += remarks
     if table:
-        slices = [_by_table(piece, table) for piece in slices]
-    return Inventory(tuple(roots), _pseudonymised(slices), tuple(skipped), tuple(notes))
+        slices = [_by_table(entry, table) for entry in slices]
+    return Inventory(tuple(roots), _pseudonymized(slices), tuple(skipped), tuple(notes))
 
 
 def summarize_skipped(skipped: Iterable[Skipped]) -> dict[str, int]:
@@ -162,7 +162,7 @@ def as_roots(root: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) ->
     """
     given = [root] if isinstance(root, (str, os.PathLike)) else list(root)
     if not given:
-        raise DatasetError("no folder was given to look in", reason="no folder")
+        raise DatasetError("no folder was given to search", reason="no folder")
     return [os.fspath(one) for one in given]
 
 
@@ -292,30 +292,30 @@ def _without_labels(files: list[str], names: dict[str, str], skipped: list[Skipp
     return kept
 
 
-def _by_table(piece: _Slice, table: PatientTable) -> _Slice:
-    file, _ = sources.split(piece.image)
+def _by_table(entry: _Slice, table: PatientTable) -> _Slice:
+    file, _ = sources.split(entry.image)
     patient, label = table.patient(file), table.label(file)
     return replace(
-        piece, patient=f"table:{patient}" if patient else piece.patient, label=label if label else piece.label
+        entry, patient=f"table:{patient}" if patient else entry.patient, label=label if label else entry.label
     )
 
 
-def _pseudonymised(slices: Sequence[_Slice]) -> tuple[Item, ...]:
+def _pseudonymized(slices: Sequence[_Slice]) -> tuple[Item, ...]:
     """Return the items with numbered patients and series, in an order that reveals nothing and is always the same."""
-    order = sorted({piece.patient for piece in slices}, key=_shuffled)
+    order = sorted({entry.patient for entry in slices}, key=_shuffled)
     patients = {raw: f"p{number:04d}" for number, raw in enumerate(order, 1)}
     by_patient: dict[str, set[str]] = defaultdict(set)
-    for piece in slices:
-        by_patient[piece.patient].add(piece.series)
+    for entry in slices:
+        by_patient[entry.patient].add(entry.series)
     series = {
         (patient, raw): f"{patients[patient]}-s{number:02d}"
         for patient, raws in by_patient.items()
         for number, raw in enumerate(sorted(raws, key=_shuffled), 1)
     }
-    items = [(series[piece.patient, piece.series], piece.position, piece.name, piece) for piece in slices]
+    items = [(series[entry.patient, entry.series], entry.position, entry.name, entry) for entry in slices]
     return tuple(
-        Item(piece.image, piece.name, patients[piece.patient], pseudonym, piece.label)
-        for pseudonym, _, _, piece in sorted(items, key=lambda entry: (entry[0], entry[1], entry[2]))
+        Item(entry.image, entry.name, patients[entry.patient], pseudonym, entry.label)
+        for pseudonym, _, _, entry in sorted(items, key=lambda entry: (entry[0], entry[1], entry[2]))
     )
 
 

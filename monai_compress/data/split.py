@@ -64,7 +64,7 @@ def split_patients(
     return split
 
 
-def thin_out(items: Sequence[Item], max_slices: int | None) -> list[Item]:
+def subsample(items: Sequence[Item], max_slices: int | None) -> list[Item]:
     """Return at most ``max_slices`` of the items, evenly spaced within each patient, in their order.
 
     Every patient keeps at most the same number, as large as the total allows; where there are more patients than
@@ -75,7 +75,7 @@ def thin_out(items: Sequence[Item], max_slices: int | None) -> list[Item]:
 
     >>> names = [f"a{k}" for k in range(9)] + [f"b{k}" for k in range(9)] + ["c0"]
     >>> items = [Item(image=name, name=name, patient=name[0], series="s") for name in names]
-    >>> [item.image for item in thin_out(items, 5)]
+    >>> [item.image for item in subsample(items, 5)]
     ['a2', 'a6', 'b2', 'b6', 'c0']
     """
     if max_slices is None or len(items) <= max_slices:
@@ -91,11 +91,11 @@ def thin_out(items: Sequence[Item], max_slices: int | None) -> list[Item]:
     return [item for group in groups for item in _evenly(group, most)]
 
 
-def _evenly(things: list[T], count: int) -> list[T]:
-    """Return at most ``count`` of the things, each from the middle of an equal share."""
-    if len(things) <= count:
-        return things
-    return [things[(2 * k + 1) * len(things) // (2 * count)] for k in range(count)]
+def _evenly(values: list[T], count: int) -> list[T]:
+    """Return at most ``count`` of the values, each from the middle of an equal share."""
+    if len(values) <= count:
+        return values
+    return [values[(2 * k + 1) * len(values) // (2 * count)] for k in range(count)]
 
 
 SLICE_SPLIT_NOTE = (
@@ -114,7 +114,7 @@ def split_shares(fractions: Sequence[float]) -> dict[str, float]:
     """
     values = [float(fraction) for fraction in fractions]
     if len(values) not in (2, 3) or any(not 0 <= value < float("inf") for value in values) or sum(values) <= 0:
-        raise ValueError(f"fractions are those of train, val and perhaps test, none below 0, got {tuple(fractions)!r}")
+        raise ValueError(f"fractions are those of train, val and optional test, none below 0, got {tuple(fractions)!r}")
     if values[0] == 0:
         raise ValueError("the first fraction is that of training and must be above 0")
     return {name: value / sum(values) for name, value in zip(SPLITS, values, strict=False)}

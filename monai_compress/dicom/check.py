@@ -98,7 +98,7 @@ def _rescale_objection(header: Dataset) -> tuple[str, str] | None:
         return "modality LUT", "its values are mapped by a table instead of slope and intercept"
     found = rescale_of(header)
     if found is None:
-        return "missing rescale", "there is no rescale slope and intercept, so its Hounsfield units are unknown"
+        return "missing rescale", "it states no rescale slope and intercept, so its Hounsfield units are unknown"
     if found[0] == 0:
         return "missing rescale", "its rescale slope is 0"
     for group in tags.frame_groups(header, 0, "PixelValueTransformationSequence"):

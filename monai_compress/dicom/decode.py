@@ -54,7 +54,7 @@ def _decode(
     header: Dataset, where: str, frame: int | None, max_pixels: int, stream: BinaryIO | None
 ) -> NDArray[np.generic]:
     syntax = syntaxes.of_header(header)
-    missing = syntaxes.why_not(syntax)
+    missing = syntaxes.undecodable_reason(syntax)
     if missing:
         raise UndecodablePixels(missing, reason="no decoder", where=where)
     frames = max(int(tags.number(header, "NumberOfFrames") or 1), 1)
@@ -138,5 +138,5 @@ def _open_element(stream: BinaryIO) -> dict[str, str]:
 
 def _check_size(values: int, max_pixels: int, where: str) -> None:
     if values > max_pixels:
-        message = f"the image has {values} values, more than max_pixels={max_pixels}; raise the limit if that is right"
+        message = f"the image has {values} values, more than max_pixels={max_pixels}; raise it if this size is correct"
         raise UndecodablePixels(message, reason="image too large", where=where)

@@ -84,7 +84,7 @@ def _refusal(header: Dataset) -> str | None:
 
 @dataclass(frozen=True)
 class PixelError:
-    """How the pixels of a derived image differ from the original, for its header.
+    """The difference between the pixels of a derived image and the original, as its header states it.
 
     Args:
         description: for Derivation Description (0008,2111).

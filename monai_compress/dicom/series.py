@@ -140,7 +140,7 @@ def _stack(group: list[_Slice], skipped: list[Skipped]) -> Iterator[Series]:
         order, sorted_by = sort_slices([item.plane for item in part], [item.locator for item in part])
         ordered = [part[index] for index in order]
         distances = spacing_of([item.plane for item in ordered])
-        step = distances.usual_mm or ordered[0].thickness
+        step = distances.median_mm or ordered[0].thickness
         spacing = ordered[0].spacing
         patient, study, uid = ordered[0].series
         remarks = {

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Which slices form a stack, in which order, and how far apart they are.
+"""Stacks of slices: which slices form one, in which order, and their spacing.
 
-All readers ask here, so that a series, an archive and a reconstruction give the same answer. A slice is described by a
-`SlicePlane` from its header, or by an affine where the header is no longer at hand.
+All readers use these functions, so that a series, an archive and a reconstruction give the same answer. A slice is
+described by a `SlicePlane` from its header, or by an affine where the header is no longer at hand.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ SortedBy = Literal["position", "slice location", "instance number", "file name"]
 
 @dataclass(frozen=True)
 class SlicePlane:
-    """Where one slice lies in the patient, as its header states it.
+    """The plane of one slice in the patient, as its header states it.
 
     Args:
         rows_columns: size of the image; 0 where the header does not state it.
@@ -183,16 +183,16 @@ def natural_key(text: str) -> list[tuple[int, int, str]]:
 
 @dataclass(frozen=True)
 class SliceSpacing:
-    """How far apart the slices of one stack are.
+    """The spacing of the slices of one stack.
 
     Args:
-        usual_mm: the median distance along the normal; None where there is no distance.
+        median_mm: the median distance along the normal; None where there is no distance.
         has_duplicates: whether several slices lie at the same position.
         has_gaps: whether a distance is more than 1.5 times the usual one.
         is_tilted: whether the slices are sheared, because the table moved in another direction than across them.
     """
 
-    usual_mm: float | None
+    median_mm: float | None
     has_duplicates: bool
     has_gaps: bool
     is_tilted: bool

@@ -27,12 +27,12 @@ def of_header(header: Dataset) -> UID:
     return ExplicitVRLittleEndian if is_little else ExplicitVRBigEndian
 
 
-def why_not(syntax: UID) -> str | None:
+def undecodable_reason(syntax: UID) -> str | None:
     """Return why pixels in a transfer syntax cannot be decoded here; None if they can.
 
-    >>> why_not(ExplicitVRLittleEndian) is None
+    >>> undecodable_reason(ExplicitVRLittleEndian) is None
     True
-    >>> why_not(UID("1.2.3.4"))
+    >>> undecodable_reason(UID("1.2.3.4"))
     'pydicom has no decoder for the transfer syntax 1.2.3.4'
     """
     try:

@@ -78,7 +78,7 @@ def choose_device(name: str) -> torch.device:
     """Return the device of a name; ``auto`` is CUDA where available.
 
     Raises:
-        ValueError: this machine has no such device.
+        ValueError: this machine does not have the device.
 
     >>> choose_device("cpu").type
     'cpu'

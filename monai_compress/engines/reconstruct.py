@@ -34,7 +34,7 @@ Affine = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenFile:
     """One file that `write_reconstruction` wrote.
 
     Args:
@@ -58,7 +58,7 @@ class SeriesResult:
         notes: remarks for the user of the files, such as missing slices.
     """
 
-    written: tuple[Written, ...]
+    written: tuple[WrittenFile, ...]
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -75,7 +75,7 @@ def check_absent(folder: str | Path, name: str) -> None:
     """Check that no earlier reconstruction has the same name.
 
     Raises:
-        OutputError: there is a file of that name.
+        OutputError: a file of that name exists.
     """
     for ending in (".nii.gz", "-1.nii.gz", ".png", "-1.png"):
         path = Path(folder) / f"{name}{ending}"
@@ -121,7 +121,7 @@ def write_reconstruction(
     if not overwrite:
         check_absent(folder, name)
     kind = slice_format(split(items[0].image)[0])
-    written: list[Written] = []
+    written: list[WrittenFile] = []
     notes: tuple[str, ...] = ()
     try:
         if kind == "picture":
@@ -156,7 +156,7 @@ def read_index(folder: str | Path) -> list[dict[str, Any]]:
     raise OutputError(f"{path} is not an index of reconstructions; --overwrite replaces it, -o takes another folder")
 
 
-def write_index(folder: str | Path, written: Iterable[Written], earlier: Iterable[dict[str, Any]] = ()) -> Path:
+def write_index(folder: str | Path, written: Iterable[WrittenFile], earlier: Iterable[dict[str, Any]] = ()) -> Path:
     """Write ``index.json``, which states the source of each file in a folder of reconstructions.
 
     Args:
@@ -182,7 +182,7 @@ def _write_pictures(
     folder: Path,
     name: str,
     progress: ProgressCallback | None,
-    written: list[Written],
+    written: list[WrittenFile],
 ) -> tuple[Skipped, ...]:
     errors: dict[str, InputError] = {}
     for done, item in enumerate(items, start=1):
@@ -196,7 +196,7 @@ def _write_pictures(
             picture = Image.fromarray(np.clip(np.rint(result.image), 0, np.iinfo(depth).max).astype(depth))
             with atomic_path(path) as temporary:
                 picture.save(temporary)
-            written.append(Written(path, item.image, 1))
+            written.append(WrittenFile(path, item.image, 1))
         if progress is not None:
             progress(done, len(items))
     return _left_out(errors, written)
@@ -209,7 +209,7 @@ def _write_slices(
     name: str,
     kind: str,
     progress: ProgressCallback | None,
-    written: list[Written],
+    written: list[WrittenFile],
 ) -> tuple[tuple[Skipped, ...], tuple[str, ...]]:
     hu: NDArray[np.int16] | None = None
     affines: dict[int, Affine] = {}
@@ -239,7 +239,7 @@ def _write_slices(
     if kind == "nifti" and (image := _on_own_grid(items, hu)) is not None:
         path = folder / f"{name}.nii.gz"
         _save(image, path)
-        written.append(Written(path, items[0].image, len(items)))
+        written.append(WrittenFile(path, items[0].image, len(items)))
         return skipped, ()
 
     grids = split_into_even_stacks([affines[k] for k in loaded], (hu.shape[1], hu.shape[2]))
@@ -254,7 +254,7 @@ def _write_slices(
         image.header.set_xyzt_units("mm")
         path = folder / (f"{name}.nii.gz" if len(grids.stacks) == 1 else f"{name}-{number}.nii.gz")
         _save(image, path)
-        written.append(Written(path, items[chosen[0]].image, len(chosen)))
+        written.append(WrittenFile(path, items[chosen[0]].image, len(chosen)))
     return skipped, notes
 
 

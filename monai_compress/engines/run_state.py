@@ -140,7 +140,7 @@ class RunState:
             # weights_only: a checkpoint is data, it must not be able to run code
             state = torch.load(path, map_location="cpu", weights_only=True)
         except FileNotFoundError as error:
-            raise TrainingError(f"nothing to resume: there is no {path}; start without --resume") from error
+            raise TrainingError(f"nothing to resume: {path} does not exist; start without --resume") from error
         except Exception as error:  # torch has no common class for the errors of a damaged file
             raise TrainingError(f"{path} is damaged and cannot be resumed ({error}); start a new run") from error
         if not isinstance(state, dict) or state.get("format") != FORMAT:

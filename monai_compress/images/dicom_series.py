@@ -50,7 +50,7 @@ def read_series(
     if not found:
         reasons = ", ".join(f"{reason}: {count}" for reason, count in _reasons(skipped).items()) or "no files"
         message = (
-            f"there is no gray DICOM image, NIfTI or .npy file ({reasons}); of a color image, save each channel as .npy"
+            f"no gray DICOM image, NIfTI or .npy file was found ({reasons}); save each channel of a color image as .npy"
         )
         raise InputError(message, where=where)
     if chosen is None:
@@ -61,7 +61,7 @@ def read_series(
     text = str(chosen)
     matches = [series for number, series in enumerate(found, 1) if text in (str(number), series.uid)]
     if not matches:
-        raise InputError(f"there is no series {text}; choose 1 to {len(found)}", where=where)
+        raise InputError(f"unknown series {text}; choose 1 to {len(found)}", where=where)
     if len(matches) > 1:
         raise InputError("this series has several parts; choose one by its number", where=where)
     return _stacked(matches[0])

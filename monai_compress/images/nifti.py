@@ -22,10 +22,10 @@ from ..errors import CorruptStream, NiftiError
 from ..sources import split, state
 from .nifti_file import (
     MAX_VOXELS,
-    Turn,
+    Reorientation,
     clear_free_text,
     display_affine_lps,
-    display_turn,
+    display_reorientation,
     from_display,
     nifti_errors,
     read_header,
@@ -34,13 +34,13 @@ from .nifti_file import (
 )
 from .stored import DTYPES, Integers, StoredImage, narrowest_type
 
-_NO_TURN = np.array(((0, 1), (1, 1), (2, 1)), dtype=np.float64)
+_IDENTITY = np.array(((0, 1), (1, 1), (2, 1)), dtype=np.float64)
 _HEADER_KINDS = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
 
 
 @dataclass(frozen=True, eq=False)
 class NiftiVolume:
-    """Axial slices of a NIfTI file in display order, and the way back.
+    """Axial slices of a NIfTI file in display order, with the conversion back to the axes of the file.
 
     Args:
         hu: (slices, rows, columns) float32 in HU. Slice 0 is at the feet, row 0 in front, column 0 at the patient's
@@ -54,7 +54,7 @@ class NiftiVolume:
     spacing_mm: tuple[float, float, float]
     _header: nib.Nifti1Header = field(repr=False)
     _affine: NDArray[np.float64] = field(repr=False)
-    _turn: Turn = field(repr=False)
+    _reorientation: Reorientation = field(repr=False)
 
     def restore(self, hu: NDArray[np.floating[Any]]) -> nib.Nifti1Image:
         """Return values on the file's own grid, axes and affine, as a float32 NIfTI image without the file's free text.
@@ -69,7 +69,7 @@ class NiftiVolume:
         """
         if hu.shape != self.hu.shape:
             raise ValueError(f"restore() takes the shape {self.hu.shape} that was read, not {hu.shape}")
-        values = from_display(np.asarray(hu, dtype=np.float32), self._turn)
+        values = from_display(np.asarray(hu, dtype=np.float32), self._reorientation)
         header = self._header.copy()
         header.set_data_dtype(np.float32)
         clear_free_text(header)
@@ -86,7 +86,7 @@ def slice_count(source: str | os.PathLike[str]) -> int:
     where, _ = split(source)
     with nifti_errors(where):
         _, shape, affine = read_header(where)
-        return shape[_axial_axis(_required_turn(affine, where))[0]]
+        return shape[_axial_axis(_required_reorientation(affine, where))[0]]
 
 
 def read_volume(
@@ -112,8 +112,8 @@ def read_volume(
     index = named if slice is None else slice
     with nifti_errors(where):
         header, voxels, affine = read_voxels(where, max_voxels)
-        turn = _required_turn(affine, where)
-        axis, is_upward = _axial_axis(turn)
+        reorientation = _required_reorientation(affine, where)
+        axis, is_upward = _axial_axis(reorientation)
         count = voxels.shape[axis]
         if index is not None:
             if not 0 <= index < count:
@@ -132,15 +132,15 @@ def read_volume(
                 message = f"{int(bad.sum())} voxels are not finite; nan='padding' sets them to {PADDING_HU:g} HU"
                 raise NiftiError(message, reason="not a number", where=where)
             hu[bad] = PADDING_HU
-    lps = display_affine_lps(affine, turn, hu.shape)
+    lps = display_affine_lps(affine, reorientation, hu.shape)
     spacing = affines.voxel_sizes(lps)
     return NiftiVolume(
-        hu=np.ascontiguousarray(to_display(hu, turn)),
+        hu=np.ascontiguousarray(to_display(hu, reorientation)),
         affine=lps,
         spacing_mm=(float(spacing[0]), float(spacing[1]), float(spacing[2])),
         _header=header,
         _affine=affine,
-        _turn=turn,
+        _reorientation=reorientation,
     )
 
 
@@ -156,9 +156,9 @@ def read_stored_nifti(path: str) -> StoredImage:
     with nifti_errors(path):
         header, voxels, affine = read_voxels(path)
         slope, intercept = header.get_slope_inter()
-        found = display_turn(affine)
-        turn = _NO_TURN if found is None else found
-        display = to_display(voxels, turn)
+        found = display_reorientation(affine)
+        reorientation = _IDENTITY if found is None else found
+        display = to_display(voxels, reorientation)
         dtype = voxels.dtype.newbyteorder("=")
         notes = []
         if dtype not in DTYPES:
@@ -166,7 +166,7 @@ def read_stored_nifti(path: str) -> StoredImage:
             notes.append(f"its voxels are whole numbers stored as {voxels.dtype.name}; they are compressed as {dtype}")
         lps = None
         if np.isfinite(affine).all() and np.linalg.det(affine[:3, :3]) != 0:
-            lps = display_affine_lps(affine, turn, voxels.shape)
+            lps = display_affine_lps(affine, reorientation, voxels.shape)
     return StoredImage(
         shape=display.shape,
         dtype=dtype,
@@ -174,7 +174,7 @@ def read_stored_nifti(path: str) -> StoredImage:
         rescale=((1.0, 0.0) if slope is None else (float(slope), float(intercept)),) * len(display),
         source="nifti",
         affine=lps,
-        layout={"nifti_header": _packed_header(header), "nifti_axes": turn.astype(int).tolist()},
+        layout={"nifti_header": _packed_header(header), "nifti_axes": reorientation.astype(int).tolist()},
         notes=tuple(notes),
         source_bytes=state(path)[1],
     )
@@ -207,23 +207,27 @@ def restored_voxels(slices: Integers, layout: Mapping[str, Any]) -> Integers:
     Raises:
         CorruptStream: the stream holds no valid order of axes.
     """
-    turn = np.array(layout.get("nifti_axes"))
-    if turn.shape != (3, 2) or sorted(turn[:, 0].tolist()) != [0, 1, 2] or set(turn[:, 1].tolist()) - {-1, 1}:
+    reorientation = np.array(layout.get("nifti_axes"))
+    if (
+        reorientation.shape != (3, 2)
+        or sorted(reorientation[:, 0].tolist()) != [0, 1, 2]
+        or set(reorientation[:, 1].tolist()) - {-1, 1}
+    ):
         raise _invalid("nifti_axes")
-    return from_display(slices, turn)
+    return from_display(slices, reorientation)
 
 
-def _required_turn(affine: NDArray[np.float64], where: str) -> Turn:
-    turn = display_turn(affine)
-    if turn is None:
+def _required_reorientation(affine: NDArray[np.float64], where: str) -> Reorientation:
+    reorientation = display_reorientation(affine)
+    if reorientation is None:
         raise NiftiError("its affine gives no orientation", reason="no orientation", where=where)
-    return turn
+    return reorientation
 
 
-def _axial_axis(turn: Turn) -> tuple[int, bool]:
+def _axial_axis(reorientation: Reorientation) -> tuple[int, bool]:
     """Return the axis of the file that becomes the slice axis, and whether it runs towards the head."""
-    axis = int(np.flatnonzero(turn[:, 0] == 2)[0])
-    return axis, bool(turn[axis, 1] > 0)
+    axis = int(np.flatnonzero(reorientation[:, 0] == 2)[0])
+    return axis, bool(reorientation[axis, 1] > 0)
 
 
 def _packed_header(header: nib.Nifti1Header) -> str:

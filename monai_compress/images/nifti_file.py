@@ -25,7 +25,7 @@ from ..sources import open_binary, quiet, state
 MAX_VOXELS = 2**30
 """Volumes with more voxels are refused."""
 
-Turn = NDArray[np.float64]
+Reorientation = NDArray[np.float64]
 """(3, 2) as in nibabel: for each axis of the file, the axis that it becomes, and -1 if it is reversed, else 1."""
 
 _DISPLAY = orientations.axcodes2ornt(("L", "P", "S"))
@@ -112,8 +112,8 @@ def decompressed_bytes(where: str, end: int, file_state: tuple[int, int]) -> byt
     return data
 
 
-def display_turn(affine: NDArray[np.float64]) -> Turn | None:
-    """Return how to turn the axes of a file to display order; None if its affine gives no orientation.
+def display_reorientation(affine: NDArray[np.float64]) -> Reorientation | None:
+    """Return how to reorder the axes of a file to display order; None if its affine gives no orientation.
 
     Display order, in the nearest axes of the file: the first axis towards the patient's left, the second towards the
     back, the third towards the head.
@@ -121,32 +121,34 @@ def display_turn(affine: NDArray[np.float64]) -> Turn | None:
     if np.isfinite(affine).all():
         own = orientations.io_orientation(affine)
         if np.isfinite(own).all():
-            return cast(Turn, orientations.ornt_transform(own, _DISPLAY))
+            return cast(Reorientation, orientations.ornt_transform(own, _DISPLAY))
     return None
 
 
-def to_display(voxels: NDArray[Any], turn: Turn) -> NDArray[Any]:
+def to_display(voxels: NDArray[Any], reorientation: Reorientation) -> NDArray[Any]:
     """Return voxels on the axes of a file as (slices, rows, columns) in display order."""
-    return cast("NDArray[Any]", orientations.apply_orientation(voxels, turn).transpose(2, 1, 0))
+    return cast("NDArray[Any]", orientations.apply_orientation(voxels, reorientation).transpose(2, 1, 0))
 
 
-def from_display(slices: NDArray[Any], turn: Turn) -> NDArray[Any]:
+def from_display(slices: NDArray[Any], reorientation: Reorientation) -> NDArray[Any]:
     """Return (slices, rows, columns) in display order as voxels on the axes of a file: the inverse of `to_display`."""
     back = np.empty((3, 2))
-    for axis, (target, flip) in enumerate(turn):
+    for axis, (target, flip) in enumerate(reorientation):
         back[int(target)] = axis, flip
     return cast("NDArray[Any]", orientations.apply_orientation(slices.transpose(2, 1, 0), back))
 
 
-def display_affine_lps(affine: NDArray[np.float64], turn: Turn, shape: tuple[int, ...]) -> NDArray[np.float64]:
+def display_affine_lps(
+    affine: NDArray[np.float64], reorientation: Reorientation, shape: tuple[int, ...]
+) -> NDArray[np.float64]:
     """Return the (4, 4) affine from (row, column, slice) in display order to LPS mm.
 
     Args:
         affine: of the file, to RAS mm.
-        turn: of `display_turn`.
+        reorientation: of `display_reorientation`.
         shape: of the voxels on the axes of the file.
     """
-    return ras_to_lps(affine @ orientations.inv_ornt_aff(turn, shape))[:, [1, 0, 2, 3]]
+    return ras_to_lps(affine @ orientations.inv_ornt_aff(reorientation, shape))[:, [1, 0, 2, 3]]
 
 
 def clear_free_text(header: nib.Nifti1Header) -> None:

@@ -79,5 +79,5 @@ def _floats(picture: Image.Image) -> NDArray[np.float32]:
 
 
 def _too_large(where: str) -> PictureError:
-    message = "the picture has more than max_pixels pixels; raise the limit if that is right"
+    message = "the picture has more than max_pixels pixels; raise it if this size is correct"
     return PictureError(message, reason="picture too large", where=where)

@@ -38,7 +38,7 @@ def read_stored(
     """
     files = list(sources.walk(path))
     if len(files) == 1:
-        # other than elsewhere, the suffixes of NIfTI and .npy go before the content
+        # unlike elsewhere, the suffixes of NIfTI and .npy take precedence over the content
         by_suffix = sources.kind_by_suffix(files[0])
         if by_suffix.is_nifti:
             return read_stored_nifti(files[0])
@@ -46,6 +46,6 @@ def read_stored(
         if sources.FileKind.NPY in (by_suffix, kind):
             return read_stored_npy(files[0])
         if kind in (sources.FileKind.MCZ_STREAM, sources.FileKind.MCZ_ARCHIVE):
-            message = "this is an .mcz already; 'monai-compress decompress' opens a stream, 'unpack' an archive"
+            message = "this is a .mcz file already; 'monai-compress decompress' opens a stream, 'unpack' an archive"
             raise InputError(message, where=files[0])
     return read_series(files, os.fspath(path), series, progress)

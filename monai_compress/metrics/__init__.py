@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""How close a reconstruction is to its original: image quality, errors in HU, and their summary.
+"""Metrics of a reconstruction against its original: image quality, errors in HU, and their summary.
 
 Two grids: ``psnr``, ``ssim`` and ``ms_ssim`` (``image_quality.py``) compare the input and the output of the network,
 tensors in [0, 1]; everything in HU (``hu.py``) compares arrays on the original grid. ``summary.py`` combines the rows

@@ -91,8 +91,8 @@ class ContextNetwork(nn.Module):
         logits, means, widths = self(x, exact)
         target = targets.to(logits.dtype)
         scale = target[:, :1] / 8
-        centre, inverse = means * scale, torch.exp2(-widths) / scale
-        low, high = (target[:, 1:2] / 2 - centre) * inverse, (target[:, 2:3] / 2 - centre) * inverse
+        center, inverse = means * scale, torch.exp2(-widths) / scale
+        low, high = (target[:, 1:2] / 2 - center) * inverse, (target[:, 2:3] / 2 - center) * inverse
         # on the side where both tails are small, their difference is exact
         side = torch.where(low + high > 0, -1.0, 1.0)
         mass = (torch.sigmoid(high * side) - torch.sigmoid(low * side)).abs()

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from .randomness import generator
-from .shapes import Column, Ellipsoids, Float, Label, Painter, Phantom, level_turn
+from .shapes import Column, Ellipsoids, Float, Label, Painter, Phantom, rotation_about_z
 
 AIR, CSF, WHITE, GRAY = -1000.0, 6.0, 28.0, 38.0
 SIDES = (-1, 1)
@@ -102,7 +102,7 @@ def _brain(painter: Painter, rng: np.random.Generator, center: Float, brain: Flo
             frame = np.stack([normal, across, np.cross(normal, across)], -1)
             axes = [deep * 75 * rng.uniform(0.7, 1.3), width * rng.uniform(0.7, 1.3), rng.uniform(9, 20)]
             place = center + brain * towards - normal * (axes[0] + 1.5)
-            folds.ellipsoid(place, axes, hu, turn=frame)
+            folds.ellipsoid(place, axes, hu, rotation=frame)
         painter.batch(folds.all_ellipsoids())
     # falx and the cleft between the hemispheres
     painter.ellipsoid(center + np.array([0, 0, 12]), [1.6, brain[1] * 0.97, brain[2] * 0.85], CSF + 6)
@@ -110,7 +110,7 @@ def _brain(painter: Painter, rng: np.random.Generator, center: Float, brain: Flo
     painter.ellipsoid(center + np.array([0, -8, 4]), [18, 44, 13], WHITE)  # corpus callosum
     wide = rng.uniform(0.8, 1.5)
     for side in SIDES:
-        turn = level_turn(side * 0.25 + tilt)
+        rotation = rotation_about_z(side * 0.25 + tilt)
         for where, size, hu in (
             ((15, -14, -4), (6, 15, 13), GRAY),  # caudate
             ((25, -6, -8), (8, 17, 13), GRAY + 1),  # lentiform
@@ -122,7 +122,7 @@ def _brain(painter: Painter, rng: np.random.Generator, center: Float, brain: Flo
             ((20, 34, 2), (5 * wide, 15, 10), CSF),  # trigone
         ):
             place = center + np.array([side * where[0], where[1], where[2]]) * (brain / [66, 82, 74])
-            painter.ellipsoid(place, size, hu, turn=turn if where[1] < -5 else turn.T)
+            painter.ellipsoid(place, size, hu, rotation=rotation if where[1] < -5 else rotation.T)
     painter.ellipsoid(center + np.array([0, 2, -8]), [2.2 * wide, 12, 9], CSF)  # third ventricle
 
 
@@ -138,8 +138,8 @@ def _base(painter: Painter, rng: np.random.Generator, half: Float) -> None:
     painter.ellipsoid([0, 10, 18], [22, 13, 20], CSF + 4)
     painter.ellipsoid([0, 14, 14], [15, 13, 26], WHITE + 4)
     for side in SIDES:
-        turn = level_turn(side * 0.7)
-        painter.ellipsoid([side * 36, 14, 5], [29, 9, 12], 1100.0, turn=turn)
+        rotation = rotation_about_z(side * 0.7)
+        painter.ellipsoid([side * 36, 14, 5], [29, 9, 12], 1100.0, rotation=rotation)
         painter.ellipsoid([side * 55, 26, 4], [14, 19, 20], 900.0)
         cells = Painter(painter.z_mm)
         for _ in range(55):
@@ -152,7 +152,7 @@ def _base(painter: Painter, rng: np.random.Generator, half: Float) -> None:
         painter.ellipsoid([side * 62, 10, 2], [14, 3.2, 3.2], AIR)  # ear canal
         painter.ellipsoid([side * 36, 13, 6], [3, 3, 3], 40.0)  # inner ear
         # ear
-        painter.ellipsoid([side * (half[0] + 3), 24, 4], [3, 13, 24], 15.0, turn=level_turn(-side * 0.35))
+        painter.ellipsoid([side * (half[0] + 3), 24, 4], [3, 13, 24], 15.0, rotation=rotation_about_z(-side * 0.35))
     painter.ellipsoid([0, -8, 8], [17, 16, 15], 650.0)  # clivus, sphenoid
     painter.ellipsoid([0, -14, 12], [13, 13, 9], AIR + 5)
     painter.ellipsoid([0, -14, 12], [0.9, 13, 9], 300.0)
@@ -168,10 +168,10 @@ def _face(painter: Painter, rng: np.random.Generator, half: Float) -> None:
     for side in SIDES:
         painter.ellipsoid([side * 10, front + 16, 43], [9 * size, 5, 11 * size], AIR + 5)
     for side in SIDES:
-        turn = level_turn(-side * 0.3)
+        rotation = rotation_about_z(-side * 0.3)
         orbit = np.array([side * 31.0, front + 37, 17])
-        painter.ellipsoid(orbit, [21, 28, 20], 850.0, turn=turn)
-        painter.ellipsoid(orbit + np.array([0, -2.5, 0]), [19, 27, 18], -85.0, turn=turn)
+        painter.ellipsoid(orbit, [21, 28, 20], 850.0, rotation=rotation)
+        painter.ellipsoid(orbit + np.array([0, -2.5, 0]), [19, 27, 18], -85.0, rotation=rotation)
         globe = orbit + np.array([side * 0.0, -12, 0])
         painter.ellipsoid(orbit + np.array([0, -20, 0]), [19, 10, 17], 35.0)
         painter.ellipsoid(globe, [12.5, 12.5, 12.5], 60.0)
@@ -227,4 +227,4 @@ def _findings(
         painter.ellipsoid(place, rng.uniform(1.2, 3, 3), rng.uniform(150, 600), Label.CALCIFICATION)
     if metal:
         place = center + np.array([rng.uniform(8, 20), -22, -20])
-        painter.ellipsoid(place, [1.2, 6, 2], 8000.0, Label.METAL, level_turn(rng.uniform(-0.7, 0.7)))
+        painter.ellipsoid(place, [1.2, 6, 2], 8000.0, Label.METAL, rotation_about_z(rng.uniform(-0.7, 0.7)))

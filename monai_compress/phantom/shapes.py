@@ -194,10 +194,10 @@ class Painter:
         axes: ArrayLike,
         hu: float,
         label: Label = Label.TISSUE,
-        turn: Float | None = None,
+        rotation: Float | None = None,
     ) -> None:
-        """Add an ellipsoid with semi-axes ``axes`` (3,) in mm along the columns of the rotation ``turn`` (3, 3)."""
-        frame = np.eye(3) if turn is None else turn
+        """Add an ellipsoid with semi-axes ``axes`` (3,) in mm along the columns of the rotation ``rotation`` (3, 3)."""
+        frame = np.eye(3) if rotation is None else rotation
         scaled = frame * np.asarray(axes, float)
         self._open.append((np.asarray(center, float), scaled @ scaled.T, hu, label))
 
@@ -298,7 +298,7 @@ def frame_along(direction: Float) -> Float:
     )
 
 
-def level_turn(angle_rad: float) -> Float:
+def rotation_about_z(angle_rad: float) -> Float:
     """Return a rotation matrix (3, 3) about z, from x towards y."""
     c, s = np.cos(angle_rad), np.sin(angle_rad)
     return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])

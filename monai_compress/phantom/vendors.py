@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""How scanner vendors store Hounsfield units: conventions observed in public data, not specifications of products."""
+"""Conventions of scanner vendors for storing Hounsfield units, observed in public data; not product specifications."""
 
 from __future__ import annotations
 

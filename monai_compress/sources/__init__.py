@@ -11,8 +11,8 @@ A *locator* is one text that names one file or one slice, on disk or inside a zi
 
 Where a file on disk has a name that reads like a slice or a member, the locator names the file. Stores (`Store`) hold
 the bytes: `LocalStore` and `ZipStore`. Nothing in a zip archive is ever written to disk. Links, pipes and archives may
-come from strangers: they are examined before they are opened, so that no name leads outside, no read waits for ever and
-none fills the memory.
+come from untrusted sources: they are examined before they are opened, so that no name leads outside, no read blocks
+forever and none exhausts the memory.
 """
 
 from __future__ import annotations

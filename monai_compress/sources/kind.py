@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The kind of a file, decided by its first bytes and never by its name.
 
-Every part of the package asks `file_kind`; a name is only consulted by callers that want a guess for content without a
-known mark, with `kind_by_suffix`.
+All parts of the package use `file_kind`. Only callers that need a guess for content without a known signature use the
+name, with `kind_by_suffix`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..bitstream.archive_container import looks_like_archive
 from ..bitstream.header import MAGIC
 
 HEAD_BYTES: Final = 1024
-"""The number of bytes at the start of a file that `file_kind` wants, fewer only where the file is shorter."""
+"""The number of bytes at the start of a file that `file_kind` needs; fewer only where the file is shorter."""
 
 
 class FileKind(StrEnum):
@@ -26,7 +26,7 @@ class FileKind(StrEnum):
     EMPTY = "empty"
     DICOM = "DICOM"
     DICOM_WITHOUT_PREAMBLE = "DICOM without preamble"
-    """A bare data set. It has no mark: its first element is plausible, which is less certain than the other kinds."""
+    """A data set alone. It has no signature, only a plausible first element: less certain than the other kinds."""
     NIFTI = "NIfTI"
     NIFTI_PAIR = "NIfTI pair"
     """The header (.hdr) of a pair; the voxels are in a second file (.img), which is of kind `UNKNOWN`."""
@@ -37,7 +37,7 @@ class FileKind(StrEnum):
     JPEG = "JPEG"
     TIFF = "TIFF"
     GZIP = "gzip"
-    """Gzip of something else than NIfTI, or damaged."""
+    """Gzip of other content than NIfTI, or damaged."""
     ZIP = "zip"
     MCZ_STREAM = ".mcz stream"
     """One compressed image, written by `monai_compress.compress`."""
@@ -101,9 +101,10 @@ _VALUE_REPRESENTATIONS = frozenset(
 def file_kind(head: bytes) -> FileKind:
     """Return the kind of a file.
 
-    The mark of DICOM goes before that of other formats, because the 128 bytes of preamble in front of it may hold
-    anything, such as the header of a TIFF file that shares the pixels. Only .mcz and .npy go before DICOM: no such
-    files are known, and the first values of an array, which start at byte 128, can equal the mark of DICOM.
+    The signature of DICOM takes precedence over those of other formats, because the 128 bytes of preamble in front of
+    it may hold anything, such as the header of a TIFF file that shares the pixels. Only .mcz and .npy take precedence
+    over DICOM: no DICOM files with these signatures are known, and the first values of an array, which start at byte
+    128, can equal the signature of DICOM.
 
     Args:
         head: the first `HEAD_BYTES` bytes of the file.

@@ -49,7 +49,7 @@ class _Quiet:
             logging.getLogger(name).setLevel(level)
 
     def after_fork(self) -> None:
-        """Start afresh in a forked worker, where the other threads and their blocks no longer exist."""
+        """Reset the state in a forked worker, where the other threads and their blocks no longer exist."""
         self.lock = threading.Lock()
         if self.depth:
             self.depth = 0
@@ -67,7 +67,7 @@ def quiet() -> Iterator[None]:
 
     They report odd values in a header and quote them, and no patient's data may reach a log. Fatal problems are raised
     as errors of this package anyway. ``warnings.catch_warnings`` alone is not safe in threads: two overlapping blocks
-    that end in the order in which they began leave the filters off for ever. So all blocks share one, held from the
+    that end in the order in which they began leave the filters off permanently. So all blocks share one, held from the
     first that begins to the last that ends. (Where Python keeps warning filters per thread, each block has its own.)
     """
     if getattr(sys.flags, "context_aware_warnings", False):

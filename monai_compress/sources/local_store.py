@@ -74,7 +74,7 @@ LOCAL = LocalStore()
 
 
 class _BoundedReader(io.BufferedReader):
-    """A reader that allocates no more than the file has left, whatever a corrupt header asks for."""
+    """A reader that never allocates more memory than the file has bytes left, even for a corrupt header."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > 2**20:
@@ -94,7 +94,7 @@ def _child(item: os.DirEntry[str], folder: str) -> Entry:
     try:
         if item.is_dir():
             kind, path = EntryKind.FOLDER, f"{path}/"
-            # other than item.stat, it has the identity of the folder on Windows too
+            # unlike item.stat, it has the identity of the folder on Windows too
             return _entry(item.path, path, os.stat(item.path), is_link)  # noqa: PTH116
         if item.is_file():
             return _entry(item.path, path, item.stat(), is_link)

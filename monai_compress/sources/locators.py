@@ -22,7 +22,7 @@ _ZIP_SUFFIX = ".zip"
 
 
 def store_of(locator: str) -> Store:
-    """Return the store that holds the file of a locator without ``#K``; a name that nothing has is one on disk."""
+    """Return the store that holds the file of a locator without ``#K``; an unknown name counts as a path on disk."""
     return ZIP if split_member(locator) else LOCAL
 
 
@@ -77,7 +77,7 @@ def state(locator: str | os.PathLike[str]) -> State:
     It is a key for what was read from the file: it differs after a change.
 
     Raises:
-        InputError: there is no such file.
+        InputError: the file does not exist.
     """
     text, _ = split(locator)
     return store_of(text).state(text)
@@ -96,14 +96,14 @@ def kind_of(locator: str | os.PathLike[str]) -> FileKind:
 def walk(root: str | os.PathLike[str]) -> Iterator[str]:
     """Yield a locator for every file under a folder, a zip archive or a file, sorted, folder by folder.
 
-    Zip archives on the way are listed too. Links to folders are followed, each folder once. A damaged archive, and
-    whatever else cannot be read, is yielded like a file, so that opening it raises the error to report.
+    Zip archives on the way are listed too. Links to folders are followed, each folder once. A damaged archive, or any
+    other entry that cannot be read, is yielded like a file, so that opening it raises the error to report.
 
     Args:
         root: a folder, a zip archive or one file; the locator of a zip member is yielded unchanged.
 
     Raises:
-        InputError: there is no such file or folder, or it cannot be read.
+        InputError: the file or folder does not exist, or cannot be read.
     """
     text = os.fspath(root)
     if split_member(text):

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The interface under everything that reads source bytes: a store opens, describes and lists what a locator names.
+"""The interface through which all source bytes are read: a store opens, describes and lists what a locator names.
 
 `LocalStore` reads files on disk and `ZipStore` members of zip archives. A locator is a text; what it means is up to its
 store, and it need not be a path. `monai_compress.sources.locators.store_of` returns the store of a locator.
@@ -25,7 +25,7 @@ class State(NamedTuple):
 
 
 class EntryKind(Enum):
-    """What a store lists."""
+    """The kinds of entries that a store lists."""
 
     FILE = "file"
     FOLDER = "folder"
@@ -35,7 +35,7 @@ class EntryKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that `Store.walk` came across.
+    """A file, folder or other entry that `Store.walk` yields.
 
     Args:
         locator: opens it.
@@ -63,7 +63,7 @@ class Entry:
 
 
 class Store(ABC):
-    """A place that holds source bytes. It is only read from, and never written to."""
+    """A read-only source of bytes, such as a disk or a zip archive."""
 
     @abstractmethod
     def open(self, locator: str) -> BinaryIO:
@@ -75,7 +75,7 @@ class Store(ABC):
 
     @abstractmethod
     def exists(self, locator: str) -> bool:
-        """Return whether there is a file, a folder or a member of exactly this name."""
+        """Return whether a file, a folder or a member of exactly this name exists."""
 
     @abstractmethod
     def state(self, locator: str) -> State:
@@ -108,7 +108,7 @@ def unreadable(error: Exception, where: str) -> InputError:
     'not found'
     """
     if isinstance(error, FileNotFoundError):
-        return InputError("there is no such file or folder", reason="not found", where=where)
+        return InputError("this file or folder does not exist", reason="not found", where=where)
     if isinstance(error, PermissionError):
         return InputError("no permission to read this", reason="no permission", where=where)
     return InputError(f"cannot be read ({type(error).__name__})", reason="unreadable", where=where)

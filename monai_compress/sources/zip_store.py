@@ -31,7 +31,7 @@ _ENCRYPTED = 0x1
 
 
 def split_member(locator: str) -> tuple[str, str] | None:
-    """Return archive and member of a locator; None for a plain path, also one that merely contains the separator."""
+    """Return archive and member of a locator; None for a plain path, even if it contains the separator."""
     start = locator.find(SEPARATOR)
     if start > 0 and os.path.lexists(locator):
         return None
@@ -83,7 +83,7 @@ class ZipStore(Store):
     def walk(self, root: str, enter: Callable[[Entry], bool] = lambda folder: True) -> Iterator[Entry]:
         """Yield an entry for each member, in the order of the archive and also where several have one name.
 
-        What is called like a folder is a folder, even where it has bytes. ``enter`` is never called.
+        An entry whose name ends like that of a folder is a folder, even where it has bytes. ``enter`` is never called.
 
         Raises:
             InputError: the archive does not exist or cannot be read.
@@ -107,7 +107,7 @@ ZIP = ZipStore()
 def _parts(locator: str) -> tuple[str, str]:
     parts = split_member(locator)
     if parts is None:
-        raise InputError("there is no such zip archive", reason="not found", where=locator)
+        raise InputError("this zip archive does not exist", reason="not found", where=locator)
     return parts
 
 
@@ -125,12 +125,12 @@ def _read_member(archive: str, member: str, where: str) -> bytes:
     try:
         info = opened.getinfo(member)
     except KeyError as error:
-        raise InputError("the archive has no such member", reason="not found", where=where) from error
+        raise InputError("the zip archive has no member of this name", reason="not found", where=where) from error
     if info.flag_bits & _ENCRYPTED:
         raise InputError("this zip member is encrypted; unpack it first", reason="encrypted zip member", where=where)
     is_bomb = info.file_size > max(_BOMB_FLOOR_BYTES, _BOMB_RATIO * info.compress_size)
     if is_bomb or info.file_size > MEMBER_LIMIT_BYTES:
-        message = f"this zip member would unpack to {info.file_size} bytes; if that is right, unpack the archive first"
+        message = f"this zip member has {info.file_size} bytes unpacked; if that is correct, unpack the archive first"
         raise InputError(message, reason="zip member too large", where=where)
     if info.file_size >= _CACHED_MEMBER_BYTES:
         return _cached_member(archive, member, where, LOCAL.state(archive))

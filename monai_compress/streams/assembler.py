@@ -54,11 +54,11 @@ def stream_header(
 
 
 class StreamAssembler:
-    """Takes slice groups and writes a stream, in their order whatever the number of threads.
+    """Writes slice groups to a stream, in their order for any number of threads.
 
     Args:
         write: takes the next bytes.
-        options: what to promise, and how.
+        options: the options of the stream.
         model: the model of this stream.
         like: a slice, (rows, columns), for its shape and dtype.
         ndim: 2 or 3, of the image.
@@ -104,7 +104,7 @@ class StreamAssembler:
         return self._container.slices
 
     def put(self, slices: Integers) -> None:
-        """Add a slice group; waits until there is room for it.
+        """Add a slice group; wait until its memory is available.
 
         Args:
             slices: (slices, rows, columns), not to be changed afterwards.
@@ -129,7 +129,7 @@ class StreamAssembler:
         self._container.finish()
 
     def _measured_error(self) -> MeasuredError:
-        """The error of all slices, in rescaled units."""
+        """Return the error of all slices, in rescaled units."""
         slopes = [abs(slope) for slope, _ in self._options.pairs]
         slopes *= len(self._errors) if len(slopes) == 1 else 1
         pixels = sum(error.pixels for error in self._errors)

@@ -106,7 +106,7 @@ def encode_group(coder: GroupCoder, promise: Promise, slices: Integers, verify: 
 
 
 def verify_group(coder: GroupCoder, promise: Promise, encoded: EncodedGroup) -> None:
-    """Check that an encoded group decodes to what its encoder says.
+    """Check that an encoded group decodes to the result that its encoder stated.
 
     Raises:
         PromiseBroken: it does not.

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Which model a stream is written with, and which one it is read with."""
+"""Choose the model that a stream is written with, and find the one that it is read with."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def spread_groups(volume: Integers, group_slices: int) -> list[Integers]:
 
 
 def given_model(codec: Codec, model: ModelLike, wanted: str, name: str) -> Model | None:
-    """Return the model that the caller gave, as it is or as the path of its file; None if none was given.
+    """Return the model that the caller gave, which is a model or the path of its file; None if none was given.
 
     Args:
         codec: of the stream.
@@ -110,7 +110,7 @@ def given_model(codec: Codec, model: ModelLike, wanted: str, name: str) -> Model
         name: name that the stream gives to it.
 
     Raises:
-        ModelNotFound: there is none at the path.
+        ModelNotFound: the file does not exist.
         ModelMismatch: it is not the one that the stream needs.
     """
     if model is None:

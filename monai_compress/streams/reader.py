@@ -134,7 +134,7 @@ class StreamReader:
         """Return one slice, (rows, columns), or several, (slices, rows, columns): stored integers of ``dtype``.
 
         Raises:
-            IndexError: there is no such slice.
+            IndexError: no slice has this number.
             CorruptStream: the slice group is damaged, or the array would have more pixels than ``max_pixels``.
             TruncatedStream: the slice group ends too early.
             ModelNotFound: the stream needs a model that is not available.
@@ -143,7 +143,7 @@ class StreamReader:
         if not isinstance(key, slice):
             number = index(key)
             if not -len(self) <= number < len(self):
-                raise IndexError(f"there is no slice {number}, only {len(self)}")
+                raise IndexError(f"the stream has no slice {number}, only {len(self)}")
             return self._slice(number % len(self)).copy()
         numbers = range(*key.indices(len(self)))
         self._check_size(len(numbers))
@@ -225,7 +225,7 @@ class StreamReader:
         self.close()
 
     def _slice(self, number: int) -> Integers:
-        """A slice as a view of its group, which is cached."""
+        """Return a slice as a view of its group, which is cached."""
         place = bisect_right(self._layout.groups, number, key=lambda group: group.first) - 1
         with self._lock:
             if self._cached is None or self._cached[0] != place:
@@ -266,7 +266,7 @@ class StreamReader:
             )
 
     def _read_metadata(self) -> tuple[str, dict[str, Any]]:
-        """Name of the model, and the metadata that the writer was given."""
+        """Return the name of the model, and the metadata that the writer was given."""
         section = self._layout.find("META")
         document = {} if section is None else parse_metadata(read_section(self._source, section))
         name, metadata = document.get("model", ""), document.get("metadata", {})
@@ -283,7 +283,7 @@ class StreamReader:
         return parse_rescale(read_section(self._source, section), len(self))
 
     def _read_loss(self) -> MeasuredError | None:
-        """The error that the writer of a lossy stream measured; None in other streams."""
+        """Return the error that the writer of a lossy stream measured; None in other streams."""
         section = self._layout.find("LOSS")
         if section is None:
             return None
@@ -308,7 +308,7 @@ class StreamReader:
 
     @cached_property
     def _model(self) -> Model | None:
-        """The model that the stream names."""
+        """Return the model that the stream names."""
         wanted = self._header.model_hash.hex()
         if wanted == NO_MODEL:
             return None

@@ -116,7 +116,7 @@ class StreamWriter:
                 self._write = _writer_to(file, str(getattr(file, "name", "the file")))
 
     def __len__(self) -> int:
-        """Number of slices that were added."""
+        """Return the number of slices that were added."""
         return self._count
 
     def add(self, slice: ArrayLike) -> None:
@@ -149,10 +149,10 @@ class StreamWriter:
         dtype = checked_dtype(array.dtype)
         shape = self._shape or array.shape
         if array.shape != shape:
-            raise ValueError(f"slice {self._count} has the shape {array.shape}, those of this stream {shape}")
+            raise ValueError(f"slice {self._count} has the shape {array.shape}, the slices of this stream have {shape}")
         target = self._dtype or dtype
         if dtype != target and not (self._may_cast and np.can_cast(dtype, target, "safe")):
-            raise TypeError(f"slice {self._count} is {dtype}, those of this stream are {target}: cast it yourself")
+            raise TypeError(f"slice {self._count} is {dtype}, the slices of this stream are {target}: convert it first")
         if 1 < len(self._options.pairs) <= self._count:
             raise ValueError(f"rescale has a pair of slope and intercept for {self._count} slices only")
         if not self._count:
@@ -168,14 +168,14 @@ class StreamWriter:
         return np.empty((slices_of_group(self._options, like.shape), *like.shape), like.dtype)
 
     def _send(self, group: Integers) -> None:
-        """Start to encode a group once the previous one is done; only then may another be filled."""
+        """Wait for the previous group, then start to encode this one; the next group can then be filled."""
         self._group, filled, self._filled = None, group[: self._filled], 0
         if self._assembler is None:
             self._assembler = self._stack.enter_context(self._first(filled))
         self._assembler.put(filled)
 
     def _first(self, group: Integers) -> StreamAssembler:
-        """The assembler, with the model that codes the first group best."""
+        """Return the assembler, with the model that codes the first group best."""
         options = self._options
         model = choose_model(options, group)
         if options.effort == "max" and is_worth_fitting(options, coded_size(options, model, group)):

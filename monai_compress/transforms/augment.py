@@ -32,7 +32,7 @@ SCALE, SHIFT = 0.05, 0.01
 
 
 class Clipd(MapTransform):
-    """Clip to [0, 1] and return plain tensors: a training step needs no metadata, which cost time."""
+    """Clips to [0, 1] and returns plain tensors: a training step needs no metadata, which cost time."""
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         out = dict(data)

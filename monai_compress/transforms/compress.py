@@ -34,7 +34,7 @@ _AXIS = "monai_slice_axis"
 
 
 class Compress(Transform):
-    """Compress an image to the bytes of a stream, which also stores its affine.
+    """Compresses an image to the bytes of a stream, which also stores its affine.
 
     The image is (1, rows, columns) or (1, X, Y, Z), as MONAI's channel-first transforms have it: integers, or floats
     that are all whole numbers, such as HU. No other metadata is stored, because it may identify a person.
@@ -57,7 +57,7 @@ class Compress(Transform):
 
     Raises:
         ValueError: an option out of its range.
-        ModelError: there is no such model.
+        ModelError: the model does not exist.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class Compress(Transform):
 
 
 class Decompress(Transform):
-    """Decompress the bytes of a stream to a MetaTensor of the shape that `Compress` was given.
+    """Decompresses the bytes of a stream to a MetaTensor of the shape that `Compress` was given.
 
     Streams from other sources become (1, rows, columns) or (1, rows, columns, slices), as with `MczReader`.
 
@@ -188,7 +188,7 @@ class Compressd(MapTransform):
 
     Raises:
         ValueError: an option out of its range.
-        ModelError: there is no such model.
+        ModelError: the model does not exist.
     """
 
     def __init__(
@@ -281,7 +281,7 @@ class LoadedStream:
 
 
 class MczReader(ImageReader):
-    """Read .mcz files in ``monai.transforms.LoadImage(reader=MczReader)``: HU as float32, with affine.
+    """Reads .mcz files in ``monai.transforms.LoadImage(reader=MczReader)``: HU as float32, with affine.
 
     An archive is read as its largest stack of slices of one size. The array is (rows, columns) or (rows, columns,
     slices), each slice as displayed on a screen and as returned by `CTReader`; a stream from `Compress` has the axes of

@@ -26,9 +26,9 @@ SliceFormat: TypeAlias = Literal["dicom", "nifti", "picture"]
 
 
 def slice_format(locator: str | os.PathLike[str]) -> SliceFormat:
-    """Return which reader is for the file of a locator, by its content and, where that has no known mark, its suffix.
+    """Return the format of the file of a locator, by its content or, where that has no known signature, its suffix.
 
-    Every other file goes to the reader of DICOM, which reports what is wrong with it.
+    Every other file is passed to the DICOM reader, which reports the error.
 
     Raises:
         InputError: it cannot be read.
@@ -58,7 +58,7 @@ class LoadedSlice:
 
 
 class CTReader(ImageReader):
-    """Read one slice by its locator (``monai_compress.sources``): DICOM, a frame of it, a NIfTI slice, PNG, JPG, TIFF.
+    """Reads one slice by its locator (``monai_compress.sources``): DICOM, a frame of it, a NIfTI slice, PNG, JPG, TIFF.
 
     The array is float32 (rows, columns), as in ``pixel_array`` and on a screen: row 0 on top, which is
     anterior in an axial slice. MONAI's own readers return (columns, rows). Values are HU by the slope and intercept of
@@ -139,7 +139,7 @@ def _nifti_slice(file: str, index: int | None) -> LoadedSlice:
 
 
 class LoadCT(Transform):
-    """Load a slice by its locator as MetaTensor (1, rows, columns) float32, in HU or (pictures) gray values in [0, 1].
+    """Loads a slice by its locator as MetaTensor (1, rows, columns) float32, in HU or (pictures) gray values in [0, 1].
 
     It uses `CTReader` and no other reader, and raises its errors unchanged.
     """

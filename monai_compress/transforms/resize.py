@@ -68,7 +68,7 @@ def resample(image: torch.Tensor, spatial_size: Sequence[int]) -> torch.Tensor:
 
 
 class FitSize(InvertibleTransform):
-    """Scale an image in [0, 1] so that it fits inside ``spatial_size`` ("pad") or covers it ("crop").
+    """Scales an image in [0, 1] so that it fits inside ``spatial_size`` ("pad") or covers it ("crop").
 
     Rows and columns are scaled by the same factor, and the affine is updated. The inverse resamples to the original
     size. Apply ``monai.transforms.ResizeWithPadOrCrop`` next to get exactly ``spatial_size``.

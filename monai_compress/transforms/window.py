@@ -56,7 +56,7 @@ def window_range(window: str | Sequence[float]) -> tuple[float, float]:
 
 
 class ScaleWindow(InvertibleTransform):
-    """Map HU of a window to [0, 1]; the inverse returns HU clipped to the window.
+    """Maps HU of a window to [0, 1]; the inverse returns HU clipped to the window.
 
     A picture (``meta["unit"] == "gray"``, as `CTReader` sets it) has no HU: it is in [0, 1] already and passes, and the
     inverse gives its gray levels 0..``meta["maximum"]``.

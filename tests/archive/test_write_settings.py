@@ -148,6 +148,6 @@ def test_a_transcoded_file_that_does_not_fit_is_restored_itself(
     """Of the uncompressed copy nothing may be left when the file is kept as it is in the end."""
     write_series(small_scan, tmp_path / "in", syntax="rle")
     monkeypatch.setattr(prepare, "stream_type", lambda element: None)
-    monkeypatch.setattr(prepare.Measure, "dtype", None)
+    monkeypatch.setattr(prepare.StreamDtype, "dtype", None)
     report = assert_restored(tmp_path / "in", tmp_path / "x.mcz", transcode=True)
     assert {entry.how for entry in report.files} == {"verbatim"}

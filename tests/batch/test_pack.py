@@ -74,7 +74,7 @@ def test_times_and_permissions_are_restored_and_archives_are_no_wider(tree, tmp_
 
 
 def test_processes_write_the_same_archives(tree, tmp_path, monkeypatch):
-    monkeypatch.setattr("monai_compress.batch.workers.WORTH_BYTES", 0)
+    monkeypatch.setattr("monai_compress.batch.workers.MIN_PARALLEL_BYTES", 0)
     told = []
     pack(plan([tree]), tmp_path / "one")
     with Workers(2) as workers:

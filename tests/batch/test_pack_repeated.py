@@ -19,7 +19,7 @@ from monai_compress.batch import pack as packing
 from monai_compress.batch.pack import pack
 from monai_compress.batch.plan import plan
 from monai_compress.batch.unpack import select, unpack
-from monai_compress.batch.workers import WORTH_BYTES
+from monai_compress.batch.workers import MIN_PARALLEL_BYTES
 from monai_compress.files import is_temporary
 
 TRANSCODE = ArchiveSettings(transcode=True)
@@ -98,7 +98,7 @@ def test_other_settings_make_what_they_ask_for_or_say_that_they_do_not(tree, tmp
 
 def test_a_killed_run_goes_on(tree, tmp_path, contents):
     """Packing into a folder that has archives already: repeated, interrupted and concurrent runs."""
-    (tree / "large.bin").write_bytes(os.urandom(WORTH_BYTES))
+    (tree / "large.bin").write_bytes(os.urandom(MIN_PARALLEL_BYTES))
     command = [sys.executable, "-m", "monai_compress", "pack", str(tree), "-o", str(tmp_path / "out"), "-j", "2"]
     for kills in range(3):
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
@@ -132,16 +132,16 @@ def test_an_archive_written_meanwhile_is_stored(tmp_path, monkeypatch):
     source.mkdir()
     (source / "a.txt").write_text("a")
     todo, out = plan([source]), tmp_path / "out"
-    real = packing.with_later
+    real = packing.with_new_archives
 
     def late(*arguments):
         """Look, and have another process finish right behind that."""
-        monkeypatch.setattr(packing, "with_later", real)
+        monkeypatch.setattr(packing, "with_new_archives", real)
         found = real(*arguments)
         pack(todo, out)
         return found
 
-    monkeypatch.setattr(packing, "with_later", late)
+    monkeypatch.setattr(packing, "with_new_archives", late)
     report = pack(todo, out)
     assert (report.packed, report.already_packed) == (0, 1)
     assert [path.name for path in out.rglob("*.mcz")] == ["files.mcz"]

@@ -50,7 +50,7 @@ def test_each_kind_of_file_has_its_archive(made_tree):
 
 def test_processes_find_the_same(tree, monkeypatch):
     monkeypatch.setattr("monai_compress.batch.plan._CHUNK", 4)
-    monkeypatch.setattr("monai_compress.batch.plan._WORTH_PROCESSES", 1)
+    monkeypatch.setattr("monai_compress.batch.plan._MIN_PARALLEL_FILES", 1)
     told = []
     with Workers(2) as workers:
         made = plan([tree], workers=workers, progress=lambda done, total: told.append((done, total)))

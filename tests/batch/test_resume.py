@@ -11,7 +11,13 @@ import pytest
 
 from monai_compress.archive.writer import ArchiveSettings, write_archive
 from monai_compress.batch.plan import plan
-from monai_compress.batch.resume import ArchiveIndex, find_existing_archive, is_finished, split_generation, with_later
+from monai_compress.batch.resume import (
+    ArchiveIndex,
+    find_existing_archive,
+    is_finished,
+    split_generation,
+    with_new_archives,
+)
 
 LOSSLESS = ArchiveSettings()
 
@@ -121,14 +127,14 @@ def test_a_series_is_found_anywhere_and_other_archives_in_their_place(tree, tmp_
 
 def test_the_next_generation_is_one_that_nobody_has(unit, tmp_path):
     first = unit.archive
-    assert with_later(unit, tmp_path, ()) == ((), 1)
+    assert with_new_archives(unit, tmp_path, ()) == ((), 1)
     (tmp_path / first).write_bytes(b"")
-    assert with_later(unit, tmp_path, ()) == ((first,), 2)
+    assert with_new_archives(unit, tmp_path, ()) == ((first,), 2)
     second = first.replace(".mcz", ".2.mcz")
     (tmp_path / second).symlink_to("nowhere")
-    assert with_later(unit, tmp_path, (first,)) == ((second, first), 3)
+    assert with_new_archives(unit, tmp_path, (first,)) == ((second, first), 3)
     elsewhere = f"other/{first.replace('.mcz', '.7.mcz')}"
-    assert with_later(unit, tmp_path, (elsewhere,)) == ((elsewhere,), 8)
+    assert with_new_archives(unit, tmp_path, (elsewhere,)) == ((elsewhere,), 8)
 
 
 @pytest.mark.parametrize("name", ["a/scan.1.mcz", "a/scan.02.mcz", "a/scan.nii.gz.mcz", "a/b"])

@@ -45,12 +45,12 @@ def test_who_says_which_part(text, environment, expected):
 @pytest.mark.parametrize(
     ("text", "environment", "words"),
     [
-        ("0/4", {}, "no part 0 of 4"),
-        ("5/4", {}, "no part 5 of 4"),
-        ("1/0", {}, "no part 1 of 0"),
+        ("0/4", {}, "part 0 of 4 does not exist"),
+        ("5/4", {}, "part 5 of 4 does not exist"),
+        ("1/0", {}, "part 1 of 0 does not exist"),
         ("one", {}, "'one' is not a part"),
         ("4", {}, "no scheduler"),
-        ("4", {"JOB_COMPLETION_INDEX": "4"}, "no part 5 of 4"),
+        ("4", {"JOB_COMPLETION_INDEX": "4"}, "part 5 of 4 does not exist"),
         ("4", {"JOB_COMPLETION_INDEX": "x"}, "JOB_COMPLETION_INDEX"),
         ("10", slurm(3, 3, 7, 2, 4), "has 2 tasks"),  # two of ten that are submitted once more
         (None, slurm(3, 1, 7, 3), "gaps"),  # --array=1,3,7

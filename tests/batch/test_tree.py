@@ -49,7 +49,7 @@ def test_the_working_folder_has_its_own_name(tmp_path, monkeypatch):
 
 
 def test_what_is_not_there_is_an_error(tmp_path):
-    with pytest.raises(InputError, match="no such file"):
+    with pytest.raises(InputError, match="does not exist"):
         list_tree([tmp_path / "absent"])
 
 

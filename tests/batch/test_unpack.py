@@ -66,7 +66,7 @@ def flip(path: Path, place: float) -> None:
 
 
 def test_processes_restore_the_same(packed, made_tree, tmp_path, contents, monkeypatch):
-    monkeypatch.setattr("monai_compress.batch.workers.WORTH_BYTES", 0)
+    monkeypatch.setattr("monai_compress.batch.workers.MIN_PARALLEL_BYTES", 0)
     told = []
     with Workers(2) as workers:
         selection = select([packed])

@@ -23,7 +23,7 @@ def out(made_tree, tmp_path):
 
 
 def test_sound_archives_and_streams(out, monkeypatch):
-    monkeypatch.setattr("monai_compress.batch.workers.WORTH_BYTES", 0)
+    monkeypatch.setattr("monai_compress.batch.workers.MIN_PARALLEL_BYTES", 0)
     (out / "scan.mcz").write_bytes(api.compress(np.zeros((4, 4), np.int16)))
     _, files = find_archives([out])
     told = []

@@ -125,9 +125,9 @@ LOSS = ("LOSS", draft.LOSS)
     [
         ({"behind": ()}, "no section LOSS"),
         ({"behind": (("META", b"{}"),)}, "no section LOSS"),
-        ({"behind": (LOSS, LOSS)}, "second one"),
-        ({"before": (LOSS,)}, r"behind section LOSS|second one"),
-        ({"before": (LOSS,), "behind": ()}, "behind section LOSS"),
+        ({"behind": (LOSS, LOSS)}, "second time"),
+        ({"before": (LOSS,)}, r"follows section LOSS|second time"),
+        ({"before": (LOSS,), "behind": ()}, "follows section LOSS"),
         ({"flags": draft.DRAFT}, "not lossy"),
         ({"behind": (LOSS, ("HIGH", b""))}, "HIGH"),
         ({"behind": (LOSS, ("NEWS", b""))}, "NEWS"),

@@ -263,7 +263,7 @@ def test_info(run, volumes):
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["train", "nowhere"], 1, "no such file"),
+        (["train", "nowhere"], 1, "does not exist"),
         (["evaluate", "nowhere"], 1, "no model"),
         (["train"], 2, "DATA"),
         (["train", ".", "--loss", "huber"], 2, "huber"),

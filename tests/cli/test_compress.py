@@ -288,7 +288,7 @@ def test_an_interrupted_run_keeps_the_old_file(series, tmp_path, monkeypatch):
     ("arguments", "code", "words"),
     [
         (["compress"], 2, "IN"),
-        (["compress", "nowhere", "-o", "a.mcz"], 1, "no such file"),
+        (["compress", "nowhere", "-o", "a.mcz"], 1, "does not exist"),
         (["compress", "float.npy", "-o", "a.mcz"], 1, "rint"),
         (["compress", "wide.npy", "-o", "a.mcz"], 1, "65535"),
         (["compress", "good.npy"], 2, "--output"),
@@ -302,7 +302,7 @@ def test_an_interrupted_run_keeps_the_old_file(series, tmp_path, monkeypatch):
         (["compress", "empty", "-o", "a.mcz"], 1, "no files"),
         (["compress", "stream.mcz", "-o", "a.mcz"], 1, "decompress"),
         (["decompress", "good.npy", "-o", "b.npy"], 1, "not a stream of monai_compress"),
-        (["decompress", "nowhere", "-o", "b.npy"], 1, "no such file"),
+        (["decompress", "nowhere", "-o", "b.npy"], 1, "does not exist"),
         (["decompress", "good.npy", "-o", "b.png"], 2, ".nii.gz"),
         (["inspect", "good.npy"], 1, "not a stream of monai_compress"),
         (["verify"], 2, "FILE"),

@@ -86,7 +86,7 @@ def test_round_trip(tree, tmp_path):
 
 
 def test_several_processes_and_json(tree, tmp_path, monkeypatch):
-    monkeypatch.setattr("monai_compress.batch.workers.WORTH_BYTES", 0)
+    monkeypatch.setattr("monai_compress.batch.workers.MIN_PARALLEL_BYTES", 0)
     result = run_json("pack", tree, "-o", tmp_path / "out", "-j", "2")
     assert (result["packed"], result["files"], result["failed"], result["verified"]) == (4, 8, [], True)
     assert result["bytes_in"] == sum(path.stat().st_size for path in tree.rglob("*") if path.is_file())
@@ -262,7 +262,7 @@ def test_the_output_must_not_be_in_the_source(tree, tmp_path):
     [
         (["pack"], 2, "IN"),
         (["pack", "in"], 2, "--output"),
-        (["pack", "nowhere", "-o", "out"], 1, "no such file"),
+        (["pack", "nowhere", "-o", "out"], 1, "does not exist"),
         (["pack", "empty", "-o", "out"], 1, "no files"),
         (["pack", "in", "also/in", "-o", "out"], 1, "two inputs are called in"),
         (["pack", "in", "-o", "file"], 1, "is a file"),
@@ -270,14 +270,14 @@ def test_the_output_must_not_be_in_the_source(tree, tmp_path):
         (["pack", "in", "-o", "out", "--max-error", "-1"], 2, "-1"),
         (["pack", "in", "-o", "out", "--max-error", "inf"], 2, "inf is not a finite number of HU"),
         (["pack", "in", "-o", "out", "--max-error", "nan"], 2, "nan is not a finite number of HU"),
-        (["pack", "in", "-o", "out", "--shard", "3/2"], 2, "no part 3 of 2"),
+        (["pack", "in", "-o", "out", "--shard", "3/2"], 2, "part 3 of 2 does not exist"),
         (["pack", "in", "-o", "out", "--shard", "2"], 2, "no scheduler"),
         (["pack", "in", "-o", "out", "--model", "absent"], 2, "absent"),
         (["pack", "in", "-o", "out", "--model", "file"], 1, "fit-pixel"),
-        (["unpack", "nowhere", "-o", "out"], 1, "no such file"),
+        (["unpack", "nowhere", "-o", "out"], 1, "does not exist"),
         (["unpack", "empty", "-o", "out"], 1, "no .mcz files"),
         (["unpack", "file", "-o", "out"], 1, "does not open"),
-        (["list", "nowhere"], 1, "no such file"),
+        (["list", "nowhere"], 1, "does not exist"),
         (["list", "file"], 1, "not a stream of monai_compress"),
         (["verify", "empty"], 1, "no .mcz files"),
         (["inspect", "file"], 1, "not a stream of monai_compress"),

@@ -302,7 +302,7 @@ def test_data_hash_is_of_content_and_names(scans: Path, tmp_path: Path) -> None:
 def test_nothing_to_learn_from(tmp_path: Path, write_ct: Write) -> None:
     with pytest.raises(ValueError, match="root"):
         build(None)
-    with pytest.raises(InputError, match="no such file"):
+    with pytest.raises(InputError, match="does not exist"):
         build(tmp_path / "absent")
     (tmp_path / "empty").mkdir()
     with pytest.raises(DatasetError, match="no files") as caught:

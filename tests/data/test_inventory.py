@@ -200,7 +200,7 @@ def test_progress_reaches_its_end(tmp_path: Path, write_ct: Write) -> None:
 
 
 def test_no_such_root(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such file"):
+    with pytest.raises(InputError, match="does not exist"):
         find_slices(tmp_path / "absent")
     with pytest.raises(DatasetError):
         find_slices([])

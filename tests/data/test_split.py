@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monai_compress.data import Item, split_patients, thin_out
+from monai_compress.data import Item, split_patients, subsample
 from monai_compress.errors import DatasetError
 
 
@@ -126,7 +126,7 @@ def test_refuses_unknown_way() -> None:
 @given(sizes=st.lists(st.integers(1, 60), min_size=1, max_size=40), most=st.integers(1, 200))
 def test_thinned_out_evenly(sizes: list[int], most: int) -> None:
     items = slices_of(sizes)
-    few = thin_out(items, most)
+    few = subsample(items, most)
     assert len(few) <= most
     assert few == [item for item in items if item in set(few)]
     kept = [sum(item.patient == f"p{n:04d}" for item in few) for n in range(len(sizes))]
@@ -138,4 +138,4 @@ def test_thinned_out_evenly(sizes: list[int], most: int) -> None:
 
 def test_thinning_needs_a_number_above_zero() -> None:
     with pytest.raises(ValueError, match="max_slices"):
-        thin_out(slices_of([3]), 0)
+        subsample(slices_of([3]), 0)

@@ -75,7 +75,7 @@ def test_slices_at_one_position_are_in_the_order_of_their_numbers_and_names():
 )
 def test_spacing(z_mm, usual, has_duplicates, has_gaps):
     found = spacing_of(planes(*z_mm))
-    assert (found.usual_mm, found.has_duplicates, found.has_gaps) == (usual, has_duplicates, has_gaps)
+    assert (found.median_mm, found.has_duplicates, found.has_gaps) == (usual, has_duplicates, has_gaps)
 
 
 @pytest.mark.parametrize("z_mm", [(0, 2, 4, 6), (0, 2, 4, 8)])

@@ -125,7 +125,7 @@ def _signed(ds: Dataset) -> None:
 )
 def test_the_rest_is_refused_by_name(ct, noise, change, reason, monkeypatch):
     if reason == "no decoder":
-        monkeypatch.setattr("monai_compress.dicom.syntaxes.why_not", lambda syntax: "no decoder")
+        monkeypatch.setattr("monai_compress.dicom.syntaxes.undecodable_reason", lambda syntax: "no decoder")
     ds = _compressed(ct(noise))
     change(ds)
     data = _bytes(ds)

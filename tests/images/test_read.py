@@ -131,7 +131,7 @@ def test_several_series_are_listed_and_one_is_chosen(tmp_path, write_ct):
     assert read_stored(tmp_path, series="2").shape[0] == 3
     assert read_stored(tmp_path, series=1).shape[0] == 2
     assert read_stored(tmp_path, series="1.2.3.65.2").shape[0] == 3
-    with pytest.raises(InputError, match="no series 3"):
+    with pytest.raises(InputError, match="unknown series 3"):
         read_stored(tmp_path, series=3)
 
 
@@ -299,5 +299,5 @@ def test_nothing_usable(tmp_path):
     (tmp_path / "in" / "b.txt").write_text("no scan")
     with pytest.raises(InputError, match="not DICOM: 2"):
         read_stored(tmp_path / "in")
-    with pytest.raises(InputError, match="no such file"):
+    with pytest.raises(InputError, match="does not exist"):
         read_stored(tmp_path / "absent")

@@ -7,14 +7,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from monai_compress.phantom.shapes import Label, Painter, frame_along, level_turn, shape_matrix
+from monai_compress.phantom.shapes import Label, Painter, frame_along, rotation_about_z, shape_matrix
 
 
 def test_section_of_a_turned_ellipsoid_holds_the_points_of_the_ellipsoid():
     rng = np.random.default_rng(3)
     painter = Painter(np.arange(2.0))
     center, axes, frame = np.array([3.0, -4.0, 10.0]), np.array([9.0, 5.0, 2.0]), frame_along(np.array([1.0, 2.0, 3.0]))
-    painter.ellipsoid(center, axes, 40.0, turn=frame)
+    painter.ellipsoid(center, axes, 40.0, rotation=frame)
     (part,) = painter.parts()
     z = 11.5
     section = part.section(z)
@@ -65,4 +65,4 @@ def test_frames_are_orthonormal(direction):
     frame = frame_along(np.array(direction))
     np.testing.assert_allclose(frame.T @ frame, np.eye(3), atol=1e-12)
     np.testing.assert_allclose(frame[:, 0], np.array(direction) / np.linalg.norm(direction), atol=1e-12)
-    assert np.linalg.det(level_turn(0.7)) == pytest.approx(1.0)
+    assert np.linalg.det(rotation_about_z(0.7)) == pytest.approx(1.0)

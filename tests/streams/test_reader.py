@@ -107,7 +107,7 @@ def test_paths_files_archives_and_bytes(volume: np.ndarray, tmp_path: Path) -> N
         StreamReader(text)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="list"):
         StreamReader([1])  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="no such file"):
+    with pytest.raises(InputError, match="does not exist"):
         inspect(tmp_path / "nothing.mcz")
     with pytest.raises(InputError, match="folder"):
         inspect(tmp_path)

@@ -103,7 +103,7 @@ def test_dtypes_and_shapes(volume: np.ndarray) -> None:
     writer.close()
     writer = StreamWriter(io.BytesIO())
     writer.add(volume[0])
-    with pytest.raises(TypeError, match="cast it yourself"):
+    with pytest.raises(TypeError, match="convert it first"):
         writer.add(volume[1].astype(np.int32))
 
 

@@ -126,9 +126,9 @@ def _inflated(stream: BinaryIO, start: int) -> tuple[Dataset, _Element | None]:
     """
     first = bytearray()
     total = 0
-    for piece in Inflated(stream, start, limit=INFLATED_LIMIT_BYTES):
-        first += piece[: max(_INFLATED_HEADER_BYTES - len(first), 0)]
-        total += len(piece)
+    for chunk in Inflated(stream, start, limit=INFLATED_LIMIT_BYTES):
+        first += chunk[: max(_INFLATED_HEADER_BYTES - len(first), 0)]
+        total += len(chunk)
     content = io.BytesIO(first)
     try:
         header = read_dataset(

@@ -81,8 +81,8 @@ def stream_type(element: str) -> str | None:
     return _STREAM_TYPES.get(element.strip("<>" + SWAPPED))
 
 
-class Measure:
-    """Find the integer dtype that stores all values of a file without loss."""
+class StreamDtype:
+    """Finds the integer dtype that stores all values of a file without loss."""
 
     def __init__(self) -> None:
         self._lowest, self._highest = 0, 0
@@ -104,7 +104,7 @@ class Measure:
 
     @property
     def dtype(self) -> str | None:
-        """The narrowest dtype of a stream that stores all values; None if there is none."""
+        """The narrowest dtype of a stream that stores all values; None if no dtype does."""
         if not self._is_whole or self._highest - self._lowest > MAX_SPAN:
             return None
         for name in ("int16", "uint16", "int32", "uint32"):
@@ -114,11 +114,11 @@ class Measure:
         return None
 
     @property
-    def objection(self) -> str:
-        """The reason if there is no such dtype."""
+    def reason(self) -> str:
+        """The reason why no dtype does."""
         return reasons.WIDE_RANGE if self._is_whole else reasons.NOT_WHOLE
 
 
 def as_integers(values: NDArray[Any], dtype: str) -> Integers:
-    """Return values as integers of ``dtype``, which `Measure` has found to store them without loss."""
+    """Return values as integers of ``dtype``, which `StreamDtype` has found to store them without loss."""
     return values.astype(dtype)

@@ -50,7 +50,7 @@ class PixelLayout:
 
 @dataclass(frozen=True, slots=True)
 class FileLayout:
-    """Which bytes of a file are pixels. The file is restored from any layout: a wrong one only costs compression.
+    """The bytes of a file that are pixels. The file is restored from any layout; a wrong one only costs compression.
 
     Args:
         kind: of the file; ``"directory"`` for an empty folder.

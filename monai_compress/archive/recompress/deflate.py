@@ -62,7 +62,7 @@ _CANDIDATES: Final = (
 
 
 class Deflater:
-    """Deflate data in chunks; the output depends on the settings and the data, not on the division into chunks.
+    """Deflates data in chunks; the output depends on the settings and the data, not on the division into chunks.
 
     Args:
         settings: of zlib.
@@ -83,7 +83,7 @@ class Deflater:
             and -zlib.MAX_WBITS <= settings.wbits <= -9
         )
         if not is_valid:
-            raise CorruptStream(f"zlib has no such settings: {settings}")
+            raise CorruptStream(f"the settings are outside the ranges of zlib: {settings}")
         self._zlib = zlib.compressobj(settings.level, zlib.DEFLATED, settings.wbits, settings.memory, settings.strategy)
         self._pending = bytearray()
 
@@ -204,7 +204,7 @@ def reproduce(file: BinaryIO, offset: int, settings: DeflateSettings) -> Inflate
     return content if is_same else None
 
 
-def sound_gzip(file: BinaryIO, offset: int) -> Inflated | None:
+def intact_gzip(file: BinaryIO, offset: int) -> Inflated | None:
     """Return the deflate stream of a gzip file, read to its end, if it is sound and nothing follows it.
 
     None if it is damaged or truncated, if its checksum or size is wrong, or if more bytes follow: then its content does

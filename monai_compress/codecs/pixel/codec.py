@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""The pixel codec as streams know it: models, and slice groups with bits above the pixel in a section of their own."""
+"""The pixel codec as a `Codec`: models, and slice groups with bits above the pixel in a section of their own."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class PixelGroupCoder:
 
     Args:
         model: the network that steers the entropy coder.
-        promise: what the decoded integers must keep.
+        promise: the promise that the decoded integers must keep.
         backend: a name of ``PixelCodec.backends``; None for the default.
         threads: threads for one slice group.
     """
@@ -155,7 +155,7 @@ def split_high_bits(slices: Integers, promise: Promise) -> tuple[Integers, Integ
 
     Args:
         slices: (slices, rows, columns) of the promise's dtype.
-        promise: what the decoded integers must keep.
+        promise: the promise that the decoded integers must keep.
 
     Returns:
         Low and high bits, both of the dtype: ``slices == low + high * 2**b`` and ``0 <= low < 2**b``, where b is

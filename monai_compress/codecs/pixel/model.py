@@ -41,7 +41,7 @@ class ContextModel:
     Args:
         tensors: for each layer, ``NAME.weight`` (outputs, inputs) int8, ``NAME.bias`` (outputs,) int32 in units of the
             products, ``NAME.shift`` (outputs,) int8, 0 .. 24, by which the sums are shifted right.
-        name: name for people.
+        name: name to display.
         about: how it was trained: data, license, figures.
 
     Raises:
@@ -68,10 +68,10 @@ class ContextModel:
             if layer == "hidden1":
                 reach = np.abs(weight.astype(np.int64)).sum(1) * (255 + 128) + np.abs(bias.astype(np.int64))
             if reach.max() >= EXACT or shift.min() < 0 or shift.max() > 24:
-                raise CorruptStream(f"a network of the pixel codec whose sums exceed 24 bits: {layer}")
+                raise CorruptStream(f"the sums of the network exceed 24 bits: {layer}")
             inputs, largest = outputs, 255
         if len(self.tensors) != 9:
-            raise CorruptStream("a network of the pixel codec with unknown tensors")
+            raise CorruptStream("the network has unknown tensors")
 
     @cached_property
     def hash(self) -> str:
@@ -120,12 +120,12 @@ class ContextModel:
             CorruptStream: the bytes are not a safetensors file of such a network.
         """
         if len(data) > MAX_BYTES:
-            raise CorruptStream(f"a network of {len(data)} bytes; the largest has {MAX_BYTES}")
+            raise CorruptStream(f"the network has {len(data)} bytes; at most {MAX_BYTES} are allowed")
         try:
             tensors = load(bytes(data))
             about = _metadata(bytes(data))
         except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise CorruptStream(f"a network that is not a safetensors file: {error}") from error
+            raise CorruptStream(f"the network is not a safetensors file: {error}") from error
         return cls(tensors, about.pop("name", ""), about)
 
 

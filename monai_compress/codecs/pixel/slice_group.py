@@ -60,7 +60,7 @@ class _Levels(NamedTuple):
 
 
 class SliceGroupCoder:
-    """Encode and decode slice groups.
+    """Encodes and decodes slice groups.
 
     Args:
         model: the network that gives the probabilities.
@@ -236,7 +236,7 @@ class SliceGroupCoder:
         dtype = np.dtype(dtype)
         wanted = shape[0] if count is None else count
         if not 1 <= wanted <= shape[0]:
-            raise ValueError(f"{wanted} slices of a group of {shape[0]}")
+            raise ValueError(f"cannot decode {wanted} slices of a group of {shape[0]}")
         if not data:
             raise TruncatedStream("a slice group without bytes")
         if data[0] == DEFLATED:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..shapes import Column, Ellipsoids, Float, Label, Painter, level_turn
+from ..shapes import Column, Ellipsoids, Float, Label, Painter, rotation_about_z
 from .build import AIR, FAT, MUSCLE, SIDES, Build, step
 
 
@@ -61,8 +61,10 @@ def paint_body(painter: Painter, rng: np.random.Generator, build: Build) -> None
             wide, deep = 0.8 * build.half_width - layer, build.half_depth - layer
             c, s = np.cos(angle), np.sin(angle)
             place = np.array([side * (0.2 * build.half_width + wide * c), deep * s, rng.uniform(0, height)])
-            turn = level_turn(side * np.arctan2(s * wide, c * deep))
-            painter.ellipsoid(place, [rng.uniform(0.5, 1.2), rng.uniform(5, 20), 30], rng.uniform(-80, -20), turn=turn)
+            rotation = rotation_about_z(side * np.arctan2(s * wide, c * deep))
+            painter.ellipsoid(
+                place, [rng.uniform(0.5, 1.2), rng.uniform(5, 20), 30], rng.uniform(-80, -20), rotation=rotation
+            )
     margin = 0.62 * build.wall
 
     tight = 1 - build.fill(z)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..shapes import Painter, level_turn
+from ..shapes import Painter, rotation_about_z
 from .build import CORTEX, MARROW, SIDES, Build, step
 
 
@@ -36,7 +36,7 @@ def paint_spine(painter: Painter, rng: np.random.Generator, build: Build) -> Non
                     [side * 6.5, arch_y + 9, z - 2],
                     np.array([8.5, 3.2, 8.0]) + grow_by,
                     hu,
-                    turn=level_turn(-side * 0.6),
+                    rotation=rotation_about_z(-side * 0.6),
                 )
     painter.column(15.0, y=arch_y, a=9.5, b=8.0)
     painter.column(38.0, y=arch_y, a=5.0, b=4.2)
@@ -54,11 +54,11 @@ def paint_ribs(painter: Painter, rng: np.random.Generator, build: Build) -> None
         head = build.height + 2 - rib * gap
         reach = min(1.0, 0.45 + 0.25 * rib) if rib < 3 else 1.0
         last = 0.84 if rib < 10 else 0.62
-        turn = np.linspace(0.1, last, 17) * np.pi
+        angle = np.linspace(0.1, last, 17) * np.pi
         for side in SIDES:
-            z = head + 4 - drop * reach * ((1 - np.cos(turn)) / 2) ** 0.9
-            x = side * (build.lateral(z) + 7) * np.sin(turn)
-            y = 2 + (build.deep(z) + 6) * np.cos(turn)
+            z = head + 4 - drop * reach * ((1 - np.cos(angle)) / 2) ** 0.9
+            x = side * (build.lateral(z) + 7) * np.sin(angle)
+            y = 2 + (build.deep(z) + 6) * np.cos(angle)
             path = np.stack([x, y, z], -1)
             thick = rng.uniform(3.0, 3.7)
             bones.chain(path, 6.5, CORTEX * build.bone, flat=thick / 6.5, overlap=0.68)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..shapes import Float, level_turn
+from ..shapes import Float, rotation_about_z
 
 AIR, FAT, MUSCLE, MARROW, CORTEX = -1000.0, -100.0, 50.0, 210.0, 750.0
 SIDES = (-1, 1)  # patient's right, patient's left
@@ -27,11 +27,11 @@ class Heart:
 
     center: Float
     axes: Float
-    turn: Float
+    rotation: Float
 
     def at(self, place: tuple[float, float, float]) -> Float:
         """Return the point at ``place``, given in semi-axes of the heart."""
-        return self.center + self.turn @ (np.array(place) * self.axes)
+        return self.center + self.rotation @ (np.array(place) * self.axes)
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Build:
         return Heart(
             np.array([20.0 * scale, -0.28 * self.cage_depth, 0.37 * self.height]),
             np.array([64.0, 44.0, 56.0]) * scale,
-            level_turn(-0.62),
+            rotation_about_z(-0.62),
         )
 
     @property
@@ -147,6 +147,6 @@ def in_lung(build: Build, side: int, points: Float, inset: float) -> NDArray[np.
     heart = build.heart
     offset = points - heart.center
     # no matrix product: the order of summation in BLAS depends on the machine
-    local = np.stack([(offset * heart.turn[:, k]).sum(1) for k in range(3)], -1)
+    local = np.stack([(offset * heart.rotation[:, k]).sum(1) for k in range(3)], -1)
     inside &= ((local / (heart.axes + 4 + inset)) ** 2).sum(1) > 1
     return inside & (np.abs(points[:, 0]) > 30 + inset)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..shapes import Float, Label, Painter, level_turn
+from ..shapes import Float, Label, Painter, rotation_about_z
 from ..vessels import grow, tubes
 from .build import AIR, SIDES, Build, dome, in_lung, lung, step
 
@@ -56,7 +56,7 @@ def paint_mediastinum(painter: Painter, rng: np.random.Generator, build: Build) 
     )
     muscle = 48.0 + 0.3 * (blood - 45)
     heart = build.heart
-    painter.ellipsoid(heart.center, heart.axes + np.array([4.0, 4.0, 0.0]), -85.0, turn=heart.turn)
+    painter.ellipsoid(heart.center, heart.axes + np.array([4.0, 4.0, 0.0]), -85.0, rotation=heart.rotation)
     for where, axes, hu in (
         ((-0.42, 0.42, 0.3), (0.46, 0.44, 0.42), blood),  # left atrium
         ((-0.62, -0.12, 0.08), (0.3, 0.52, 0.56), blood - 3),  # right atrium
@@ -65,7 +65,7 @@ def paint_mediastinum(painter: Painter, rng: np.random.Generator, build: Build) 
         ((0.3, 0.22, -0.2), (0.64, 0.62, 0.74), muscle),  # left ventricle
         ((0.27, 0.22, -0.16), (0.47, 0.38, 0.52), blood),
     ):
-        painter.ellipsoid(heart.at(where), np.array(axes) * heart.axes, hu, turn=heart.turn)
+        painter.ellipsoid(heart.at(where), np.array(axes) * heart.axes, hu, rotation=heart.rotation)
     # aorta: up, over, down
     radius = rng.uniform(11.5, 14)
     arch = 0.68 * height
@@ -176,7 +176,7 @@ def paint_findings(
         depth = build.cage_depth
         front = 0.88 * float(build.body_depth(np.array(top))) - build.fat
         pocket = np.array([0.55 * build.half_width, -front, top])
-        painter.ellipsoid(pocket, [19, 4.5, 17], 6000.0, Label.METAL, level_turn(0.35))
+        painter.ellipsoid(pocket, [19, 4.5, 17], 6000.0, Label.METAL, rotation_about_z(0.35))
         vein = [[30, -0.4 * depth, top + 10], [-25, -0.1 * depth, top - 20], [-27, -0.1 * depth, 0.5 * build.height]]
         lead = np.array([pocket, *vein, heart.at((0.4, -0.5, -0.6))])
         painter.chain(lead, 0.8, 5000.0, Label.METAL)

@@ -9,7 +9,7 @@ from hypothesis import strategies as some
 
 from monai_compress.archive.formats.elements import (
     ELEMENTS,
-    Measure,
+    StreamDtype,
     element_bytes,
     parse_values,
     stream_type,
@@ -62,11 +62,11 @@ def test_stream_types() -> None:
 
 
 def measured(*slices: np.ndarray) -> str | None:
-    measure = Measure()
+    measure = StreamDtype()
     for values in slices:
         measure.add(values)
     if measure.dtype is None:
-        assert measure.objection in ("range over 16 bits", "not whole numbers")
+        assert measure.reason in ("range over 16 bits", "not whole numbers")
     return measure.dtype
 
 

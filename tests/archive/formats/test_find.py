@@ -46,7 +46,7 @@ def test_members_of_a_zip(tmp_path, write_ct):
     with zipfile.ZipFile(tmp_path / "study.zip", "w") as archive:
         archive.write(slice_path, "deep/a.dcm")
     assert find_layout(tmp_path / "study.zip!/deep/a.dcm") == find_layout(slice_path)
-    with pytest.raises(InputError, match="no such member"):
+    with pytest.raises(InputError, match="no member of this name"):
         find_layout(tmp_path / "study.zip!/b.dcm")
 
 

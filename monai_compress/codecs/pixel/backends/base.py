@@ -17,7 +17,7 @@ from ....bitstream.coder import TOTAL_BITS
 from ..group import GroupParameters
 from ..model import ContextModel
 
-WORDS_END_EARLY: Final = "the coded words of a slice group end in slice {} of it: the bytes are damaged"
+WORDS_END_EARLY: Final = "the coded words of a slice group end in its slice {}: the bytes are damaged"
 """Message of the error where a band needs more words than it has."""
 
 WORDS_REMAIN: Final = "the coded words of a slice group do not end with its last pixel: the bytes are damaged"

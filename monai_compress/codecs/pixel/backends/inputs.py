@@ -111,14 +111,14 @@ def _put(x: Any, feature: int, value: Any) -> None:
 
 @njit(nogil=True)
 def inputs(
-    slices: Any, fixed: Any, base: int, prediction: Any, rough: Any, mantissa: Any, exponent: Any, x: Any
+    slices: Any, parameters: Any, base: int, prediction: Any, rough: Any, mantissa: Any, exponent: Any, x: Any
 ) -> None:
     """Compute the 96 inputs of the network for 16 pixels, packed four to a word."""
     values, residuals, offsets, previous_offsets = (
         slices.values,
         slices.residuals,
-        fixed.offsets,
-        fixed.previous_offsets,
+        parameters.offsets,
+        parameters.previous_offsets,
     )
     reciprocal = gather(_RECIPROCALS, mantissa)
     half = splat(1) << (exponent + 7)
@@ -131,12 +131,12 @@ def inputs(
     feature += _R2
     index = exponent * 4 + mantissa
     _put(x, feature, index * 2 + (128 - 60))
-    _put(x, feature + 1, clip((index - fixed.step_index) * 4, -127, 127) + 128)
+    _put(x, feature + 1, clip((index - parameters.step_index) * 4, -127, 127) + 128)
     _put(x, feature + 2, clip((at_most(rough, 131071) * reciprocal + half * 8) >> (shift + 3), 0, 127) + 128)
     _put(x, feature + 3, _normal(prediction, reciprocal, half, shift))
-    _put(x, feature + 4, splat(160 if fixed.uses_previous else 96))
+    _put(x, feature + 4, splat(160 if parameters.uses_previous else 96))
     feature += 5
-    if not fixed.uses_previous:
+    if not parameters.uses_previous:
         for j in range(_N3 + _R3):
             _put(x, feature + j, splat(128))
         return

@@ -55,16 +55,16 @@ class Planes:
         """Return the cells of pixels in a plane."""
         return (y + MARGIN) * self.width + x + MARGIN
 
-    def _look(self, cells: Tensor, offsets: Tensor) -> Tensor:
+    def _gather(self, cells: Tensor, offsets: Tensor) -> Tensor:
         return self.flat.index_select(0, (offsets + cells).view(-1)).view(len(offsets), len(cells))
 
     def neighbors(self, cells: Tensor, uses_previous: bool) -> Neighbors:
         """Return the neighborhoods of pixels."""
-        return Neighbors.split(self._look(cells, self.offsets[uses_previous]), uses_previous)
+        return Neighbors.split(self._gather(cells, self.offsets[uses_previous]), uses_previous)
 
     def neighbor_values(self, cells: Tensor, uses_previous: bool) -> tuple[Tensor, Tensor]:
         """Return ``current`` and ``previous`` of `Neighbors`."""
-        taps = self._look(cells, self.offsets[2 + uses_previous])
+        taps = self._gather(cells, self.offsets[2 + uses_previous])
         return taps[: len(TAPS_2D)], taps[len(TAPS_2D) :]
 
     def values_at(self, cells: Tensor) -> Tensor:

@@ -53,13 +53,13 @@ def _refilled(state: Any, words: Any, position: int) -> Any:
 
 
 @njit(nogil=True)
-def _kind(slices: Any, fixed: Any, at: int, west: int) -> int:
+def _kind(slices: Any, parameters: Any, at: int, west: int) -> int:
     """Return which of the six kinds a flat pixel has."""
     kind = 4
-    if fixed.uses_previous:
+    if parameters.uses_previous:
         kind = 2
         for j in range(9):
-            if slices.previous_values[at + fixed.previous_offsets[j]] != west:
+            if slices.previous_values[at + parameters.previous_offsets[j]] != west:
                 kind = 0
                 break
     return kind + 1 if west == 0 else kind
@@ -67,18 +67,27 @@ def _kind(slices: Any, fixed: Any, at: int, west: int) -> int:
 
 @njit(nogil=True)
 def _flags(
-    mode: int, slices: Any, fixed: Any, buffers: Any, base: int, y: int, n: int, outcome: Any, flat: Any, position: int
+    mode: int,
+    slices: Any,
+    parameters: Any,
+    buffers: Any,
+    base: int,
+    y: int,
+    n: int,
+    outcome: Any,
+    flat: Any,
+    position: int,
 ) -> int:
     """Code whether flat pixels equal their left neighbor; write _NOT_FLAT, _HIT or _MISS to ``outcome``."""
     values, state_count = slices.values, buffers.states.size
-    store(flat, 0, all_near_equal(values, base, fixed.offsets, fixed.flat_taps))
+    store(flat, 0, all_near_equal(values, base, parameters.offsets, parameters.flat_taps))
     for i in range(n):
         outcome[y + i] = _NOT_FLAT
         if flat[i] == 0:
             continue
         at = base + i
-        west = values[at + fixed.offsets[0]]
-        chance = np.uint64(fixed.flat_counts[_kind(slices, fixed, at, west)]) << np.uint64(TOTAL_BITS - 16)
+        west = values[at + parameters.offsets[0]]
+        chance = np.uint64(parameters.flat_counts[_kind(slices, parameters, at, west)]) << np.uint64(TOTAL_BITS - 16)
         state_index = (y + i) % state_count
         if mode == DECODE:
             state = buffers.states[state_index]
@@ -108,7 +117,7 @@ def _flags(
 @njit(nogil=True)
 def _encode(
     slices: Any,
-    fixed: Any,
+    parameters: Any,
     buffers: Any,
     base: int,
     y: int,
@@ -119,17 +128,17 @@ def _encode(
     position: int,
 ) -> int:
     """Write the intervals of the symbols of 16 pixels; ``scratch`` begins with their predictions."""
-    values, count = slices.values, fixed.levels.size
-    west = load(values, base + fixed.offsets[0])
+    values, count = slices.values, parameters.levels.size
+    west = load(values, base + parameters.offsets[0])
     store(scratch, PIXELS, splat(0))
     for i in range(n):
-        scratch[PIXELS + i] = symbol_of(fixed.levels, values[base + i])
+        scratch[PIXELS + i] = symbol_of(parameters.levels, values[base + i])
     symbol = load(scratch, PIXELS)
     store(scratch, PIXELS, splat(0))
     store(scratch, 2 * PIXELS, splat(_TOTAL))
     if count > 1:
-        below = cumulative(at_least(symbol, 1), fixed.edges, west, mix, fixed.reserve_shift)
-        above = cumulative(at_most(symbol + 1, count - 1), fixed.edges, west, mix, fixed.reserve_shift)
+        below = cumulative(at_least(symbol, 1), parameters.edges, west, mix, parameters.reserve_shift)
+        above = cumulative(at_most(symbol + 1, count - 1), parameters.edges, west, mix, parameters.reserve_shift)
         store(scratch, PIXELS, where(symbol, below, splat(0)))
         store(scratch, 2 * PIXELS, where(symbol == count - 1, splat(_TOTAL), above))
     for i in range(n):
@@ -144,7 +153,7 @@ def _encode(
 @njit(nogil=True)
 def _decode(
     slices: Any,
-    fixed: Any,
+    parameters: Any,
     buffers: Any,
     base: int,
     y: int,
@@ -155,8 +164,8 @@ def _decode(
     position: int,
 ) -> int:
     """Decode the symbols of 16 pixels by bisection; a state that codes several of them decodes one in each round."""
-    state_count, count = buffers.states.size, fixed.levels.size
-    west = load(slices.values, base + fixed.offsets[0])
+    state_count, count = buffers.states.size, parameters.levels.size
+    west = load(slices.values, base + parameters.offsets[0])
     for begin in range(0, n, state_count):
         end = min(n, begin + state_count)
         for i in range(begin, end):
@@ -168,7 +177,7 @@ def _decode(
         while width < count:
             width *= 2
             middle = at_least((low + high) >> 1, 1)
-            here = cumulative(middle, fixed.edges, west, mix, fixed.reserve_shift)
+            here = cumulative(middle, parameters.edges, west, mix, parameters.reserve_shift)
             inside = (high - low) > 1
             up, down = inside & (here <= slots), inside & (here > slots)
             low, below = where(up, middle, low), where(up, here, below)
@@ -188,7 +197,7 @@ def _decode(
             buffers.states[state_index], position = _refilled(state, buffers.words, position)
             if position == OUT_OF_WORDS:
                 return OUT_OF_WORDS
-            slices.values[base + i] = fixed.levels[scratch[2 * PIXELS + i]]
+            slices.values[base + i] = parameters.levels[scratch[2 * PIXELS + i]]
     return position
 
 
@@ -204,7 +213,7 @@ def _locate(pixels: Any, outcome: Any, excluded: int, t: int, y: int, n: int, co
 @njit(nogil=True)
 def _extract(
     slices: Any,
-    fixed: Any,
+    parameters: Any,
     samples: Any,
     base: int,
     t: int,
@@ -216,18 +225,20 @@ def _extract(
     position: int,
 ) -> int:
     """Write inputs and targets of the pixels in the mask; ``scratch`` holds predictions, then 8 * scales."""
-    count = fixed.levels.size
+    count = parameters.levels.size
     for i in range(n):
         if outcome[y + i] != _NOT_FLAT or samples.mask[y + i, t - 3 * (y + i)] == 0:
             continue
         for f in range(INPUTS):
             samples.inputs[position, f] = ((x[(f >> 2) * PIXELS + i] >> (8 * (f & 3))) & 255) - 128
         value = slices.values[base + i]
-        symbol = symbol_of(fixed.levels, value)
+        symbol = symbol_of(parameters.levels, value)
         samples.targets[position, 0] = scratch[PIXELS + i]
-        samples.targets[position, 1] = fixed.edges[symbol] - 2 * scratch[i] if symbol > 0 else -INFINITE_EDGE
-        samples.targets[position, 2] = fixed.edges[symbol + 1] - 2 * scratch[i] if symbol + 1 < count else INFINITE_EDGE
-        samples.targets[position, 3] = value == slices.values[base + i + fixed.offsets[0]]
+        samples.targets[position, 1] = parameters.edges[symbol] - 2 * scratch[i] if symbol > 0 else -INFINITE_EDGE
+        samples.targets[position, 2] = (
+            parameters.edges[symbol + 1] - 2 * scratch[i] if symbol + 1 < count else INFINITE_EDGE
+        )
+        samples.targets[position, 3] = value == slices.values[base + i + parameters.offsets[0]]
         samples.targets[position, 4] = symbol == 0
         position += 1
     return position
@@ -242,7 +253,7 @@ def walk(
     is_first: bool,
     border_value: int,
     slices: SliceCells,
-    fixed: SliceParameters,
+    parameters: SliceParameters,
     buffers: CoderBuffers,
     samples: TrainingSamples,
     position: int,
@@ -258,7 +269,7 @@ def walk(
         is_first: whether the slice is the first one of its group.
         border_value: value above the first row of the first slice.
         slices: the slice and its previous slice.
-        fixed: parameters of the slice.
+        parameters: parameters of the slice.
         buffers: for ENCODE, LOCATE and DECODE.
         samples: for EXTRACT.
         position: intervals written, words read, or pixels extracted before this slice.
@@ -269,14 +280,14 @@ def walk(
     flat = np.zeros(PIXELS, np.int32)
     outcome = np.zeros(rows + PIXELS, np.int8)
     x = np.zeros(_WORDS * PIXELS, np.int32)
-    widest = max(fixed.network[1].size, fixed.network[4].size)
+    widest = max(parameters.network[1].size, parameters.network[4].size)
     hidden1 = np.zeros(widest * PIXELS, np.int32)
     hidden2 = np.zeros(widest * PIXELS, np.int32)
     sums = np.zeros(widest * PIXELS, np.int32)
     outputs = np.zeros(OUTPUTS * PIXELS, np.int32)
     mix = np.zeros(MIXTURE_ROWS * PIXELS, np.int32)
     scratch = np.zeros(5 * PIXELS, np.int32)
-    top = fixed.levels[fixed.levels.size - 1]
+    top = parameters.levels[parameters.levels.size - 1]
     values, residuals = slices.values, slices.residuals
 
     fill_above(values, slices.previous_values, rows, columns, pitch, is_first, border_value)
@@ -289,7 +300,7 @@ def walk(
         for y in range(y0, y1 + 1, PIXELS):
             n = min(PIXELS, y1 + 1 - y)
             before = position
-            position = _flags(mode, slices, fixed, buffers, cell(t, y, pitch), y, n, outcome, flat, position)
+            position = _flags(mode, slices, parameters, buffers, cell(t, y, pitch), y, n, outcome, flat, position)
             if position == OUT_OF_WORDS:
                 return OUT_OF_WORDS
             if mode == LOCATE:
@@ -301,32 +312,32 @@ def walk(
                 has_symbols = has_symbols or outcome[y + i] != _HIT
             if not has_symbols:
                 continue
-            rough = roughness(values, base, fixed.offsets)
+            rough = roughness(values, base, parameters.offsets)
             prediction = predict(
                 values,
                 slices.previous_values,
                 base,
-                fixed.offsets,
-                fixed.previous_offsets,
-                fixed.coefficients,
-                fixed.uses_previous,
+                parameters.offsets,
+                parameters.previous_offsets,
+                parameters.coefficients,
+                parameters.uses_previous,
                 top,
             )
-            mantissa, exponent = scale(residuals, base, fixed.offsets, rough, fixed.step)
+            mantissa, exponent = scale(residuals, base, parameters.offsets, rough, parameters.step)
             store(scratch, 0, prediction)
-            inputs(slices, fixed, base, prediction, rough, mantissa, exponent, x)
+            inputs(slices, parameters, base, prediction, rough, mantissa, exponent, x)
             if mode == EXTRACT:
                 store(scratch, PIXELS, (mantissa + 4) << exponent)
-                position = _extract(slices, fixed, samples, base, t, y, n, outcome, x, scratch, position)
+                position = _extract(slices, parameters, samples, base, t, y, n, outcome, x, scratch, position)
             else:
-                network(x, fixed.network, fixed.uses_previous, hidden1, hidden2, sums, outputs)
+                network(x, parameters.network, parameters.uses_previous, hidden1, hidden2, sums, outputs)
                 mixture(outputs, prediction, mantissa, exponent, mix)
                 if mode <= LOCATE:
                     if mode == LOCATE:
                         _locate(buffers.pixels, outcome, _HIT, t, y, n, columns, position)
-                    position = _encode(slices, fixed, buffers, base, y, n, outcome, mix, scratch, position)
+                    position = _encode(slices, parameters, buffers, base, y, n, outcome, mix, scratch, position)
                 else:
-                    position = _decode(slices, fixed, buffers, base, y, n, outcome, mix, scratch, position)
+                    position = _decode(slices, parameters, buffers, base, y, n, outcome, mix, scratch, position)
                     if position == OUT_OF_WORDS:
                         return OUT_OF_WORDS
             for i in range(n):
