@@ -26,7 +26,7 @@ threads_option = click.option(
 )
 replace_option = click.option("--overwrite", is_flag=True, help="Replace the output file if it exists.")
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace earlier results in the output folder.")
-redact_option = click.option("--redact-paths", is_flag=True, help="Omit file names from the report.")
+redact_option = click.option("--redact-paths", is_flag=True, help="Replace file names in the report by numbers.")
 patients_option = click.option(
     "--patients",
     "patients_csv",
