@@ -29,7 +29,7 @@ def find_archives(inputs: Sequence[str | os.PathLike[str]]) -> tuple[set[Path], 
         path = Path(given)
         if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for a name that no file system allows
             if not os.path.exists(path):  # noqa: PTH110 - so does Path.exists
-                raise InputError("there is no such file or folder", reason="not found", where=str(path))
+                raise InputError("this file or folder does not exist", reason="not found", where=str(path))
             named.add(path)
             found[path] = None
             continue
