@@ -18,7 +18,7 @@ EXPECTED = {
     "load_a_slice.py": ("back (160, 160), RMSE 0.00", None),
     "own_network_or_loss.py": ("16 input values per latent value", None),
     "reconstruct_on_original_grid.py": ("(160, 160, 4) voxels of int16", "reconstructed/p0001-s01.nii.gz"),
-    "simulate_a_scanner.py": ("with a mask of every voxel", "simulated-chest/slice.png"),
+    "simulate_a_scanner.py": ("computed from their mask", "simulated-chest/slice.png"),
     "train_and_evaluate.py": ("input values per latent value: 8.0", None),
 }
 
