@@ -20,6 +20,7 @@ from . import tags
 from .check import check_ct
 from .geometry import pixel_spacing_mm, thickness_mm
 from .read import scan_header
+from .remarks import remarks_of
 from .stacking import SlicePlane, natural_key, plane_of, sort_slices, spacing_of
 
 
@@ -34,7 +35,8 @@ class Series:
         study: the Study Instance UID, or the folder.
         slices: locators, one per slice, from the feet to the head if the files state positions.
         spacing_mm: from row to row, column to column and slice to slice; None unless all are known.
-        notes: irregularities, in short phrases such as "gap", "duplicate position", "sorted by file name".
+        notes: irregularities, in short phrases such as "gap", "duplicate position", "sorted by file name", and the
+            remarks on its headers.
     """
 
     uid: str
@@ -53,6 +55,7 @@ class _Slice:
     spacing: tuple[float, float] | None
     thickness: float | None
     instance: str | None
+    remarks: tuple[str, ...]
 
 
 def find_series(
@@ -104,6 +107,7 @@ def _slices_of(locator: str, header: Dataset) -> list[_Slice]:
     patient = tags.text(header, "PatientID") or study
     frames = max(int(tags.number(header, "NumberOfFrames") or 1), 1)
     is_multi = frames > 1 or tags.PER_FRAME in header
+    remarks = remarks_of(header)
     slices = []
     for frame in range(frames) if named is None else [named]:
         slices.append(
@@ -114,6 +118,7 @@ def _slices_of(locator: str, header: Dataset) -> list[_Slice]:
                 spacing=pixel_spacing_mm(header, frame),
                 thickness=thickness_mm(header, frame),
                 instance=f"{tags.text(header, 'SOPInstanceUID')}#{frame}" if "SOPInstanceUID" in header else None,
+                remarks=remarks,
             )
         )
     return slices
@@ -143,7 +148,7 @@ def _stack(group: list[_Slice], skipped: list[Skipped]) -> Iterator[Series]:
         step = distances.median_mm or ordered[0].thickness
         spacing = ordered[0].spacing
         patient, study, uid = ordered[0].series
-        remarks = {
+        irregular = {
             f"sorted by {sorted_by}": sorted_by != "position" and len(part) > 1,
             "gantry tilt": distances.is_tilted,
             "duplicate position": distances.has_duplicates,
@@ -155,7 +160,11 @@ def _stack(group: list[_Slice], skipped: list[Skipped]) -> Iterator[Series]:
             study=study,
             slices=tuple(item.locator for item in ordered),
             spacing_mm=None if spacing is None or step is None else (*spacing, step),
-            notes=(*notes, *(remark for remark, holds in remarks.items() if holds)),
+            notes=(
+                *notes,
+                *(words for words, holds in irregular.items() if holds),
+                *dict.fromkeys(remark for item in ordered for remark in item.remarks),
+            ),
         )
 
 

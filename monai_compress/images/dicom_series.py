@@ -15,6 +15,7 @@ from pydicom import Dataset
 from .. import sources
 from ..dicom import Series, find_series, read_header, read_image, tags
 from ..dicom.geometry import frame_affine
+from ..dicom.remarks import remarks_of
 from ..dicom.rescale import padding_range_of, rescale_of
 from ..dicom.stacking import stack_affine
 from ..errors import DicomError, InputError, NoPixels, Skipped
@@ -82,7 +83,7 @@ def _stacked(series: Series, notes: tuple[str, ...] = ()) -> StoredImage:
         for head in heads
         if head.padding_value is not None and limits.min <= head.padding_value <= limits.max
     }
-    found = [*notes, *series.notes]
+    found = [*notes, *series.notes, *(remark for head in heads for remark in head.remarks)]
     if len(paddings) > 1:
         found.append("the padding value differs between slices; none is treated as padding")
     affine, positions = stack_affine([head.affine for head in heads])
@@ -112,7 +113,7 @@ def _stacked(series: Series, notes: tuple[str, ...] = ()) -> StoredImage:
 class _Head:
     """The header of one slice, reduced to what is needed to read and place it."""
 
-    def __init__(self, locator: str, header: Dataset) -> None:
+    def __init__(self, locator: str, header: Dataset, remarks: tuple[str, ...]) -> None:
         frame = sources.split(locator)[1] or 0
         self.where = locator
         self.shape = tags.rows_columns(header)
@@ -126,16 +127,19 @@ class _Head:
         self.affine = frame_affine(header, frame)
         span = padding_range_of(header)
         self.padding_value = None if span is None else span[0]
+        self.remarks = remarks
 
 
 def _heads(locators: Sequence[str]) -> list[_Head]:
     """Return the header of each slice; that of a multi-frame file is read once."""
     heads, last, header = [], "", Dataset()
+    remarks: tuple[str, ...] = ()
     for locator in locators:
         file = sources.split(locator)[0]
         if file != last:
             last, header = file, read_header(file)
-        heads.append(_Head(locator, header))
+            remarks = remarks_of(header)
+        heads.append(_Head(locator, header, remarks))
     return heads
 
 
