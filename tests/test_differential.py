@@ -214,9 +214,74 @@ def _check_monai(path: Path, truth: Truth, hu: np.ndarray) -> None:
 
 
 def itk_is_wrong(case: Case) -> str | None:
-    """Return why the values of SimpleITK are not those of the standard; None where they are."""
+    """Return why the values of SimpleITK, which decodes with GDCM, are not those of the standard; None if they are."""
+    if case.high != case.stored - 1:
+        return "GDCM takes the low bits of a word, whatever High Bit states (PS3.5 8.1.1)"
+    if case.allocated == 8 and case.stored < 8:
+        return "GDCM rescales no bytes with fewer than 8 bits stored: it stops with 'An invalid logic behavior occurred'"
+    if case.allocated == 32 and (case.stored < 32 or case.syntax == "big endian"):
+        return "GDCM masks and swaps words of 32 bits in halves of 16 bits (PS3.5 7.3, 8.1.1)"
+    is_extended = case.unused == "sign" or (case.unused == "zeros" and not case.is_signed)
+    if (
+        case.syntax in ("JPEG 2000", "HTJ2K")
+        and case.stored < case.allocated
+        and case.precision != "stored"
+        and not is_extended
+        and (not case.is_signed or case.is_codestream_signed)
+    ):
+        return "GDCM takes the precision of the codestream in place of Bits Stored (PS3.5 8.1.1, 8.2.4)"
+    if case.is_enhanced and len(case.rescales) > 1:
+        return "GDCM rescales all frames as the first one (PS3.3 C.7.6.16.2.9)"
+    return None
+
+
+def itk_misplaces(case: Case) -> str | None:
+    """Return why the affine of SimpleITK is not that of the standard; None if it is."""
+    if case.is_enhanced and list(case.order) != sorted(case.order):
+        return "ITK takes the frames in the order of the file"
+    if case.is_enhanced and case.place in ("tilted gantry", "sheared"):
+        return "ITK gives the image of one file orthogonal axes"
+    if case.allocated == 8 and case.stored < 8:
+        return "GDCM does not read it, see `itk_is_wrong`"
     return None
 
 
 def _check_itk(case: Case, truth: Truth, folder: Path) -> None:
-    pass
+    """Compare values and places with SimpleITK, which knows no padding."""
+    if itk_is_wrong(case) is None:
+        for k, values in _itk_values(truth):
+            is_wrong = (np.abs(values - truth.hu[k]) > 1e-3 + 1e-6 * np.abs(truth.hu[k])) & ~truth.is_padding[k]
+            assert not is_wrong.any(), f"SimpleITK, slice {k}: {is_wrong.sum()} wrong"
+    if itk_misplaces(case) is not None:
+        return
+    if case.is_enhanced:
+        reader = sitk.ImageFileReader()
+        reader.SetFileName(truth.locators[0].split("#")[0])
+        reader.ReadImageInformation()
+        image = reader
+    else:
+        reader = sitk.ImageSeriesReader()
+        names = reader.GetGDCMSeriesFileNames(str(folder))
+        assert names == truth.locators, "order of SimpleITK"
+        reader.SetFileNames(names)
+        reader.ForceOrthogonalDirectionOff()
+        image = reader.Execute()
+    np.testing.assert_allclose(_itk_affine(image), truth.affine, atol=1e-4, err_msg="affine of SimpleITK")
+
+
+def _itk_affine(image: sitk.Image | sitk.ImageFileReader) -> np.ndarray:
+    """Return (4, 4) from (row, column, slice) to LPS mm; ITK has the axes (column, row, slice)."""
+    affine = np.eye(4)
+    affine[:3, :3] = (np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing())[:, [1, 0, 2]]
+    affine[:3, 3] = image.GetOrigin()
+    return affine
+
+
+def _itk_values(truth: Truth) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the number and the values of each slice."""
+    last, frames = "", np.empty(0)
+    for k, locator in enumerate(truth.locators):
+        file, _, frame = locator.partition("#")
+        if file != last:
+            last, frames = file, sitk.GetArrayFromImage(sitk.ReadImage(file))
+        yield k, frames[int(frame or 0)]
