@@ -145,8 +145,8 @@ def _part_of(image: StoredImage, part: EvenStack) -> StoredImage:
         read_all=None,
         rescale=tuple(image.rescale[k] for k in part.members),
         affine=part.affine,
-        positions_mm=None,
-        pixel_axes_mm=image.pixel_axes_mm if part.affine is None else None,
+        positions_mm=None if part.affine is not None else image.positions_mm,
+        pixel_axes_mm=None if part.affine is not None else image.pixel_axes_mm,
     )
 
 
@@ -182,8 +182,9 @@ def _write_nifti(
         header = _new_header(image)
         if image.affine is None:
             notes.append(
-                "no affine is right for the slices, since their positions are unknown or irregular: the file states no "
-                "position and no distance between slices"
+                "the position of the slices is unknown, so the file states none"
+                if image.positions_mm is None
+                else "no affine is right for the slices, so the file states neither position nor distance of slices"
             )
     header.set_data_dtype(dtype.newbyteorder("<"))
     header.set_slope_inter(*rescale)
