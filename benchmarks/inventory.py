@@ -22,6 +22,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ from monai_compress.archive.formats.find import find_layout
 from monai_compress.data import find_slices
 from monai_compress.errors import CompressionError, InputError, UndecodablePixels
 from monai_compress.images import StoredImage, read_stored
-from monai_compress.sources import FileKind, kind_of, quiet, split
+from monai_compress.sources import kind_of, quiet, split
 from monai_compress.streams import StreamReader, stored_from_stream
 from monai_compress.transforms import CTReader
 from monai_compress.transforms.load import load_slice, slice_format
@@ -43,7 +44,11 @@ from monai_compress.transforms.load import load_slice, slice_format
 MAX_SLICES = 40
 """Slices of one file whose values are compared: the first ones."""
 
-LOAD = LoadImaged(keys="image", reader=CTReader(), image_only=True)
+
+@cache
+def monai_loader() -> LoadImaged:
+    """Return MONAI's transform with the reader of this package."""
+    return LoadImaged(keys="image", reader=CTReader(), image_only=True)
 
 
 @dataclass
@@ -114,39 +119,31 @@ def guarded(reader: Callable[[], Answer]) -> Answer:
         return Answer(reason=f"FAULT {type(error).__name__}", message=str(error))
 
 
-def ask_info(path: Path) -> tuple[Answer, list[int]]:
-    """Return the answer of ``info``, and the numbers of the slices in its order."""
+def ask_info(path: Path) -> tuple[Answer, list[str]]:
+    """Return the answer of ``info``, and the locators of the slices in its order."""
     found = find_slices(path)
     if not found.items:
         skipped = found.skipped[0] if found.skipped else None
         return Answer(reason=skipped.reason if skipped else "nothing", message=skipped.detail if skipped else ""), []
-    order = [split(item.image)[1] or 0 for item in found.items]
-    return Answer(what=f"{len(order)} slices, {slice_format(path)}"), order
+    return Answer(what=f"{len(found.items)} slices, {slice_format(path)}"), [item.image for item in found.items]
 
 
-def ask_train(path: Path, order: list[int]) -> Answer:
-    """Load slices as ``train`` does; without slices, ask for the first one to hear the reason."""
-    names = [f"{path}#{k}" for k in order[:MAX_SLICES]]
-    if not order or (len(order) == 1 and _is_single(path)):
-        names = [str(path)]
-    loaded = [load_slice(name) for name in names]
-    kind = f"{slice_format(path)}, {_size(loaded[0].image)}, {loaded[0].unit}"
-    return Answer(what=kind, hu={k: one.image for k, one in zip(order or [0], loaded, strict=False)})
+def ask_train(path: Path, names: list[str]) -> Answer:
+    """Load slices as ``train`` does; without slices, the whole file, which is refused with a reason."""
+    loaded = {_number(name): load_slice(name) for name in names[:MAX_SLICES] or [str(path)]}
+    first = next(iter(loaded.values()))
+    what = f"{slice_format(path)}, {_size(first.image)}, {first.unit}"
+    return Answer(what=what, hu={k: one.image for k, one in loaded.items()})
 
 
-def _is_single(path: Path) -> bool:
-    try:
-        load_slice(str(path))
-    except InputError as error:
-        return error.reason not in ("several frames", "unusable NIfTI") and "adding #0" not in error.detail
-    return True
+def _number(locator: str) -> int:
+    return split(locator)[1] or 0
 
 
-def ask_monai(path: Path, train: Answer) -> Answer:
-    """Load the same slices with MONAI; it would try its own readers on what ``train`` refuses, so that is not asked."""
-    assert isinstance(train.hu, dict)
-    many = len(train.hu) > 1 or not _is_single(path)
-    loaded = {k: LOAD({"image": f"{path}#{k}" if many else str(path)})["image"].numpy() for k in train.hu}
+def ask_monai(names: list[str]) -> Answer:
+    """Load slices with MONAI; it would try its own readers on what ``train`` refuses, so that is not asked."""
+    load = monai_loader()
+    loaded = {_number(name): load({"image": name})["image"].numpy() for name in names[:MAX_SLICES]}
     return Answer(what=_size(next(iter(loaded.values()))), hu=loaded)
 
 
@@ -158,6 +155,8 @@ def ask_compress(path: Path, scratch: Path) -> tuple[Answer, Answer]:
 
     def decoded() -> Answer:
         count = min(len(image), MAX_SLICES)
+        if not before.stored:
+            return Answer(reason="not read", message="integers")
         planes = np.stack([before.stored[k] for k in range(count)])
         out = scratch / "stream.mcz"
         out.write_bytes(
@@ -229,16 +228,16 @@ def inspect(path: Path, name: str = "") -> Row:
     """Ask all readers about one file and compare their answers."""
     scratch = Path(tempfile.mkdtemp(prefix="inventory_"))
     try:
-        order: list[int] = []
+        names: list[str] = []
 
         def info_answer() -> Answer:
             answer, found = ask_info(path)
-            order.extend(found)
+            names.extend(found)
             return answer
 
         info = guarded(info_answer)
-        train = guarded(lambda: ask_train(path, order))
-        monai = guarded(lambda: ask_monai(path, train)) if train.what else Answer(reason=train.reason)
+        train = guarded(lambda: ask_train(path, names))
+        monai = guarded(lambda: ask_monai(names)) if names and train.what else Answer(reason=train.reason)
         pair: list[Answer] = []
 
         def compress_answer() -> Answer:
@@ -257,13 +256,13 @@ def inspect(path: Path, name: str = "") -> Row:
             "stream": stream,
             "pack": pack,
         }
-        found = list(compare(kind, path, answers, order))
+        found = list(compare(answers, [_number(name) for name in names]))
         return Row(name or path.name, str(kind), {key: answer.brief() for key, answer in answers.items()}, found)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def compare(kind: FileKind, path: Path, answers: dict[str, Answer], order: list[int]) -> Iterator[str]:
+def compare(answers: dict[str, Answer], order: list[int]) -> Iterator[str]:
     """Yield what does not agree, in sentences."""
     info, train, compress, stream, pack = (answers[key] for key in ("info", "train", "compress", "stream", "pack"))
     for name, answer in answers.items():
@@ -308,31 +307,32 @@ def _is_unstorable(message: str) -> bool:
 
 
 def _compare_values(answers: dict[str, Answer], order: list[int], is_ct: bool) -> Iterator[str]:
-    """Compare HU and stored values, slice by slice; the order of ``compress`` is that of ``info`` where it has one."""
+    """Compare HU and stored values, slice by slice; other images than CT as a set, since ``compress`` sorts them.
 
-    def by_frame(images: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
-        return {order[k]: image for k, image in images.items()} if is_ct and len(order) >= len(images) else images
-
-    hu = {name: answer.hu for name, answer in answers.items() if answer.what and answer.hu}
-    stored = {name: answer.stored for name, answer in answers.items() if answer.what and answer.stored}
-    for table, what in ((hu, "HU"), (stored, "stored values")):
+    The order of ``compress`` is that of ``info`` where it has one.
+    """
+    for what in ("HU", "stored values"):
+        table = {
+            name: answer.hu if what == "HU" else answer.stored
+            for name, answer in answers.items()
+            if answer.what and (answer.hu if what == "HU" else answer.stored)
+        }
         for name in ("compress", "stream"):
-            if isinstance(table.get(name), dict):
-                table[name] = by_frame(table[name])  # type: ignore[arg-type]
-        names = list(table)
-        for first, second in pairwise(names):
-            a, b = table[first], table[second]
+            found = table.get(name)
+            if isinstance(found, dict) and is_ct:
+                table[name] = {order[k]: image for k, image in found.items() if k < len(order)}
+        for (first, a), (second, b) in pairwise(table.items()):
             if isinstance(a, str) or isinstance(b, str):
                 if type(a) is not type(b):
                     yield f"{what} of {first}: {_short(a)}; of {second}: {_short(b)}"
-                continue
-            common = a.keys() & b.keys()
-            if any(a[k].shape != b[k].shape for k in common):
-                yield f"shapes of {first} and {second} differ"
-            elif any(not np.array_equal(a[k], b[k], equal_nan=a[k].dtype.kind == "f") for k in common):
-                yield f"{what} of {first} and {second} differ"
-            elif not common or (len(a) != len(b)):
+            elif len(a) != len(b):
                 yield f"{first} has {len(a)} slices, {second} {len(b)}"
+            elif (digest(a) != digest(b)) if is_ct else (_digests(a) != _digests(b)):
+                yield f"{what} of {first} and {second} differ"
+
+
+def _digests(images: dict[int, np.ndarray]) -> list[str]:
+    return sorted(digest({0: image}) for image in images.values())
 
 
 def _short(found: Any) -> str:

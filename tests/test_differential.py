@@ -14,6 +14,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     sitk.ProcessObject.SetGlobalWarningDisplay(before)
 
 
+@pytest.mark.filterwarnings("ignore:NvImgCodecPydicomReader")
 @settings(
     max_examples=EXAMPLES,
     derandomize=True,
@@ -146,7 +148,7 @@ def _check_series(truth: Truth, folder: Path) -> None:
     assert [one.slices for one in series] == [truth.locators]
     across = np.cross(truth.affine[:3, 1], truth.affine[:3, 0])
     step = abs(truth.affine[:3, 2] @ across) / np.linalg.norm(across)
-    np.testing.assert_allclose(series[0].spacing_mm, (0.8, 0.7, step), atol=1e-4)
+    np.testing.assert_allclose(series[0].spacing_mm, (0.8, 0.7, step), atol=1e-3)
 
 
 def _check_archive(truth: Truth, hu: np.ndarray, folder: Path) -> None:
@@ -206,11 +208,13 @@ def _check_stored(image, truth: Truth, hu: np.ndarray, where: str) -> None:
     np.testing.assert_allclose(image.affine, truth.affine, atol=1e-4, err_msg=f"affine of {where}")
 
 
-_LOAD = LoadImage(reader=MczReader(), image_only=True)
+@cache
+def _monai_loader() -> LoadImage:
+    return LoadImage(reader=MczReader(), image_only=True)
 
 
 def _check_monai(path: Path, truth: Truth, hu: np.ndarray) -> None:
-    loaded = _LOAD(path)
+    loaded = _monai_loader()(path)
     np.testing.assert_array_equal(np.moveaxis(loaded.numpy(), 2, 0), hu, f"HU of LoadImage, {path.name}")
     np.testing.assert_allclose(loaded.affine.numpy(), lps_to_ras(truth.affine), atol=1e-4)
 
@@ -220,7 +224,9 @@ def itk_is_wrong(case: Case) -> str | None:
     if case.high != case.stored - 1:
         return "GDCM takes the low bits of a word, whatever High Bit states (PS3.5 8.1.1)"
     if case.allocated == 8 and case.stored < 8:
-        return "GDCM rescales no bytes with fewer than 8 bits stored: it stops with 'An invalid logic behavior occurred'"
+        return (
+            "GDCM rescales no bytes with fewer than 8 bits stored: it stops with 'An invalid logic behavior occurred'"
+        )
     if case.allocated == 32 and (case.stored < 32 or case.syntax == "big endian"):
         return "GDCM masks and swaps words of 32 bits in halves of 16 bits (PS3.5 7.3, 8.1.1)"
     is_extended = case.unused == "sign" or (case.unused == "zeros" and not case.is_signed)
