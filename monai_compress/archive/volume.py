@@ -17,7 +17,8 @@ from pydicom import Dataset
 
 from ..dicom import DicomImage, tags
 from ..dicom.geometry import frame_affine, pixel_spacing_mm
-from ..dicom.rescale import padding_range_of, rescale_of
+from ..dicom.rescale import padding_range_of
+from ..dicom.scale import HU, STORED_VALUES, ValueScale, scale_of, scales_of
 from ..dicom.stacking import SlicePlane, order_by_position, plane_of, stack_affine
 from ..errors import CorruptStream
 from ..images.nifti import read_volume
@@ -46,15 +47,19 @@ class Volume:
     """A stack of slices of one size.
 
     Args:
-        hu: (slices, rows, columns) float32 in HU; padding is -1024 HU. For .npy files, the stored values as float32.
+        hu: (slices, rows, columns) float32 in ``unit``: HU, with padding at -1024 HU, where these are known.
         affine: (4, 4) float64 from (row, column, slice) indices to LPS millimeters; None where the files do not state
             it, or where the slices do not share one plane.
         images: numbers of these slices in the archive.
+        unit: ``"HU"``; of DICOM files without Hounsfield units ``"stored values"`` (no slope and intercept),
+            ``"rescaled values"``, or the code of their Rescale Type; ``"stored values"`` for .npy files. Images in
+            different units are in different stacks.
     """
 
     hu: NDArray[np.float32]
     affine: NDArray[np.float64] | None = field(repr=False)
     images: tuple[int, ...] = field(repr=False)
+    unit: str = HU
 
 
 @contextmanager
@@ -73,8 +78,10 @@ def invalid_headers_raise() -> Iterator[None]:
 
 def hu_of(archive: ImageSource, number: int) -> NDArray[np.float32]:
     """Return one image in HU, see `SeriesArchive.hu`."""
-    header = archive.dataset(number)
-    return _image(header, archive[number], archive.frame_of(number)[1]).hu()
+    header, frame = archive.dataset(number), archive.frame_of(number)[1]
+    scale = scale_of(header, frame)
+    scale.check_hu()  # before pixels are decoded
+    return _image(header, archive[number], frame, scale).hu()
 
 
 def volume_of(archive: ImageSource, stack: int) -> Volume:
@@ -96,13 +103,14 @@ def volume_of(archive: ImageSource, stack: int) -> Volume:
     if entry.kind != "dicom":
         for place, number in enumerate(chosen):
             hu[place] = archive[number]
-        return Volume(hu, None, tuple(chosen))
+        return Volume(hu, None, tuple(chosen), STORED_VALUES)
     affines = []
     for place, number in enumerate(chosen):
-        image = _image(headers[number], archive[number], archive.frame_of(number)[1])
-        hu[place] = image.hu()
+        scale = headers.scale(number)
+        image = _image(headers[number], archive[number], archive.frame_of(number)[1], scale)
+        hu[place] = image.rescaled()
         affines.append(image.affine)
-    return Volume(hu, stack_affine(affines)[0], tuple(chosen))
+    return Volume(hu, stack_affine(affines)[0], tuple(chosen), headers.scale(chosen[0]).unit)
 
 
 class _Headers:
@@ -112,12 +120,20 @@ class _Headers:
         self._archive = archive
         self._last: tuple[str, Dataset] = ("", Dataset())
         self._planes: dict[int, SlicePlane] = {}
+        self._scales: dict[str, list[ValueScale]] = {}
 
     def __getitem__(self, number: int) -> Dataset:
         path = self._archive.frame_of(number)[0].path
         if path != self._last[0]:
             self._last = path, self._archive.dataset(number)
         return self._last[1]
+
+    def scale(self, number: int) -> ValueScale:
+        """Return what the stored values of a DICOM image mean."""
+        entry, frame = self._archive.frame_of(number)
+        if entry.path not in self._scales:
+            self._scales[entry.path] = scales_of(self[number], range(entry.frames))
+        return self._scales[entry.path][frame]
 
     def stack_key(self, number: int) -> Hashable:
         """Return a key that is equal for images that may form one stack; None for color images."""
@@ -128,7 +144,7 @@ class _Headers:
         if (tags.number(header, "SamplesPerPixel") or 1) != 1:
             return None
         plane = self._planes[number] = plane_of(header, frame)
-        return plane.stack_key
+        return plane.stack_key, self.scale(number).unit
 
     def sorted_by_position(self, numbers: list[int]) -> list[int]:
         """Return images of one stack from foot to head; unchanged if a position is unknown or there is only one file.
@@ -142,12 +158,10 @@ class _Headers:
         return numbers if order is None else [numbers[place] for place in order]
 
 
-def _image(header: Dataset, stored: NDArray[np.generic], frame: int) -> DicomImage:
-    slope, intercept = rescale_of(header, frame) or (1.0, 0.0)
+def _image(header: Dataset, stored: NDArray[np.generic], frame: int, scale: ValueScale) -> DicomImage:
     return DicomImage(
         stored=stored[None],
-        slope=np.array([slope]),
-        intercept=np.array([intercept]),
+        scales=(scale,),
         padding_range=padding_range_of(header),
         pixel_spacing_mm=pixel_spacing_mm(header, frame),
         affine=frame_affine(header, frame),

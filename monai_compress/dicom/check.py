@@ -64,14 +64,22 @@ def not_ct_frames(header: Dataset, frames: Sequence[int]) -> dict[int, NotCT]:
     Args:
         header: as from ``read_header``.
         frames: numbers of frames, from 0.
+
+    Raises:
+        NotCT: all frames are refused for the same reason.
     """
     with quiet():
         whole = _objection_to_file(header)
+        if whole:
+            raise NotCT(whole[1], reason=whole[0])
         found = {
-            frame: whole or _objection_to_frame(header, frame, scale)
+            frame: NotCT(words[1], reason=words[0])
             for frame, scale in zip(frames, scales_of(header, frames), strict=True)
+            if (words := _objection_to_frame(header, frame, scale))
         }
-    return {frame: NotCT(words[1], reason=words[0]) for frame, words in found.items() if words}
+    if frames and len(found) == len(frames) and len({error.reason for error in found.values()}) == 1:
+        raise found[frames[0]]
+    return found
 
 
 def _objection_to_file(header: Dataset) -> tuple[str, str] | None:

@@ -17,7 +17,7 @@ from ..errors import InputError, NoPixels, Skipped
 from ..progress import ProgressCallback
 from ..sources import quiet, split
 from . import tags
-from .check import check_ct
+from .check import not_ct_frames
 from .geometry import pixel_spacing_mm, thickness_mm
 from .read import scan_header
 from .remarks import remarks_of
@@ -65,7 +65,7 @@ def find_series(
 
     Slices belong together when patient, study and Series Instance UID agree (files without one: per folder) and rows,
     columns and orientation are equal. A series of mixed sizes or orientations becomes one ``Series`` for each, with a
-    note. A second copy of a slice is skipped.
+    note. A second copy of a slice is skipped, and so is a frame of a multi-frame file that is no CT slice, by its name.
 
     Args:
         locators: files, as from ``sources.walk``; one with ``#K`` stands for that frame only.
@@ -79,49 +79,59 @@ def find_series(
     skipped: list[Skipped] = []
     with quiet(), ThreadPoolExecutor(max_workers=min(8, (os.cpu_count() or 1) + 2)) as pool:
         for done, result in enumerate(pool.map(_scan, files), start=1):
-            if isinstance(result, Skipped):
-                skipped.append(result)
-            else:
-                found.extend(result)
+            found.extend(item for item in result if isinstance(item, _Slice))
+            skipped.extend(item for item in result if isinstance(item, Skipped))
             if progress:
                 progress(done, len(files))
     series = [part for group in _grouped(found, lambda item: item.series) for part in _stack(group, skipped)]
     return sorted(series, key=lambda item: natural_key(item.slices[0])), sorted(skipped, key=lambda item: item.locator)
 
 
-def _scan(locator: str) -> list[_Slice] | Skipped:
+def _scan(locator: str) -> list[_Slice | Skipped]:
     try:
         header, has_pixels = scan_header(locator)
         if not has_pixels:
             raise NoPixels("this DICOM file holds no image", where=locator)
-        check_ct(header)
         return _slices_of(locator, header)
     except InputError as error:
-        return Skipped(locator, error.reason, error.detail)
+        return [Skipped(locator, error.reason, error.detail)]
 
 
-def _slices_of(locator: str, header: Dataset) -> list[_Slice]:
+def _slices_of(locator: str, header: Dataset) -> list[_Slice | Skipped]:
+    """Return the frames of a file that are CT slices, and the others with their reasons.
+
+    Raises:
+        NotCT: no frame is one, all for the same reason.
+    """
     file, named = split(locator)
     folder = str(PurePath(file).parent)
     study = tags.text(header, "StudyInstanceUID") or folder
     patient = tags.text(header, "PatientID") or study
-    frames = max(int(tags.number(header, "NumberOfFrames") or 1), 1)
-    is_multi = frames > 1 or tags.PER_FRAME in header
+    series = patient, study, tags.text(header, "SeriesInstanceUID") or folder
+    instance = tags.text(header, "SOPInstanceUID")
+    count = max(int(tags.number(header, "NumberOfFrames") or 1), 1)
+    is_multi = count > 1 or tags.PER_FRAME in header
+    frames = range(count) if named is None else [named]
+    refused = not_ct_frames(header, frames)
     remarks = remarks_of(header)
-    slices = []
-    for frame in range(frames) if named is None else [named]:
-        slices.append(
+    found: list[_Slice | Skipped] = []
+    for frame in frames:
+        name = f"{file}#{frame}" if is_multi else locator
+        if frame in refused:
+            found.append(Skipped(name, refused[frame].reason, refused[frame].detail))
+            continue
+        found.append(
             _Slice(
-                locator=f"{file}#{frame}" if is_multi else locator,
-                series=(patient, study, tags.text(header, "SeriesInstanceUID") or folder),
+                locator=name,
+                series=series,
                 plane=plane_of(header, frame, number=frame if is_multi else None),
                 spacing=pixel_spacing_mm(header, frame),
                 thickness=thickness_mm(header, frame),
-                instance=f"{tags.text(header, 'SOPInstanceUID')}#{frame}" if "SOPInstanceUID" in header else None,
+                instance=f"{instance}#{frame}" if "SOPInstanceUID" in header else None,
                 remarks=remarks,
             )
         )
-    return slices
+    return found
 
 
 def _grouped(slices: Iterable[_Slice], key: Callable[[_Slice], Hashable]) -> list[list[_Slice]]:
