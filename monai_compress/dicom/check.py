@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
+import numpy as np
 from pydicom import Dataset
 from pydicom.uid import UID
 
@@ -111,9 +113,14 @@ def _objection_to_frame(header: Dataset, frame: int, scale: ValueScale) -> tuple
     axes = orientation(header, frame)
     if kind[:2] == ["DERIVED", "SECONDARY"] and axes is None and pixel_spacing_mm(header, frame) is None:
         return "secondary capture", "this is a derived image without geometry"
-    if axes is not None and abs(normal(axes)[2]) < _AXIAL_COSINE:
+    if axes is not None and not _is_axial(tuple(axes.ravel())):
         return "not axial", "this is a coronal or sagittal reformat"
     return None if scale.is_hu else (scale.reason, scale.detail)
+
+
+@lru_cache(maxsize=64)  # slices of one series share it
+def _is_axial(cosines: tuple[float, ...]) -> bool:
+    return bool(abs(normal(np.reshape(cosines, (2, 3)))[2]) >= _AXIAL_COSINE)
 
 
 def _is_localizer(kind: Iterable[str]) -> bool:

@@ -170,7 +170,7 @@ def _stated(header: Dataset, frame: int) -> _Stated:
         if slope is not None and intercept is not None:
             return _Stated((slope, intercept), kind, "")
         for keyword, name in (("RescaleSlope", "Rescale Slope"), ("RescaleIntercept", "Rescale Intercept")):
-            if not unreadable and tags.is_unreadable(group, keyword):
+            if not unreadable and tags.number_form(group, keyword) == "unreadable":
                 unreadable = name
     return _Stated(None, kind, unreadable)
 

@@ -11,8 +11,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, Literal
 
 from pydicom import Dataset, Sequence
+from pydicom.multival import MultiValue
+from pydicom.tag import Tag
 
 SHARED = "SharedFunctionalGroupsSequence"
 PER_FRAME = "PerFrameFunctionalGroupsSequence"
@@ -25,13 +29,19 @@ _MAY_BE_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}")
 _USUALLY_THOUSANDS = frozenset({"RescaleIntercept"})
 
 
-def value(header: Dataset, keyword: str) -> object:
+_tag = lru_cache(maxsize=None)(Tag)
+
+
+def value(header: Dataset, keyword: str) -> Any:
     """Return the value of a keyword; None if absent, empty or invalid."""
+    tag = _tag(keyword)  # several times faster than access by keyword
+    if tag not in header:
+        return None
     try:
-        found = header.get(keyword)
+        found = header[tag].value
     except Exception:
         # pydicom refuses invalid values where its user has configured that
-        found = getattr(header.get_item(keyword), "value", None)
+        found = getattr(header.get_item(tag), "value", None)
     return None if found is None or found == "" else found
 
 
@@ -79,22 +89,38 @@ def numbers(header: Dataset, keyword: str, count: int) -> tuple[float, ...] | No
 def all_numbers(header: Dataset, keyword: str) -> tuple[float, ...] | None:
     """Return all values as finite numbers; None if there is none, or one is not a number.
 
-    A decimal comma is read as a point; `has_decimal_comma` says so. Text that may mean several numbers is none:
+    A decimal comma is read as a point; `number_form` says so. Text that may mean several numbers is none:
     "1,024.5", "1,024,000", and "-1,024" for a Rescale Intercept, which is more likely -1024 than -1.024.
     """
     found = tuple(_number(text, keyword) for text in _texts_of_numbers(header, keyword))
     return found if found and all(math.isfinite(item) for item in found) else None
 
 
-def has_decimal_comma(header: Dataset, keyword: str) -> bool:
-    """Return whether `numbers` reads a comma of this keyword as a decimal point."""
+def number_form(header: Dataset, keyword: str) -> Literal["none", "plain", "decimal comma", "unreadable"]:
+    """Return how a header states numbers: whether `numbers` reads a comma as a point, or finds no number.
+
+    >>> ds = Dataset()
+    >>> ds.add_new("SliceThickness", "LO", "2,5")
+    >>> number_form(ds, "SliceThickness"), number(ds, "SliceThickness"), number_form(ds, "PixelSpacing")
+    ('decimal comma', 2.5, 'none')
+    """
+    found = value(header, keyword)
+    if found is None:
+        return "none"
+    items_ = found if isinstance(found, list | MultiValue) else [found]
+    if all(map(_is_plain, items_)):
+        return "plain"
     texts_ = _texts_of_numbers(header, keyword)
-    return any("," in text for text in texts_) and all_numbers(header, keyword) is not None
+    if not any(texts_):
+        return "none"
+    if all_numbers(header, keyword) is None:
+        return "unreadable"
+    return "decimal comma" if any("," in text for text in texts_) else "plain"
 
 
-def is_unreadable(header: Dataset, keyword: str) -> bool:
-    """Return whether a keyword has a value that should be a number and is not."""
-    return any(_texts_of_numbers(header, keyword)) and all_numbers(header, keyword) is None
+def _is_plain(item: object) -> bool:
+    is_number = isinstance(item, float) and math.isfinite(item)
+    return is_number and "_" not in getattr(item, "original_string", "")
 
 
 def _texts_of_numbers(header: Dataset, keyword: str) -> list[str]:
@@ -155,7 +181,7 @@ def items(header: Dataset, keyword: str) -> list[Dataset]:
     """Return the items of a sequence; empty if there is none."""
     found = value(header, keyword)
     try:
-        return [item for item in found if isinstance(item, Dataset)]  # type: ignore[attr-defined]
+        return [item for item in found if isinstance(item, Dataset)]
     except TypeError:
         return []
 
