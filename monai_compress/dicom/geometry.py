@@ -87,10 +87,27 @@ def frame_affine(header: Dataset, frame: int = 0) -> NDArray[np.float64] | None:
     origin, axes, spacing = position_mm(header, frame), orientation(header, frame), pixel_spacing_mm(header, frame)
     if origin is None or axes is None or spacing is None:
         return None
+    return slice_affine(origin, axes, spacing, thickness_mm(header, frame))
+
+
+def slice_affine(
+    origin: NDArray[np.float64],
+    axes: NDArray[np.float64],
+    spacing_mm: tuple[float, float],
+    thickness_mm: float | None,
+) -> NDArray[np.float64]:
+    """Return the (4, 4) matrix from (row, column, slice) indices of one slice to LPS mm.
+
+    Args:
+        origin: center of the first pixel, (3,) LPS mm.
+        axes: unit vectors along a row and down a column, (2, 3).
+        spacing_mm: from row to row and from column to column.
+        thickness_mm: length of the slice axis; None: 1 mm.
+    """
     affine = np.eye(4)
-    affine[:3, 0] = axes[1] * spacing[0]
-    affine[:3, 1] = axes[0] * spacing[1]
-    affine[:3, 2] = normal(axes) * (thickness_mm(header, frame) or 1.0)
+    affine[:3, 0] = axes[1] * spacing_mm[0]
+    affine[:3, 1] = axes[0] * spacing_mm[1]
+    affine[:3, 2] = normal(axes) * (thickness_mm or 1.0)
     affine[:3, 3] = origin
     return affine
 

@@ -66,7 +66,8 @@ class CTReader(ImageReader):
 
     The metadata: ``affine`` from (row, column, slice) to mm in RAS, as everywhere in MONAI (identity if the file does
     not state it), ``original_affine``, ``space``, ``spatial_shape``, ``original_channel_dim``, ``unit`` ("HU" or
-    "gray"), ``maximum`` (the highest gray level that the file of a picture can hold).
+    "gray"), ``maximum`` (the highest gray level that the file of a picture can hold), ``is_placed`` (whether the file
+    states its position).
 
     It also works in ``monai.transforms.LoadImage(reader=CTReader())``, which however tries MONAI's other readers on
     every file that this one refuses; `LoadCT` does not.
@@ -98,6 +99,7 @@ class CTReader(ImageReader):
             "original_channel_dim": "no_channel",
             "unit": img.unit,
             "maximum": img.maximum,
+            "is_placed": img.affine is not None,
         }
         return img.image, meta
 
