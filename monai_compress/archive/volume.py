@@ -16,12 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
 
-from ..dicom import DicomImage, check_ct, tags
+from ..dicom import DicomImage, tags
+from ..dicom.check import not_ct_frames
 from ..dicom.copies import SliceContent, pixel_digest
 from ..dicom.geometry import frame_affine, pixel_spacing_mm
 from ..dicom.grids import StackGeometry
 from ..dicom.planes import SlicePlane, plane_of
 from ..dicom.rescale import padding_range_of, rescale_of
+from ..dicom.scale import HU, STORED_VALUES, ValueScale, scale_of, scales_of
 from ..dicom.series import is_multi_frame, series_key
 from ..dicom.stacking import split_into_stacks
 from ..dicom.traits import Traits, traits_of
@@ -52,13 +54,16 @@ class Volume:
     """A stack of slices of one size.
 
     Args:
-        hu: (slices, rows, columns) float32 in HU; padding is -1024 HU. For .npy files, the stored values as float32.
+        hu: (slices, rows, columns) float32 in ``unit``: HU, with padding at -1024 HU, where these are known.
         affine: (4, 4) float64 from (row, column, slice) indices to LPS millimeters, right for every slice; None where
             the files do not state it, or where no affine is right, as for slices that are not evenly spaced.
         images: numbers of these slices in the archive.
         positions_mm: (slices, 3) float64, LPS millimeters of the first pixel of each slice, where they are known and
             there is no affine.
         notes: irregularities in short phrases, such as why there is no affine.
+        unit: ``"HU"``; of DICOM files without Hounsfield units ``"stored values"`` (no slope and intercept),
+            ``"rescaled values"``, or the code of their Rescale Type; ``"stored values"`` for .npy files. Images in
+            different units are in different volumes.
     """
 
     hu: NDArray[np.float32]
@@ -66,6 +71,7 @@ class Volume:
     images: tuple[int, ...] = field(repr=False)
     positions_mm: NDArray[np.float64] | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
+    unit: str = HU
 
 
 @contextmanager
@@ -84,8 +90,10 @@ def invalid_headers_raise() -> Iterator[None]:
 
 def hu_of(archive: ImageSource, number: int) -> NDArray[np.float32]:
     """Return one image in HU, see `SeriesArchive.hu`."""
-    header = archive.dataset(number)
-    return _image(header, archive[number], archive.frame_of(number)[1]).hu()
+    header, frame = archive.dataset(number), archive.frame_of(number)[1]
+    scale = scale_of(header, frame)
+    scale.check_hu()  # before pixels are decoded
+    return _image(header, archive[number], frame, scale).hu()
 
 
 def volume_of(archive: ImageSource, stack: int) -> Volume:
@@ -101,12 +109,14 @@ def volume_of(archive: ImageSource, stack: int) -> Volume:
     if entry.kind == "nifti":
         return _nifti(archive, entry, images)
     hu = np.empty((len(images), *archive[images[0]].shape), np.float32)
+    unit = headers.scale(images[0]).unit if entry.kind == "dicom" else STORED_VALUES
     for place, number in enumerate(images):
         if entry.kind == "dicom":
-            hu[place] = _image(headers[number], archive[number], archive.frame_of(number)[1]).hu()
+            frame = archive.frame_of(number)[1]
+            hu[place] = _image(headers[number], archive[number], frame, headers.scale(number)).rescaled()
         else:
             hu[place] = archive[number]
-    return Volume(hu, chosen.geometry.affine, images, chosen.geometry.positions_mm, chosen.notes)
+    return Volume(hu, chosen.geometry.affine, images, chosen.geometry.positions_mm, chosen.notes, unit)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,12 +134,33 @@ class _Headers:
     def __init__(self, archive: ImageSource) -> None:
         self._archive = archive
         self._last: tuple[str, Dataset] = ("", Dataset())
+        self._scales: dict[str, list[ValueScale]] = {}
+        self._objections: dict[str, dict[int, str]] = {}
 
     def __getitem__(self, number: int) -> Dataset:
         path = self._archive.frame_of(number)[0].path
         if path != self._last[0]:
             self._last = path, self._archive.dataset(number)
         return self._last[1]
+
+    def scale(self, number: int) -> ValueScale:
+        """Return what the stored values of a DICOM image mean."""
+        entry, frame = self._archive.frame_of(number)
+        if entry.path not in self._scales:
+            self._scales[entry.path] = scales_of(self[number], range(entry.frames))
+        return self._scales[entry.path][frame]
+
+    def objection(self, number: int) -> str:
+        """Return why `find_series` skips an image, which is then in no stack with others; "" if it does not."""
+        entry, frame = self._archive.frame_of(number)
+        if entry.path not in self._objections:
+            frames = range(entry.frames)
+            try:
+                found = {k: error.reason for k, error in not_ct_frames(self[number], frames).items()}
+            except NotCT as error:
+                found = dict.fromkeys(frames, error.reason)
+            self._objections[entry.path] = found
+        return self._objections[entry.path].get(frame, "")
 
 
 class _ArchiveContent(SliceContent):
@@ -184,7 +215,8 @@ def _stacks(archive: ImageSource, headers: _Headers) -> Iterator[_ImageStack]:
         header = headers[number]
         if (tags.number(header, "SamplesPerPixel") or 1) == 1:
             planes[number] = plane_of(header, frame, number=frame if is_multi_frame(header) else None)
-            series[series_key(header, entry.path), _objection(header)].append(number)
+            key = series_key(header, entry.path), headers.objection(number), headers.scale(number).unit
+            series[key].append(number)
     for numbers in series.values():
         names = [_name(*archive.frame_of(number)) for number in numbers]
         content = _ArchiveContent(archive, headers, numbers)
@@ -198,21 +230,10 @@ def _name(entry: FileEntry, frame: int) -> str:
     return f"{entry.path}#{frame}" if entry.frames > 1 else entry.path
 
 
-def _objection(header: Dataset) -> str:
-    """Return why `find_series` skips an image, which is then in no stack with others; "" if it does not."""
-    try:
-        check_ct(header)
-    except NotCT as error:
-        return error.reason
-    return ""
-
-
-def _image(header: Dataset, stored: NDArray[np.generic], frame: int) -> DicomImage:
-    slope, intercept = rescale_of(header, frame) or (1.0, 0.0)
+def _image(header: Dataset, stored: NDArray[np.generic], frame: int, scale: ValueScale) -> DicomImage:
     return DicomImage(
         stored=stored[None],
-        slope=np.array([slope]),
-        intercept=np.array([intercept]),
+        scales=(scale,),
         padding_range=padding_range_of(header),
         pixel_spacing_mm=pixel_spacing_mm(header, frame),
         affine=frame_affine(header, frame),

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
@@ -35,14 +37,19 @@ def position_mm(header: Dataset, frame: int = 0) -> NDArray[np.float64] | None:
 def orientation(header: Dataset, frame: int = 0) -> NDArray[np.float64] | None:
     """Return unit vectors along a row and down a column of a frame, (2, 3) float64; None if unknown or invalid."""
     found = _vector(header, frame, "PlaneOrientationSequence", "ImageOrientationPatient", 6)
-    if found is None:
-        return None
-    axes = found.reshape(2, 3)
+    return None if found is None else _unit_axes(tuple(found))
+
+
+@lru_cache(maxsize=64)  # slices of one series share it
+def _unit_axes(cosines: tuple[float, ...]) -> NDArray[np.float64] | None:
+    axes = np.reshape(cosines, (2, 3))
     lengths = np.linalg.norm(axes, axis=1)
     # 0.05 tolerates rounding and slightly sheared axes, and refuses invalid values such as zeros
     if np.any(np.abs(lengths - 1) > 0.05) or abs(axes[0] @ axes[1]) > 0.05:
         return None
-    return axes / lengths[:, None]
+    unit = axes / lengths[:, None]
+    unit.flags.writeable = False
+    return unit
 
 
 def pixel_spacing_mm(header: Dataset, frame: int = 0) -> tuple[float, float] | None:

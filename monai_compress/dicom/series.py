@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import PurePath
@@ -17,12 +17,13 @@ from ..errors import InputError, NoPixels, Skipped
 from ..progress import ProgressCallback
 from ..sources import quiet, split
 from . import tags
-from .check import check_ct
+from .check import not_ct_frames
 from .content import FileContent
 from .grids import StackGeometry
 from .planes import SlicePlane, natural_key, plane_of
 from .read import scan_header
 from .remarks import remarks_of
+from .scale import HU, scales_of
 from .stacking import split_into_stacks
 
 
@@ -58,6 +59,7 @@ class _Slice:
     locator: str
     series: tuple[str, str, str]
     plane: SlicePlane
+    unit: str
     remarks: tuple[str, ...]
 
 
@@ -69,7 +71,7 @@ def find_series(
     Slices belong together when patient, study and Series Instance UID agree (files without one: per folder) and rows,
     columns, orientation and pixel spacing are equal. `split_into_stacks` divides a series in which these are mixed, or
     with several images at one position, into one ``Series`` for each stack, with a note. A second copy of a slice is
-    skipped.
+    skipped, and so are frames of a multi-frame file that are no CT slices, each by its name.
 
     Args:
         locators: files, as from ``sources.walk``; one with ``#K`` stands for that frame only.
@@ -83,10 +85,8 @@ def find_series(
     skipped: list[Skipped] = []
     with quiet(), ThreadPoolExecutor(max_workers=min(8, (os.cpu_count() or 1) + 2)) as pool:
         for done, result in enumerate(pool.map(_scan, files), start=1):
-            if isinstance(result, Skipped):
-                skipped.append(result)
-            else:
-                found.extend(result)
+            found.extend(item for item in result if isinstance(item, _Slice))
+            skipped.extend(item for item in result if isinstance(item, Skipped))
             if progress:
                 progress(done, len(files))
     series, copies = _series_of(found)
@@ -102,19 +102,28 @@ def series_of_headers(headers: Iterable[tuple[str, Dataset]]) -> tuple[list[Seri
     Returns:
         series sorted by their first locator; second copies sorted by locator.
     """
+    found: list[_Slice] = []
     with quiet():
-        return _series_of([item for locator, header in headers for item in _slices_of(locator, header)])
+        for locator, header in headers:
+            frames = _frames_of(locator, header)
+            found += _slices_of(locator, header, frames, [scale.unit for scale in scales_of(header, frames)])
+        return _series_of(found)
 
 
-def _scan(locator: str) -> list[_Slice] | Skipped:
+def _scan(locator: str) -> list[_Slice | Skipped]:
     try:
         header, has_pixels = scan_header(locator)
         if not has_pixels:
             raise NoPixels("this DICOM file holds no image", where=locator)
-        check_ct(header)
-        return _slices_of(locator, header)
+        frames = _frames_of(locator, header)
+        refused = not_ct_frames(header, frames)
+        slices = _slices_of(locator, header, frames, [HU] * len(frames))
+        return [
+            Skipped(item.locator, error.reason, error.detail) if (error := refused.get(frame)) else item
+            for frame, item in zip(frames, slices, strict=True)
+        ]
     except InputError as error:
-        return Skipped(locator, error.reason, error.detail)
+        return [Skipped(locator, error.reason, error.detail)]
 
 
 def series_key(header: Dataset, file: str) -> tuple[str, str, str]:
@@ -129,10 +138,15 @@ def is_multi_frame(header: Dataset) -> bool:
     return (tags.number(header, "NumberOfFrames") or 1) > 1 or tags.PER_FRAME in header
 
 
-def _slices_of(locator: str, header: Dataset) -> list[_Slice]:
-    file, named = split(locator)
+def _frames_of(locator: str, header: Dataset) -> Sequence[int]:
+    """Return the frames that a locator stands for."""
+    named = split(locator)[1]
+    return range(max(int(tags.number(header, "NumberOfFrames") or 1), 1)) if named is None else [named]
+
+
+def _slices_of(locator: str, header: Dataset, frames: Sequence[int], units: Sequence[str]) -> list[_Slice]:
+    file = split(locator)[0]
     key = series_key(header, file)
-    frames = max(int(tags.number(header, "NumberOfFrames") or 1), 1)
     is_multi = is_multi_frame(header)
     remarks = remarks_of(header)
     return [
@@ -140,16 +154,17 @@ def _slices_of(locator: str, header: Dataset) -> list[_Slice]:
             locator=f"{file}#{frame}" if is_multi else locator,
             series=key,
             plane=plane_of(header, frame, number=frame if is_multi else None),
+            unit=unit,
             remarks=remarks,
         )
-        for frame in (range(frames) if named is None else [named])
+        for frame, unit in zip(frames, units, strict=True)
     ]
 
 
 def _series_of(slices: Iterable[_Slice]) -> tuple[list[Series], list[Skipped]]:
     groups: dict[Hashable, list[_Slice]] = defaultdict(list)
     for item in slices:
-        groups[item.series].append(item)
+        groups[item.series, item.unit].append(item)
     copies: list[Skipped] = []
     series = [part for group in groups.values() for part in _stacks(group, copies)]
     return sorted(series, key=lambda item: natural_key(item.slices[0])), sorted(copies, key=lambda item: item.locator)

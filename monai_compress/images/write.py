@@ -250,7 +250,7 @@ def _as_hu(image: StoredImage, planes: Iterable[Integers]) -> NDArray[Any]:
     is_whole = True
     for k, plane in enumerate(planes):
         slope, intercept = image.rescale[k]
-        exact = rescale_values(plane, slope, intercept, precision=np.float64)
+        exact = rescale_values(plane, slope, intercept)
         is_whole = is_whole and bool((exact == np.rint(exact)).all() and np.abs(exact).max() < _EXACT_IN_FLOAT32)
         hu[k] = exact
     if not is_whole:

@@ -119,7 +119,7 @@ def load_slice(locator: str | os.PathLike[str]) -> LoadedSlice:
         return _nifti_slice(file, index)
     frame = read_image(file, frame=index)
     try:
-        check_ct(frame.header)
+        check_ct(frame.header, index or 0)
     except NotCT as error:
         raise NotCT(error.detail, reason=error.reason, where=os.fspath(locator)) from error
     if len(frame.stored) != 1:
