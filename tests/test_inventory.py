@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every reader of this package gives the same answer on the test files that pydicom and nibabel install.
 
-By default every third small file, and the first slices of each; ``MONAI_COMPRESS_INVENTORY=all`` takes all of them, and the
-developers' collections of odd files where they are on this machine.
+By default every third small file, and the first slices of each. ``MONAI_COMPRESS_INVENTORY=all`` takes all of them, and
+the developers' collections of odd files where they are on this machine.
 """
 
 from __future__ import annotations
