@@ -22,11 +22,13 @@ from . import syntaxes, tags
 from .encapsulation import Frames, find_frames, single_frame
 from .stored_values import PixelBits, has_other_data, pixel_bits, stored_values, unpacked_12_bits, values_of_samples
 
-OTHER_DATA = "bits outside Bits Stored hold other data, which is no part of the stored values"
+OTHER_DATA = "bits outside Bits Stored hold other data, which is no part of the stored values; 'pack' keeps it"
 """Remark on the pixels of an image."""
 
 _END_OF_IMAGE = b"\xff\xd9"
 _UNDEFINED_LENGTH = 0xFFFFFFFF
+# the stored values do not depend on these elements, which pydicom requires
+_GRAYSCALE = {"samples_per_pixel": 1, "photometric_interpretation": "MONOCHROME2"}
 _PLUGINS = dict.fromkeys(JPEGLSTransferSyntaxes, "pyjpegls") | dict.fromkeys(JPEG2000TransferSyntaxes, "pylibjpeg")
 
 
@@ -168,7 +170,7 @@ class _FrameDecoder:
             if syntax == RLELossless and bits.allocated % 8:
                 message = f"{bits.allocated} bits allocated for each pixel are not supported in {syntax.name}"
                 raise UndecodablePixels(message, reason=f"{bits.allocated} bits allocated", where=where)
-            self._options.update(bits_allocated=8 * bits.dtype.itemsize, bits_stored=bits.stored)
+            self._options.update(_GRAYSCALE, bits_allocated=8 * bits.dtype.itemsize, bits_stored=bits.stored)
             # the decoders differ in samples whose signedness is not that of the header; these return them unchanged
             plugin = _PLUGINS.get(syntax, "")
             self._options["decoding_plugin"] = plugin if plugin in self._decoder.available_plugins else ""
@@ -256,7 +258,7 @@ def _native_array(
         options["pixel_vr"] = element.vr
     source = element.value
     if bits is not None:
-        options.update(bits_stored=bits.stored, correct_unused_bits=False, allow_excess_frames=False)
+        options.update(_GRAYSCALE, bits_stored=bits.stored, correct_unused_bits=False, allow_excess_frames=False)
     elif frame is None and not isinstance(source, bytes):
         source = source.read(element.available)  # pydicom checks the length of bytes
     array, _ = get_decoder(syntax).as_array(source, index=frame, **options)

@@ -22,7 +22,7 @@ from . import tags
 
 IGNORED_TABLE: Final = "the offset table does not match the fragments, each of which is read as a frame"
 _SEVERAL_IN_TABLE: Final = "the offset table lists several frames, the header states one, to which all fragments belong"
-_NO_END: Final = "the end mark of the compressed pixels is missing, but all frames are complete"
+NO_END: Final = "the end mark of the compressed pixels is missing, but all frames are complete"
 _CUT_OFF: Final = "the file ends before its pixels are complete"
 
 _ITEM, _END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
@@ -146,7 +146,7 @@ class _Scan(NamedTuple):
     @property
     def remarks(self) -> tuple[str, ...]:
         """The remark on a stream that ends after complete fragments, but without their end mark."""
-        return (_NO_END,) if self.is_cut and self.fragments and self.fragments[-1].is_complete else ()
+        return (NO_END,) if self.is_cut and self.fragments and self.fragments[-1].is_complete else ()
 
 
 def _scan(value: BinaryIO | bytes, where: str) -> _Scan:
