@@ -164,8 +164,7 @@ class _FrameDecoder:
         self._where, self._syntax, self._bits = where, syntax, bits
         self._rows, self._columns = tags.rows_columns(header)
         self._decoder = get_decoder(syntax)
-        self._options = as_pixel_options(header, pixel_keyword="PixelData", number_of_frames=1)
-        self._options.pop("extended_offsets", None)
+        self._options = _options(header, pixel_keyword="PixelData", number_of_frames=1)
         if bits is not None:
             if syntax == RLELossless and bits.allocated % 8:
                 message = f"{bits.allocated} bits allocated for each pixel are not supported in {syntax.name}"
@@ -253,7 +252,7 @@ def _native_array(
     element: PixelElement, header: Dataset, syntax: UID, frame: int | None, bits: PixelBits | None = None
 ) -> NDArray[np.generic]:
     """Return uncompressed pixels as pydicom reads them; those of a grayscale image as the words in the file."""
-    options = as_pixel_options(header, transfer_syntax_uid=syntax, pixel_keyword=element.keyword)
+    options = _options(header, transfer_syntax_uid=syntax, pixel_keyword=element.keyword)
     if element.vr:
         options["pixel_vr"] = element.vr
     source = element.value
@@ -277,6 +276,12 @@ def _packed_words(element: PixelElement, syntax: UID, first: int, count: int, wh
         element.value.seek(start, io.SEEK_CUR)
         data = element.value.read(end - start)
     return unpacked_12_bits(data, count, first % 2)
+
+
+def _options(header: Dataset, **options: Any) -> dict[str, Any]:
+    # without the extended offset table, since one frame is passed at a time
+    found: dict[str, Any] = as_pixel_options(header.group_dataset(0x0028), **options)
+    return found
 
 
 def _native_length(header: Dataset, values: int) -> int:

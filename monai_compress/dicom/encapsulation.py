@@ -22,6 +22,7 @@ from . import tags
 
 IGNORED_TABLE: Final = "the offset table does not match the fragments, each of which is read as a frame"
 _SEVERAL_IN_TABLE: Final = "the offset table lists several frames, the header states one, to which all fragments belong"
+NO_TABLE: Final = "the compressed pixels begin without an offset table"
 NO_END: Final = "the end mark of the compressed pixels is missing, but all frames are complete"
 _CUT_OFF: Final = "the file ends before its pixels are complete"
 
@@ -29,6 +30,8 @@ _ITEM, _END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 _HEAD: Final = struct.Struct("<4sI")
 _UNDEFINED_LENGTH: Final = 0xFFFFFFFF
 _ENTRY_BYTES: Final = 4
+# of JPEG and JPEG-LS, and of JPEG 2000; no table begins so, since its first offset is 0
+_STARTS_OF_IMAGE: Final = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51")
 _END_OF_IMAGE: Final = b"\xff\xd9"
 # padding may follow the end of an image
 _TAIL_BYTES: Final = 10
@@ -119,9 +122,9 @@ def find_frames(value: BinaryIO | bytes, header: Dataset, frames: int, where: st
         raise UndecodablePixels(_CUT_OFF, reason="cut off", where=where)
     groups = _by_table(fragments, table) if table else _by_end_of_image(value, fragments)
     if len(groups) != frames:
-        what = "the offset table does not match the fragments" if table else "the frames cannot be told apart"
-        message = f"{what}: the header states {frames} frames, the file has {len(fragments)} fragments"
-        raise UndecodablePixels(f"{message}; 'pack' archives the file as it is", reason="fragments", where=where)
+        reason = "the offset table does not match the fragments" if table else "the frames cannot be told apart"
+        message = f"{reason}: the header states {frames} frames, the file has {len(fragments)} fragments"
+        raise UndecodablePixels(f"{message}; 'pack' archives the file as it is", reason=reason, where=where)
     return Frames(tuple(groups), found.remarks)
 
 
@@ -137,16 +140,19 @@ class _Scan(NamedTuple):
         table: the basic offset table.
         fragments: all of them.
         is_cut: whether the stream ends before they do, or without their end mark.
+        has_table: whether the first item is a table, not a fragment.
     """
 
     table: list[int]
     fragments: list[Fragment]
     is_cut: bool
+    has_table: bool
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """The remark on a stream that ends after complete fragments, but without their end mark."""
-        return (NO_END,) if self.is_cut and self.fragments and self.fragments[-1].is_complete else ()
+        """Remarks on fragments that are complete, but lack the table before them or the end mark after them."""
+        ends = not self.is_cut or not self.fragments or not self.fragments[-1].is_complete
+        return (*(() if self.has_table else (NO_TABLE,)), *(() if ends else (NO_END,)))
 
 
 def _scan(value: BinaryIO | bytes, where: str) -> _Scan:
@@ -163,7 +169,9 @@ def _scan(value: BinaryIO | bytes, where: str) -> _Scan:
     whole = len(data) // _ENTRY_BYTES * _ENTRY_BYTES
     # a table with a part of an entry is wrong, and so is one entry that no fragment has
     table = [-1] if whole < len(data) else list(struct.unpack(f"<{whole // _ENTRY_BYTES}I", data))
-    first = at = at + _HEAD.size + length
+    has_table = not data.startswith(_STARTS_OF_IMAGE)
+    table = table if has_table else []
+    first = at = at + (_HEAD.size + length if has_table else 0)
     fragments: list[Fragment] = []
     while True:
         tag, length = _head(stream, at)
@@ -180,7 +188,7 @@ def _scan(value: BinaryIO | bytes, where: str) -> _Scan:
     if not has_end and fragments and _END_OF_IMAGE not in _tail(stream, fragments[-1]):
         # the end of the last fragment is not known
         fragments[-1] = fragments[-1]._replace(is_complete=False)
-    return _Scan(table, fragments, not has_end and at + _HEAD.size > end)
+    return _Scan(table, fragments, not has_end and at + _HEAD.size > end, has_table)
 
 
 def _head(stream: BinaryIO, at: int) -> tuple[bytes, int]:
@@ -208,6 +216,8 @@ def _extended_table(header: Dataset) -> list[int]:
 
 def _by_table(fragments: list[Fragment], table: list[int]) -> list[tuple[Fragment, ...]]:
     """Return the fragments between the offsets of a table; nothing if it does not match them."""
+    if not fragments:
+        return []
     numbers = {fragment.start: number for number, fragment in enumerate(fragments)}
     # some writers add where the last fragment ends
     numbers[fragments[-1].start + _HEAD.size + fragments[-1].length] = len(fragments)

@@ -23,7 +23,7 @@ from pydicom.uid import JPEGLSLossless
 
 from ...dicom import tags
 from ...dicom.decode import open_element
-from ...dicom.encapsulation import NO_END, find_frames
+from ...dicom.encapsulation import NO_END, NO_TABLE, find_frames
 from ...dicom.parse import parse
 from ...dicom.read import MAX_PIXELS
 from ...errors import UndecodablePixels
@@ -172,7 +172,7 @@ def _places(file: BinaryIO, header: Dataset, frames: int, where: str) -> list[tu
         found = find_frames(open_element(file).value, header, frames, where)
     except UndecodablePixels:
         return []
-    if NO_END in found.remarks or any(len(fragments) != 1 for fragments in found.fragments):
+    if {NO_END, NO_TABLE} & set(found.remarks) or any(len(fragments) != 1 for fragments in found.fragments):
         return []
     return [(fragment.offset, fragment.length) for (fragment,) in found.fragments if fragment.is_complete]
 
