@@ -21,8 +21,9 @@ from .decode import decode, number_of_frames, open_element
 from .encapsulation import Frames, find_frames
 from .geometry import frame_affine, pixel_spacing_mm
 from .parse import parse
-from .remarks import add_remarks, remarks_of
-from .rescale import padding_range_of, rescale_of, rescale_to_hu
+from .remarks import add_remarks
+from .rescale import padding_range_of, rescale_to_float, rescale_to_hu
+from .scale import ValueScale, scales_of
 from .syntaxes import of_header, undecodable_reason
 
 MAX_PIXELS = 2**28
@@ -35,24 +36,32 @@ class DicomImage:
     Args:
         stored: (frames, rows, columns) or (frames, rows, columns, samples), the integer type of the file in
             native byte order; float32 or float64 where the file holds floats.
-        slope: (frames,) float64, HU per stored unit of each frame.
-        intercept: (frames,) float64, HU of stored value 0.
+        scales: what the stored values of each frame mean: slope, intercept and unit.
         padding_range: lowest and highest stored value that mean "not measured"; None if the file states none.
         pixel_spacing_mm: from row to row and from column to column, of the first frame here; None if unknown.
         affine: (4, 4) float64 from (row, column, slice) indices to LPS millimeters, of the first frame here; None if
             the file does not state its position.
         header: the file without its pixels. It may name a person, so ``repr`` does not show it.
-        notes: remarks for the user, in short phrases: what the file states in an unusual form, and how it is read.
+        notes: remarks for the user on how unusual pixels were read; for those on the header, see ``remarks_of``.
     """
 
     stored: NDArray[np.generic]
-    slope: NDArray[np.float64]
-    intercept: NDArray[np.float64]
+    scales: tuple[ValueScale, ...]
     padding_range: tuple[int, int] | None
     pixel_spacing_mm: tuple[float, float] | None
     affine: NDArray[np.float64] | None = field(repr=False)
     header: Dataset = field(repr=False)
     notes: tuple[str, ...] = ()
+
+    @property
+    def slope(self) -> NDArray[np.float64]:
+        """(frames,) units per stored unit of each frame: HU, or what ``scales`` states."""
+        return np.array([scale.slope for scale in self.scales])
+
+    @property
+    def intercept(self) -> NDArray[np.float64]:
+        """(frames,) the value of stored value 0 of each frame, in HU or what ``scales`` states."""
+        return np.array([scale.intercept for scale in self.scales])
 
     def hu(self, index: int = 0) -> NDArray[np.float32]:
         """Return one frame rescaled, (rows, columns) float32 in HU; padded pixels are ``PADDING_HU``.
@@ -61,12 +70,32 @@ class DicomImage:
             index: the frame, counted in ``stored``.
 
         Raises:
+            NotCT: its values are not in Hounsfield units, or unknown ones; ``rescaled`` returns them.
             ValueError: a color image has no Hounsfield units.
         """
-        raw = self.stored[index]
+        raw, scale = self._gray(index), self.scales[index]
+        scale.check_hu()
+        return rescale_to_hu(raw, scale.slope, scale.intercept, self.padding_range)
+
+    def rescaled(self, index: int = 0) -> NDArray[np.float32]:
+        """Return one frame rescaled, (rows, columns) float32 in ``scales[index].unit``.
+
+        In HU, padded pixels are ``PADDING_HU``; in other units they are rescaled as all pixels.
+
+        Args:
+            index: the frame, counted in ``stored``.
+
+        Raises:
+            ValueError: a color image.
+        """
+        raw, scale = self._gray(index), self.scales[index]
+        return self.hu(index) if scale.is_hu else rescale_to_float(raw, scale.slope, scale.intercept)
+
+    def _gray(self, index: int) -> NDArray[np.generic]:
+        raw: NDArray[np.generic] = self.stored[index]
         if raw.ndim != 2:
             raise ValueError("a color image has no Hounsfield units")
-        return rescale_to_hu(raw, self.slope[index], self.intercept[index], self.padding_range)
+        return raw
 
 
 def read_header(source: str | os.PathLike[str]) -> Dataset:
@@ -149,16 +178,14 @@ def _read_image(where: str, frame: int | None, max_pixels: int) -> DicomImage:
         )
     _drop_pixels(header)
     first = frame or 0
-    scale = [rescale_of(header, first + index) or (1.0, 0.0) for index in range(len(decoded.stored))]
     return DicomImage(
         stored=decoded.stored,
-        slope=np.array([slope for slope, _ in scale]),
-        intercept=np.array([intercept for _, intercept in scale]),
+        scales=tuple(scales_of(header, range(first, first + len(decoded.stored)))),
         padding_range=padding_range_of(header),
         pixel_spacing_mm=pixel_spacing_mm(header, first),
         affine=frame_affine(header, first),
         header=header,
-        notes=tuple(dict.fromkeys([*remarks_of(header), *decoded.remarks])),
+        notes=decoded.remarks,
     )
 
 
