@@ -23,7 +23,7 @@ import SimpleITK as sitk
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from monai.transforms import LoadImage
-from odd_dicom import CODESTREAMS, NUMBERS, PADDINGS, PLACES, SYNTAXES, UNUSED, Case, Truth, write_case
+from odd_dicom import CODESTREAMS, NAMES, NUMBERS, PADDINGS, PLACES, SYNTAXES, UNUSED, Case, Truth, write_case
 
 from monai_compress.archive import ArchiveSettings, SeriesArchive, SourceFile, write_archive
 from monai_compress.archive.formats.find import find_layout
@@ -73,7 +73,7 @@ def cases(draw: st.DrawFn) -> Case:
     if has_unused and syntax not in CODESTREAMS:
         high = one_of(stored - 1, stored - 1, stored, allocated - 1)
     is_enhanced = draw(st.booleans())
-    count = one_of(2, 3, 3, 4)
+    count = one_of(1, 2, 3, 3, 4)
     return Case(
         syntax=syntax,
         allocated=allocated,
@@ -88,7 +88,9 @@ def cases(draw: st.DrawFn) -> Case:
         place=one_of(*PLACES),
         is_enhanced=is_enhanced,
         order=tuple(draw(st.permutations(range(count)))),
+        names=one_of(*NAMES),
         numbers=one_of(*NUMBERS),
+        has_words=draw(st.booleans()) if allocated == 8 and syntax in ("explicit", "big endian", "deflated") else False,
         size=one_of((12, 10), (11, 9)),
         seed=draw(st.integers(0, 99)),
     )
@@ -219,24 +221,27 @@ def _check_monai(path: Path, truth: Truth, hu: np.ndarray) -> None:
     np.testing.assert_allclose(loaded.affine.numpy(), lps_to_ras(truth.affine), atol=1e-4)
 
 
-def itk_is_wrong(case: Case) -> str | None:
-    """Return why the values of SimpleITK, which decodes with GDCM, are not those of the standard; None if they are."""
-    if case.high != case.stored - 1:
-        return "GDCM takes the low bits of a word, whatever High Bit states (PS3.5 8.1.1)"
+def itk_refuses(case: Case) -> str | None:
+    """Return why SimpleITK, which decodes with GDCM, raises an error; None if it reads the file."""
     if case.allocated == 8 and case.stored < 8:
         return (
-            "GDCM rescales no bytes with fewer than 8 bits stored: it stops with 'An invalid logic behavior occurred'"
+            "GDCM does not rescale bytes of which fewer than 8 bits are stored ('An invalid logic behavior occurred')"
         )
+    lowest_hu = [min(float(a) * value for value in case.limits) + float(b) for a, b in case.rescales]
+    if case.is_signed and case.allocated == 16 and max(lowest_hu) > 0:
+        return "GDCM does not rescale signed values to a range above 0 ('Pixel type larger than output type')"
+    return None
+
+
+def itk_is_wrong(case: Case) -> str | None:
+    """Return why the values of SimpleITK are not those of the standard; None if they are."""
+    is_extended = case.unused == "sign" or (case.unused == "zeros" and not case.is_signed)
+    if case.high != case.stored - 1:
+        return "GDCM takes the low bits of a word, whatever High Bit states (PS3.5 8.1.1)"
     if case.allocated == 32 and (case.stored < 32 or case.syntax == "big endian"):
         return "GDCM masks and swaps words of 32 bits in halves of 16 bits (PS3.5 7.3, 8.1.1)"
-    is_extended = case.unused == "sign" or (case.unused == "zeros" and not case.is_signed)
-    if (
-        case.syntax in ("JPEG 2000", "HTJ2K")
-        and case.stored < case.allocated
-        and case.precision != "stored"
-        and not is_extended
-        and (not case.is_signed or case.is_codestream_signed)
-    ):
+    has_unused = case.precision != "stored" and case.stored < case.allocated and not is_extended
+    if case.syntax in ("JPEG 2000", "HTJ2K") and has_unused and (case.is_codestream_signed or not case.is_signed):
         return "GDCM takes the precision of the codestream in place of Bits Stored (PS3.5 8.1.1, 8.2.4)"
     if case.is_enhanced and len(case.rescales) > 1:
         return "GDCM rescales all frames as the first one (PS3.3 C.7.6.16.2.9)"
@@ -246,16 +251,16 @@ def itk_is_wrong(case: Case) -> str | None:
 def itk_misplaces(case: Case) -> str | None:
     """Return why the affine of SimpleITK is not that of the standard; None if it is."""
     if case.is_enhanced and list(case.order) != sorted(case.order):
-        return "ITK takes the frames in the order of the file"
+        return "ITK takes the frames in the order of the file (PS3.3 C.7.6.16.2.3 places each)"
     if case.is_enhanced and case.place in ("tilted gantry", "sheared"):
         return "ITK gives the image of one file orthogonal axes"
-    if case.allocated == 8 and case.stored < 8:
-        return "GDCM does not read it, see `itk_is_wrong`"
     return None
 
 
 def _check_itk(case: Case, truth: Truth, folder: Path) -> None:
     """Compare values and places with SimpleITK, which knows no padding."""
+    if itk_refuses(case) is not None:
+        return
     if itk_is_wrong(case) is None:
         for k, values in _itk_values(truth):
             is_wrong = (np.abs(values - truth.hu[k]) > 1e-3 + 1e-6 * np.abs(truth.hu[k])) & ~truth.is_padding[k]
@@ -263,10 +268,7 @@ def _check_itk(case: Case, truth: Truth, folder: Path) -> None:
     if itk_misplaces(case) is not None:
         return
     if case.is_enhanced:
-        reader = sitk.ImageFileReader()
-        reader.SetFileName(truth.locators[0].split("#")[0])
-        reader.ReadImageInformation()
-        image = reader
+        image = sitk.ReadImage(truth.locators[0].split("#")[0])
     else:
         reader = sitk.ImageSeriesReader()
         names = reader.GetGDCMSeriesFileNames(str(folder))
@@ -274,10 +276,13 @@ def _check_itk(case: Case, truth: Truth, folder: Path) -> None:
         reader.SetFileNames(names)
         reader.ForceOrthogonalDirectionOff()
         image = reader.Execute()
-    np.testing.assert_allclose(_itk_affine(image), truth.affine, atol=1e-4, err_msg="affine of SimpleITK")
+    # one slice has no distance to the next: ITK puts 1 mm in the place of the thickness
+    columns = [0, 1, 2, 3] if case.count > 1 else [0, 1, 3]
+    found = _itk_affine(image)[:, columns]
+    np.testing.assert_allclose(found, truth.affine[:, columns], atol=1e-4, err_msg="affine of SimpleITK")
 
 
-def _itk_affine(image: sitk.Image | sitk.ImageFileReader) -> np.ndarray:
+def _itk_affine(image: sitk.Image) -> np.ndarray:
     """Return (4, 4) from (row, column, slice) to LPS mm; ITK has the axes (column, row, slice)."""
     affine = np.eye(4)
     affine[:3, :3] = (np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing())[:, [1, 0, 2]]
