@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from pydicom import Dataset, Sequence
 from pydicom.datadict import dictionary_description
 
-from ..sources import quiet
 from . import tags
 from .rescale import padding_end_of
 
@@ -41,8 +40,7 @@ def remarks_of(header: Dataset) -> tuple[str, ...]:
     >>> remarks_of(ds)
     ('decimal comma read as a point: Rescale Slope',)
     """
-    with quiet():
-        return tuple(dict.fromkeys(remark for find in _REMARKS for remark in find(header)))
+    return tuple(dict.fromkeys(remark for find in _REMARKS for remark in find(header)))
 
 
 def _numbers(header: Dataset) -> Iterator[str]:
