@@ -43,11 +43,21 @@ def read_series(
     Raises:
         InputError: no series, several, or none of that number or UID.
     """
-    ct, skipped = find_series(files, progress)
+    return choose_series(*find_series(files, progress), where, chosen)
+
+
+def choose_series(
+    ct: Sequence[Series], skipped: Sequence[Skipped], where: str, chosen: str | int | None = None
+) -> StoredImage:
+    """Read the one series, or the chosen one, of what `find_series` returned; see `read_series`.
+
+    Raises:
+        InputError: as `read_series`.
+    """
     if chosen is None and len(ct) == 1:
-        notes = _skipped_notes(skipped)
+        notes = skipped_notes(skipped)
         return _stacked(ct[0], notes)
-    found = [*ct, *_other_series(skipped)]
+    found = [*ct, *other_series(skipped)]
     if not found:
         reasons = ", ".join(f"{reason}: {count}" for reason, count in _reasons(skipped).items()) or "no files"
         message = (
@@ -153,7 +163,7 @@ def _read(locator: str, shape: tuple[int, int], dtype: np.dtype[Any]) -> Integer
     return stored[0].astype(dtype, copy=False)
 
 
-def _other_series(skipped: Sequence[Skipped]) -> list[Series]:
+def other_series(skipped: Sequence[Skipped]) -> list[Series]:
     """Return series of gray images that are not axial CT, sorted by instance number.
 
     They are not sorted by position, since several images may share one: echoes, phases, time points.
@@ -199,7 +209,8 @@ def _code(text: str) -> str:
     return tags.code_for_report(text, punctuation=" _-/", uppercase=False)
 
 
-def _skipped_notes(skipped: Sequence[Skipped]) -> tuple[str, ...]:
+def skipped_notes(skipped: Sequence[Skipped]) -> tuple[str, ...]:
+    """Return a note for each reason why files were skipped."""
     return tuple(
         f"skipped {count} file{'' if count == 1 else 's'}: {reason}" for reason, count in _reasons(skipped).items()
     )

@@ -4,14 +4,15 @@
 
 from __future__ import annotations
 
-import io
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import BinaryIO
 
 _CHUNK_BYTES = 2**20
 _HEAD_CHUNK_BYTES = 2**12
-_MAGIC = b"\x1f\x8b"
+GZIP_MAGIC = b"\x1f\x8b"
+"""The first bytes of each member."""
 
 
 class GzipContent:
@@ -29,7 +30,7 @@ class GzipContent:
 
     Source: RFC 1952, section 2.2.
 
-    >>> import gzip
+    >>> import gzip, io
     >>> content = GzipContent(io.BytesIO(gzip.compress(b"ab") + gzip.compress(b"c") + b"behind"))
     >>> b"".join(content), content.members, content.notes
     (b'abc', 2, ('bytes behind the gzip data are ignored',))
@@ -62,10 +63,10 @@ class GzipContent:
         """Return the first bytes of the next member; none if no other follows."""
         has_padding = behind.startswith(b"\0")
         behind = behind.lstrip(b"\0")
-        while len(behind) < len(_MAGIC) and (more := self._stream.read(self._chunk_bytes)):
+        while len(behind) < len(GZIP_MAGIC) and (more := self._stream.read(self._chunk_bytes)):
             has_padding = has_padding or more.startswith(b"\0")
             behind = (behind + more).lstrip(b"\0")
-        is_member = behind.startswith(_MAGIC)
+        is_member = behind.startswith(GZIP_MAGIC)
         if (behind or has_padding) and not is_member:
             self.notes = ("bytes behind the gzip data are ignored",)
         return behind if is_member else b""
@@ -74,9 +75,9 @@ class GzipContent:
 def is_gzip_stream(stream: BinaryIO) -> bool:
     """Return whether a file is gzip; it is left at its start."""
     stream.seek(0)
-    magic = stream.read(len(_MAGIC))
+    magic = stream.read(len(GZIP_MAGIC))
     stream.seek(0)
-    return magic == _MAGIC
+    return magic == GZIP_MAGIC
 
 
 def chunks_of(stream: BinaryIO) -> Iterator[bytes]:
@@ -100,3 +101,13 @@ def first_bytes(stream: BinaryIO, size: int) -> bytes:
         if len(found) == size:
             break
     return found
+
+
+def content_bytes(stream: BinaryIO) -> int:
+    """Return the size of the content of a gzip file; of what can be decompressed, where it is damaged."""
+    stream.seek(0)
+    total = 0
+    with suppress(EOFError, zlib.error):
+        for chunk in GzipContent(stream):
+            total += len(chunk)
+    return total

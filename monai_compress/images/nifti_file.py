@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ..dicom.geometry import ras_to_lps
 from ..errors import InputError, NiftiError
 from ..sources import FileKind, open_binary, quiet, refusal, state
-from .gzip_content import GzipContent, chunks_of, first_bytes, is_gzip_stream
+from .gzip_content import GzipContent, chunks_of, content_bytes, first_bytes, is_gzip_stream
 from .nifti_header import HEADER_BYTES, NiftiHeader, parse_header, size_notes
 
 MAX_VOXELS = 2**30
@@ -242,14 +242,7 @@ def _parse_header(stream: BinaryIO, where: str) -> NiftiFile:
 
 def _has_bytes(stream: BinaryIO, end: int) -> bool:
     """Return whether the content of a file has at least so many bytes."""
-    if not is_gzip_stream(stream):
-        return stream.seek(0, io.SEEK_END) >= end
-    total = 0
-    for chunk in GzipContent(stream):
-        total += len(chunk)
-        if total >= end:
-            return True
-    return False
+    return (content_bytes(stream) if is_gzip_stream(stream) else stream.seek(0, io.SEEK_END)) >= end
 
 
 def _cut_off(where: str) -> NiftiError:

@@ -86,9 +86,22 @@ _VERSIONS = (
 )
 # bytes of a voxel by datatype: integers and floats, complex numbers, colors
 _VOXEL_BYTES = {
-    **{2: 1, 256: 1, 4: 2, 512: 2, 8: 4, 768: 4, 16: 4, 64: 8, 1024: 8, 1280: 8, 1536: 16},
-    **{32: 8, 1792: 16, 2048: 32},
-    **{128: 3, 2304: 4},
+    2: 1,
+    256: 1,
+    4: 2,
+    512: 2,
+    8: 4,
+    768: 4,
+    16: 4,
+    64: 8,
+    1024: 8,
+    1280: 8,
+    1536: 16,
+    32: 8,
+    1792: 16,
+    2048: 32,
+    128: 3,
+    2304: 4,
 }
 
 
@@ -234,13 +247,15 @@ class _Fields:
     def offset(self, is_pair: bool) -> int:
         """Return the offset of the voxels; for a pair, of voxels that follow the header after all."""
         (stated,) = self["vox_offset"]
-        first = self.version.header_bytes + _EXTENSION_FLAG_BYTES
-        if math.isfinite(stated) and stated >= first:
-            if stated != int(stated):
-                self.notes.append(f"vox_offset is {stated:g}, read as {int(stated)}")
+        size = self.version.header_bytes
+        first = size + _EXTENSION_FLAG_BYTES
+        if math.isfinite(stated) and stated >= size:
+            # without the flag where it is below `first`, as niftilib reads it
+            if stated != int(stated) or stated < first:
+                self.notes.append(f"vox_offset is {stated:g}: the voxels are read from byte {int(stated)}")
             return int(stated)
         if not is_pair:
-            self.notes.append(f"vox_offset is {stated:g}; the voxels are taken to begin at {first}, after the header")
+            self.notes.append(f"vox_offset is {stated:g}: the voxels are read from byte {first}, after the header")
             self["vox_offset"] = (first,)
         return first
 

@@ -243,7 +243,7 @@ def _kind_by_fields(head: bytes) -> FileKind | None:
         return FileKind.TAR
     if head.startswith(b"BZh") and head[4:10] in _BZIP2_BLOCKS:
         return FileKind.BZIP2
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP" or head[:2] == b"BM" and head[6:10] == bytes(4):
+    if (head[:4] == b"RIFF" and head[8:12] == b"WEBP") or (head[:2] == b"BM" and head[6:10] == bytes(4)):
         return FileKind.OTHER_PICTURE
     for order, size in _ANALYZE_FIELDS:
         if len(head) >= 348 and head.startswith(size):
