@@ -257,7 +257,7 @@ def _deflated(prepared: PreparedFile, may_inflate: bool) -> PreparedFile:
             if (content := reproduce(file, start, settings)) is not None:
                 if pixels is None or content.size < pixels.offset + pixels.nbytes:
                     file.seek(start + content.used + _GZIP_TRAILER_BYTES)
-                    has_more = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+                    has_more = file.read(_SMALL_BYTES).lstrip(b"\0").startswith(GZIP_MAGIC)
                     return replace(prepared, how=VERBATIM, why=reasons.GZIP_MEMBERS if has_more else reasons.TRUNCATED)
                 file.seek(start + content.used)
                 after = file.read()

@@ -253,6 +253,7 @@ class _Fields:
             # without the flag where it is below `first`, as niftilib reads it
             if stated != int(stated) or stated < first:
                 self.notes.append(f"vox_offset is {stated:g}: the voxels are read from byte {int(stated)}")
+                self["vox_offset"] = (max(int(stated), first),)
             return int(stated)
         if not is_pair:
             self.notes.append(f"vox_offset is {stated:g}: the voxels are read from byte {first}, after the header")

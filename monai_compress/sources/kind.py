@@ -12,6 +12,7 @@ import codecs
 import os
 import struct
 import zlib
+from contextlib import suppress
 from enum import StrEnum
 from typing import Final
 
@@ -130,6 +131,7 @@ _IN_GZIP = {
     FileKind.TAR: FileKind.TAR_GZIP,
     FileKind.ANALYZE: FileKind.ANALYZE,
 }
+_PACKED_BYTES = 64
 _TAR_MAGIC = 257, b"ustar"
 # after a size, which is 348 in one byte order: number of axes, number type, bits of a voxel
 _ANALYZE_FIELDS = ("<", b"\x5c\x01\x00\x00"), (">", b"\x00\x00\x01\x5c")
@@ -280,8 +282,15 @@ def _kind_of_text(head: bytes) -> FileKind | None:
 
 
 def _inflated(head: bytes) -> bytes:
-    """Return the first bytes of gzip content, none where it is damaged."""
-    try:
-        return zlib.decompressobj(wbits=31).decompress(head, HEAD_BYTES)
-    except zlib.error:
-        return b""
+    """Return the first bytes of gzip content, of all members; where it is damaged, those before the damage."""
+    found = b""
+    unpack = zlib.decompressobj(wbits=31)
+    with suppress(zlib.error):
+        for start in range(0, len(head), _PACKED_BYTES):
+            packed = head[start : start + _PACKED_BYTES]
+            while packed and len(found) < HEAD_BYTES:
+                found += unpack.decompress(packed, HEAD_BYTES - len(found))
+                packed = unpack.unconsumed_tail
+                if unpack.eof:
+                    packed, unpack = unpack.unused_data, zlib.decompressobj(wbits=31)
+    return found
