@@ -59,10 +59,13 @@ def choose_series(
         return _stacked(ct[0], notes)
     found = [*ct, *other_series(skipped)]
     if not found:
-        reasons = ", ".join(f"{reason}: {count}" for reason, count in _reasons(skipped).items()) or "no files"
-        message = (
-            f"no gray DICOM image, NIfTI or .npy file was found ({reasons}); save each channel of a color image as .npy"
-        )
+        reasons = _reasons(skipped)
+        listed = ", ".join(f"{reason}: {count}" for reason, count in reasons.items()) or "no files"
+        message = f"no gray DICOM image, NIfTI or .npy file was found ({listed})"
+        if len(reasons) == 1:
+            message += f"; {skipped[0].detail}"
+        if "color" in reasons:
+            message += "; save each channel of a color image as .npy"
         raise InputError(message, where=where)
     if chosen is None:
         if len(found) > 1:

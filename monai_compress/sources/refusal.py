@@ -26,7 +26,7 @@ _TEXTS: Final = {
     FileKind.NIFTI_PAIR_GZIP: ("NIfTI pair", _PAIR),
     FileKind.NIFTI_PAIR_VOXELS: ("NIfTI pair", _PAIR),
     FileKind.ANALYZE: (
-        "Analyze 7.5",
+        "Analyze 7.5: save as .nii",
         "this is a file of an Analyze 7.5 pair (.hdr and .img without the magic of NIfTI), which states no "
         "orientation; save it as .nii, for example with nibabel",
     ),
@@ -38,21 +38,27 @@ _TEXTS: Final = {
         "unsupported picture format",
         "this is a picture, but not PNG, JPG or TIFF; save it as PNG",
     ),
-    FileKind.GZIP: ("gzip", "this is gzip of other content than NIfTI, or damaged; unpack it with gunzip first"),
-    FileKind.DICOM_GZIP: ("DICOM in gzip", "this is DICOM in gzip; unpack it with gunzip first"),
-    FileKind.TAR_GZIP: ("tar archive", _UNPACK),
-    FileKind.TAR: ("tar archive", _UNPACK),
-    FileKind.BZIP2: ("bzip2", "this is bzip2; unpack it with bunzip2 first"),
-    FileKind.XZ: ("xz", "this is xz; unpack it with unxz first"),
-    FileKind.ZSTD: ("zstd", "this is zstd; unpack it with unzstd first"),
-    FileKind.SEVEN_ZIP: ("7z archive", _UNPACK),
-    FileKind.RAR: ("RAR archive", _UNPACK),
+    FileKind.GZIP: (
+        "gzip: unpack with gunzip first",
+        "this is gzip of other content than NIfTI, or damaged; unpack it with gunzip first",
+    ),
+    FileKind.DICOM_GZIP: (
+        "DICOM in gzip: unpack with gunzip first",
+        "this is DICOM in gzip; unpack it with gunzip first",
+    ),
+    FileKind.TAR_GZIP: ("tar archive: unpack it first", _UNPACK),
+    FileKind.TAR: ("tar archive: unpack it first", _UNPACK),
+    FileKind.BZIP2: ("bzip2: unpack it first", "this is bzip2; unpack it with bunzip2 first"),
+    FileKind.XZ: ("xz: unpack it first", "this is xz; unpack it with unxz first"),
+    FileKind.ZSTD: ("zstd: unpack it first", "this is zstd; unpack it with unzstd first"),
+    FileKind.SEVEN_ZIP: ("7z archive: unpack it first", _UNPACK),
+    FileKind.RAR: ("RAR archive: unpack it first", _UNPACK),
     FileKind.ZIP: (
-        "zip archive",
+        "zip archive: unpack it first",
         "this is an empty zip archive, or one whose name does not end in .zip, such as .npz; unpack it first",
     ),
-    FileKind.NRRD: ("NRRD", _CONVERT),
-    FileKind.META_IMAGE: ("MetaImage", _CONVERT),
+    FileKind.NRRD: ("NRRD: convert to .nii", _CONVERT),
+    FileKind.META_IMAGE: ("MetaImage: convert to .nii", _CONVERT),
     FileKind.MCZ_STREAM: (".mcz file", _MCZ),
     FileKind.MCZ_ARCHIVE: (".mcz file", _MCZ),
     FileKind.GIT_LFS_POINTER: (
@@ -64,6 +70,8 @@ _TEXTS: Final = {
     FileKind.MACOS_METADATA: ("macOS metadata", "this file holds data of macOS about other files, no image"),
     FileKind.COMPOUND_FILE: ("Microsoft compound file", "this is a file such as Thumbs.db, no image"),
 }
+
+_PAIRS: Final = (FileKind.NIFTI_PAIR, FileKind.NIFTI_PAIR_GZIP, FileKind.NIFTI_PAIR_VOXELS, FileKind.ANALYZE)
 
 
 def reason_of(kind: FileKind) -> str:
@@ -82,7 +90,7 @@ def refusal(kind: FileKind, locator: str | os.PathLike[str]) -> InputError:
 
     >>> error = refusal(FileKind.DICOM_GZIP, "a.dcm.gz")
     >>> error.reason, error.detail
-    ('DICOM in gzip', 'this is DICOM in gzip; unpack it with gunzip first')
+    ('DICOM in gzip: unpack with gunzip first', 'this is DICOM in gzip; unpack it with gunzip first')
     >>> refusal(FileKind.UNKNOWN, "a.png").reason
     'not a picture'
     """
@@ -96,9 +104,6 @@ def refusal(kind: FileKind, locator: str | os.PathLike[str]) -> InputError:
         reason, message = "not NIfTI", "this is not a NIfTI file, despite its name"
     else:
         reason, message = "not DICOM", "this is not a DICOM file"
-    error = PictureError if promised.is_picture else NiftiError if promised.is_nifti or _is_pair(kind) else NotDicom
+    is_nifti = promised.is_nifti or kind in _PAIRS
+    error = PictureError if promised.is_picture else NiftiError if is_nifti else NotDicom
     return error(message, reason=reason, where=where)
-
-
-def _is_pair(kind: FileKind) -> bool:
-    return reason_of(kind) in ("NIfTI pair", "Analyze 7.5")
