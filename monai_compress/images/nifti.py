@@ -138,8 +138,7 @@ def read_volume(
             start[axis] = index if is_upward else count - 1 - index
             voxels = np.take(voxels, [start[axis]], axis=axis)
             affine = affine @ affines.from_matvec(np.eye(3), start)
-        # a scale of 1 without an offset is not applied; every other one in float64, whatever the type of the voxels
-        hu = rescale_to_hu(voxels, *file.rescale, precision=np.float64)
+        hu = rescale_to_hu(voxels, *file.rescale)
         bad = ~np.isfinite(hu)
         if bad.any():
             if nan != "padding":
