@@ -152,16 +152,20 @@ def _read(locator: str, shape: tuple[int, int], dtype: np.dtype[Any]) -> Integer
 def _other_series(skipped: Sequence[Skipped]) -> list[Series]:
     """Return series of gray images that are not axial CT, in the same stacks and order as CT."""
 
-    def headers() -> Iterator[tuple[str, Dataset]]:
+    def headers() -> Iterator[tuple[str, Dataset, str]]:
+        last, header = "", Dataset()
         for entry in skipped:
             if entry.reason in (NoPixels.reason, "second copy", "color"):
                 continue
-            try:
-                header = read_header(entry.locator)
-            except InputError:
-                continue
+            file = sources.split(entry.locator)[0]
+            if file != last:
+                try:
+                    header = read_header(file)
+                except InputError:
+                    continue
+                last = file
             if 0 not in tags.rows_columns(header) and (tags.number(header, "SamplesPerPixel") or 1) == 1:
-                yield entry.locator, header
+                yield entry.locator, header, entry.reason
 
     found, copies = series_of_headers(headers())
     if not copies:
