@@ -63,6 +63,8 @@ def compress(
         console.warn(note)
     started = time.perf_counter()
     info = write_stream(console, image, output, stream)
+    for note in image.pixel_notes:
+        console.warn(note)
     is_verified = stream["verify"]
     print_stream_result(
         console,
@@ -76,7 +78,7 @@ def compress(
             "bytes_read": image.source_bytes,
             "bytes_in": raw_bytes(info),
             "verified": is_verified,
-            "notes": list(image.notes),
+            "notes": [*image.notes, *image.pixel_notes],
         },
     )
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydicom import Dataset
 
 from .. import sources
@@ -18,7 +19,8 @@ from ..dicom.remarks import remarks_of
 from ..dicom.rescale import padding_range_of
 from ..dicom.scale import ValueScale, scales_of
 from ..dicom.series import series_of_headers
-from ..errors import DicomError, InputError, NoPixels, Skipped
+from ..dicom.stored_values import pixel_bits
+from ..errors import DicomError, InputError, NoPixels, Skipped, UndecodablePixels
 from ..progress import ProgressCallback
 from .stored import Integers, PaddingRange, StoredImage
 
@@ -86,9 +88,13 @@ def _stacked(series: Series, notes: tuple[str, ...] = ()) -> StoredImage:
         same = len(set(paddings)) == 1
         found.append(f"padding {'is a range of values' if same else 'differs between slices; each is read by its own'}")
     bits = [head.bits_stored for head in heads if head.bits_stored is not None]
+    notes = tuple(dict.fromkeys(found))
+    pixel_notes: list[str] = []
 
     def read_slice(index: int) -> Integers:
-        return _read(heads[index].where, (rows, columns), dtype)
+        image = read_image(heads[index].where)
+        pixel_notes.extend(note for note in image.notes if note not in (*notes, *pixel_notes))
+        return _checked(image.stored, heads[index].where, (rows, columns), dtype)
 
     return StoredImage(
         shape=(len(heads), rows, columns),
@@ -104,7 +110,8 @@ def _stacked(series: Series, notes: tuple[str, ...] = ()) -> StoredImage:
         padding_ranges=None if is_usual else tuple(paddings),
         # only for one type: in the wider type of mixed signedness, the unused bits hold the sign
         bits_stored=max(bits, default=None) if len(set(types)) == 1 and len(bits) == len(heads) else None,
-        notes=tuple(dict.fromkeys(found)),
+        notes=notes,
+        pixel_notes=pixel_notes,
         source_bytes=sum(sources.state(file)[1] for file in {sources.split(head.where)[0] for head in heads}),
     )
 
@@ -123,12 +130,14 @@ class _Head:
     def __init__(self, locator: str, header: Dataset, scale: ValueScale, remarks: tuple[str, ...]) -> None:
         self.where = locator
         self.shape = tags.rows_columns(header)
-        allocated = max(int(tags.number(header, "BitsAllocated") or 16), 8)
-        kind = "i" if tags.number(header, "PixelRepresentation") == 1 else "u"
-        self.dtype = np.dtype(f"{kind}{allocated // 8}") if allocated in (8, 16, 32) else None
-        bits = int(tags.number(header, "BitsStored") or allocated)
-        is_low = (tags.number(header, "HighBit") or bits - 1) == bits - 1
-        self.bits_stored = bits if bits < allocated and is_low else None
+        try:
+            bits = pixel_bits(header)
+        except UndecodablePixels:  # reading the slice raises it again, with the reason
+            allocated = max(int(tags.number(header, "BitsAllocated") or 16), 8)
+            self.dtype, self.bits_stored = np.dtype(f"u{allocated // 8}") if allocated in (8, 16, 32) else None, None
+        else:
+            self.dtype = bits.dtype
+            self.bits_stored = bits.stored if bits.stored < 8 * bits.dtype.itemsize else None
         self.scale = scale
         self.padding = padding_range_of(header)
         self.remarks = remarks
@@ -157,8 +166,7 @@ def _heads(locators: Sequence[str]) -> list[_Head]:
     return heads
 
 
-def _read(locator: str, shape: tuple[int, int], dtype: np.dtype[Any]) -> Integers:
-    stored = read_image(locator).stored
+def _checked(stored: NDArray[Any], locator: str, shape: tuple[int, int], dtype: np.dtype[Any]) -> Integers:
     if stored.shape != (1, *shape):
         raise DicomError(f"its pixels are {stored.shape[1:]}, not {shape} as its header states", where=locator)
     if not np.can_cast(stored.dtype, dtype, "safe"):

@@ -43,6 +43,7 @@ class StoredImage:
         bits_stored: the number of low bits that hold the image, if the type has more.
         layout: what is needed to restore the axes and the header of the file, as JSON values.
         notes: remarks for the user, such as "gap".
+        pixel_notes: further remarks, which are added while slices are read, such as on bits that are left out.
         source_bytes: total size of the files.
         read_all: returns all slices in order, if that is faster than one by one.
         unit: "HU"; "stored values" of .npy files and of DICOM without slope and intercept; "rescaled values" or the
@@ -63,6 +64,7 @@ class StoredImage:
     bits_stored: int | None = None
     layout: Mapping[str, Any] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
+    pixel_notes: list[str] = field(default_factory=list)
     source_bytes: int = 0
     read_all: Callable[[], Iterator[Integers]] | None = field(default=None, repr=False)
     unit: str = HU
