@@ -4,14 +4,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 
 from pydicom import Dataset, Sequence
 from pydicom.datadict import dictionary_description
 
+from ..errors import UndecodablePixels
 from ..sources import quiet
 from . import tags
 from .rescale import padding_end_of
+from .stored_values import pixel_bits
 
 _NUMBERS = (
     "SliceLocation",
@@ -43,6 +46,23 @@ def remarks_of(header: Dataset) -> tuple[str, ...]:
     """
     with quiet():
         return tuple(dict.fromkeys(remark for find in _REMARKS for remark in find(header)))
+
+
+def add_remarks(header: Dataset, remarks: Iterable[str]) -> None:
+    """Add remarks on what is not in the header itself, such as the table of its frames, for `remarks_of`."""
+    header.added_remarks = (*_added(header), *remarks)
+
+
+def _added(header: Dataset) -> Iterator[str]:
+    yield from getattr(header, "added_remarks", ())
+
+
+def _missing_bits(header: Dataset) -> Iterator[str]:
+    if "PixelRepresentation" not in header or (tags.number(header, "SamplesPerPixel") or 1) != 1:
+        return
+    with suppress(UndecodablePixels):
+        if found := pixel_bits(header).remark:
+            yield found
 
 
 def _numbers(header: Dataset) -> Iterator[str]:
@@ -90,5 +110,11 @@ def _names(keywords: list[str]) -> str:
     return ", ".join(dictionary_description(keyword) for keyword in keywords)
 
 
-_REMARKS: tuple[Callable[[Dataset], Iterator[str]], ...] = (_numbers, _padding, _unspecified_unit)
+_REMARKS: tuple[Callable[[Dataset], Iterator[str]], ...] = (
+    _numbers,
+    _padding,
+    _unspecified_unit,
+    _missing_bits,
+    _added,
+)
 """Each yields phrases about one kind of oddity."""
