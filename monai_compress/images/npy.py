@@ -41,12 +41,8 @@ def read_stored_npy(path: str) -> StoredImage:
         read_slice=lambda index: np.ascontiguousarray(stack[index], dtype=dtype),
         rescale=((1.0, 0.0),) * len(stack),
         source="npy",
-<<<<<<< HEAD
-        source_bytes=state(path)[1],
-=======
         unit=STORED_VALUES,
-        source_bytes=Path(path).stat().st_size,
->>>>>>> 38fd84753baed279140e15023dac6ac12e4802d0
+        source_bytes=state(path)[1],
     )
 
 
