@@ -34,7 +34,7 @@ from monai_compress import api
 from monai_compress.archive import ArchiveSettings, SeriesArchive, SourceFile, write_archive
 from monai_compress.archive.formats.find import find_layout
 from monai_compress.data import find_slices
-from monai_compress.errors import CompressionError, InputError, UndecodablePixels
+from monai_compress.errors import CompressionError, InputError
 from monai_compress.images import StoredImage, read_stored
 from monai_compress.sources import kind_of, quiet, split
 from monai_compress.streams import StreamReader, stored_from_stream
@@ -180,15 +180,22 @@ def ask_compress(path: Path, scratch: Path) -> tuple[Answer, Answer]:
 
 
 def _take_values(answer: Answer, image: StoredImage) -> None:
-    try:
-        for k in range(min(len(image), MAX_SLICES)):
+    for k in range(min(len(image), MAX_SLICES)):
+        try:
             answer.stored[k] = image.read_slice(k)
-            if isinstance(answer.hu, dict):
-                answer.hu[k] = image.hu(k, answer.stored[k])
-    except UndecodablePixels:
-        raise
-    except (CompressionError, ValueError) as error:
-        answer.hu = str(error)
+        except InputError as error:
+            answer.stored = {}
+            answer.hu = error.detail
+            return
+        _take_hu(answer, k, lambda k=k: image.hu(k, answer.stored[k]))
+
+
+def _take_hu(answer: Answer, k: int, read: Callable[[], np.ndarray]) -> None:
+    if isinstance(answer.hu, dict):
+        try:
+            answer.hu[k] = read()
+        except (CompressionError, ValueError) as error:
+            answer.hu = str(error)
 
 
 def ask_pack(path: Path, scratch: Path) -> Answer:
@@ -211,8 +218,8 @@ def ask_pack(path: Path, scratch: Path) -> Answer:
         try:
             for k in range(min(len(archive), MAX_SLICES)):
                 answer.stored[k] = archive[k]
-                if entry.kind == "dicom" and isinstance(answer.hu, dict):
-                    answer.hu[k] = archive.hu(k)
+                if entry.kind == "dicom":
+                    _take_hu(answer, k, lambda k=k: archive.hu(k))
         except (CompressionError, ValueError) as error:
             answer.hu = str(error)
             if not answer.stored:
