@@ -16,7 +16,6 @@ from pydicom import Dataset
 from . import tags
 from .geometry import normal, orientation, pixel_spacing_mm, position_mm, slice_affine, thickness_mm
 
-
 _FARTHEST_MM = 1e9
 
 

@@ -10,7 +10,7 @@ import torch
 from monai.data import MetaTensor
 from monai.transforms import Compose, LoadImage, LoadImaged
 
-from monai_compress import Compressd, Decompressd, compress, decompress
+from monai_compress import Compressd, Decompressd, StreamReader, compress, decompress
 from monai_compress.cli import main
 from monai_compress.errors import CorruptStream, TruncatedStream
 from monai_compress.phantom import chest_phantom, simulate_scan, write_series
