@@ -131,17 +131,17 @@ class Console:
         )
 
         columns = (
-            TextColumn("{task.description:28}"),
+            TextColumn("{task.description:28}", markup=False),
             BarColumn(),
             DownloadColumn() if in_bytes else MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[remark]}"),
+            TextColumn("{task.fields[remark]}", markup=False),
         )
         with Progress(*columns, console=self.err) as bar:
-            task = bar.add_task(text, total=None, remark="")
-            yield lambda done, total, remark="": bar.update(task, completed=done, total=total, remark=remark)
+            task = bar.add_task(printable(text), total=None, remark="")
+            yield lambda done, total, remark="": bar.update(task, completed=done, total=total, remark=printable(remark))
 
     @contextmanager
     def stages(self) -> Iterator[Callable[[str, int, int], None]]:
