@@ -16,6 +16,7 @@ from .reports import stream_rows
 
 if TYPE_CHECKING:
     from ..archive import ArchiveInfo
+    from ..images import StoredImage
 
 EPILOG = """\b
 Examples:
@@ -80,25 +81,43 @@ def _inspect_stream(console: Console, file: Path) -> None:
         info = reader.info
         image = stored_from_stream(reader)
     pairs = len(set(image.rescale))
-    slope, intercept = image.rescale[0]
-    rescale = f"HU = {slope:g} * stored {'-' if intercept < 0 else '+'} {abs(intercept):g}"
     rows = [
         ["format", f"{info.version}, codec {info.codec}"],
         *stream_rows(info),
+        ["unit", info.unit if info.unit == "HU" else f"{info.unit}; no Hounsfield units are known"],
         [
             "rescale",
-            rescale
+            _rescale_text(image)
             if pairs == 1
             else f"{pairs} different pairs of slope and intercept in {formatting.count_text(len(image), 'slice')}",
         ],
-        ["padding value", "none" if info.padding_value is None else str(info.padding_value)],
+        ["padding value", _padding_text(image)],
         ["slice groups", f"{info.groups} of up to {info.slices_per_group} slices"],
         ["source", image.source],
     ]
     if image.affine is not None:
         spacing = np.linalg.norm(image.affine[:3, :3], axis=0)
         rows.append(["spacing, mm", f"{spacing[0]:.4g} x {spacing[1]:.4g} x {spacing[2]:.4g} (row, column, slice)"])
+    elif image.positions_mm is not None:
+        rows.append(["position", "known for each slice; no affine is right for all"])
     rows += [[f"section {name}", f"{length:,} bytes"] for name, length in info.sections.items()]
     console.print_table(formatting.path_text(file.name), ["property", "value"], rows)
     if console.as_json:
         console.print_result(info.as_dict())
+
+
+def _rescale_text(image: StoredImage) -> str:
+    """Return the conversion from stored values to those of the unit."""
+    slope, intercept = image.rescale[0]
+    name = "HU" if image.unit == "HU" else "value"
+    return f"{name} = {slope:g} * stored {'-' if intercept < 0 else '+'} {abs(intercept):g}"
+
+
+def _padding_text(image: StoredImage) -> str:
+    """Return the stored values that mean "not measured"."""
+    if image.padding_ranges is None:
+        return "none" if image.padding_value is None else str(image.padding_value)
+    if len(set(image.padding_ranges)) > 1:
+        return "differs between slices"
+    lowest, highest = image.padding_ranges[0] or (0, 0)
+    return f"{lowest} to {highest}"

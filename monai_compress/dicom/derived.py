@@ -21,11 +21,13 @@ from pydicom import Dataset, Sequence
 from pydicom.filereader import read_dataset
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
-from ..errors import DicomError
+from ..errors import DicomError, UndecodablePixels
 from ..sources import quiet
 from . import syntaxes, tags
 from .parse import parse
-from .rescale import padding_range_of, rescale_of
+from .rescale import is_padding, padding_range_of
+from .scale import scale_of
+from .stored_values import pixel_bits
 from .write import PIXEL_DATA, UNCOMPRESSED, around_pixels, has_overlay_in_pixels
 
 METHOD = "MONAI_COMPRESS"
@@ -64,8 +66,6 @@ def refused_derivation(header: Dataset) -> str | None:
 
 def _refusal(header: Dataset) -> str | None:
     number = tags.number
-    bits_stored, high_bit = number(header, "BitsStored"), number(header, "HighBit")
-    slope = rescale_of(header)
     refusals = {
         "not CT Image Storage": tags.text(header, "SOPClassUID") != CTImageStorage,
         "no SOP Instance UID": tags.text(header, "SOPInstanceUID") is None,
@@ -75,11 +75,19 @@ def _refusal(header: Dataset) -> str | None:
         or not (tags.text(header, "PhotometricInterpretation") or "MONOCHROME2").startswith("MONOCHROME"),
         "no image": not number(header, "Rows") or not number(header, "Columns"),
         "not 16 bit": number(header, "BitsAllocated") != 16,
-        "odd high bit": bits_stored is None or (high_bit is not None and high_bit != bits_stored - 1),
+        "odd high bit": _has_odd_bits(header),
         "overlay in the pixels": has_overlay_in_pixels(header),
-        "no rescale": slope is None or slope[0] == 0 or bool(tags.items(header, "ModalityLUTSequence")),
+        "no rescale": not scale_of(header).is_hu,
     }
     return next((words for words, refused in refusals.items() if refused), None)
+
+
+def _has_odd_bits(header: Dataset) -> bool:
+    """Return whether stored values are not in the low bits, so that an error of one would be another error there."""
+    try:
+        return tags.number(header, "BitsStored") is None or not pixel_bits(header).is_low
+    except UndecodablePixels:
+        return True
 
 
 @dataclass(frozen=True)
@@ -221,7 +229,7 @@ def _update_pixel_values(header: Dataset, pixels: NDArray[np.integer[Any]]) -> N
     values = pixels
     padding = padding_range_of(header)
     if padding is not None and not _counts_padding(header, padding):
-        measured = pixels[(pixels < padding[0]) | (pixels > padding[1])]
+        measured = pixels[~is_padding(pixels, padding)]
         values = measured if measured.size else pixels
     vr = "SS" if tags.number(header, "PixelRepresentation") == 1 else "US"
     for keyword, value in (("SmallestImagePixelValue", values.min()), ("LargestImagePixelValue", values.max())):

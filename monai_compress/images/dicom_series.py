@@ -4,23 +4,25 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Sequence
-from pathlib import PurePath
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydicom import Dataset
 
 from .. import sources
 from ..dicom import Series, find_series, read_header, read_image, tags
-from ..dicom.geometry import frame_affine
 from ..dicom.remarks import remarks_of
-from ..dicom.rescale import padding_range_of, rescale_of
-from ..dicom.stacking import stack_affine
-from ..errors import DicomError, InputError, NoPixels, Skipped
+from ..dicom.rescale import padding_range_of
+from ..dicom.scale import ValueScale, scales_of
+from ..dicom.series import series_of_headers
+from ..dicom.stored_values import pixel_bits
+from ..errors import DicomError, InputError, NoPixels, Skipped, UndecodablePixels
 from ..progress import ProgressCallback
-from .stored import Integers, StoredImage
+from .stored import Integers, PaddingRange, StoredImage
 
 
 def read_series(
@@ -76,75 +78,95 @@ def _stacked(series: Series, notes: tuple[str, ...] = ()) -> StoredImage:
     dtype = np.result_type(*types) if len(types) == len(heads) else None
     if dtype is None or dtype.itemsize > 4:
         raise DicomError("its values have no common type of at most 32 bits, which a stream could hold", where=where)
-    limits = np.iinfo(dtype)
-    # some writers state a padding value that no pixel can have
-    paddings = {
-        head.padding_value
-        for head in heads
-        if head.padding_value is not None and limits.min <= head.padding_value <= limits.max
-    }
+    scale = heads[0].scale  # all slices of a series have one unit
     found = [*notes, *series.notes, *(remark for head in heads for remark in head.remarks)]
-    if len(paddings) > 1:
-        found.append("the padding value differs between slices; none is treated as padding")
-    affine, positions = stack_affine([head.affine for head in heads])
-    if positions is not None:
-        found.append("the slices are not evenly spaced")
+    if not scale.is_hu:
+        found.append(f"no Hounsfield units ({scale.reason}): an error bound counts stored units")
+    paddings = [head.padding_within(dtype) for head in heads]
+    padding_value, is_usual = _common_padding(paddings)
+    if not is_usual:
+        same = len(set(paddings)) == 1
+        found.append(f"padding {'is a range of values' if same else 'differs between slices; each is read by its own'}")
     bits = [head.bits_stored for head in heads if head.bits_stored is not None]
+    notes = tuple(dict.fromkeys(found))
+    pixel_notes: list[str] = []
 
     def read_slice(index: int) -> Integers:
-        return _read(heads[index].where, (rows, columns), dtype)
+        image = read_image(heads[index].where)
+        pixel_notes.extend(note for note in image.notes if note not in (*notes, *pixel_notes))
+        return _checked(image.stored, heads[index].where, (rows, columns), dtype)
 
     return StoredImage(
         shape=(len(heads), rows, columns),
         dtype=dtype,
         read_slice=read_slice,
-        rescale=tuple(head.rescale for head in heads),
+        rescale=tuple((head.scale.slope, head.scale.intercept) for head in heads),
         source="dicom",
-        affine=affine,
-        positions_mm=positions,
-        padding_value=next(iter(paddings)) if len(paddings) == 1 else None,
+        affine=series.geometry.affine,
+        positions_mm=series.geometry.positions_mm,
+        pixel_axes_mm=series.geometry.pixel_axes_mm,
+        unit=scale.unit,
+        padding_value=padding_value,
+        padding_ranges=None if is_usual else tuple(paddings),
         # only for one type: in the wider type of mixed signedness, the unused bits hold the sign
         bits_stored=max(bits, default=None) if len(set(types)) == 1 and len(bits) == len(heads) else None,
-        notes=tuple(dict.fromkeys(found)),
+        notes=notes,
+        pixel_notes=pixel_notes,
         source_bytes=sum(sources.state(file)[1] for file in {sources.split(head.where)[0] for head in heads}),
     )
+
+
+def _common_padding(paddings: Sequence[PaddingRange | None]) -> tuple[int | None, bool]:
+    """Return the one padding value of all slices that have one, and whether no slice has another or a range."""
+    ranges = set(paddings) - {None}
+    only = next(iter(ranges)) if len(ranges) == 1 else None
+    value = only[0] if only and only[0] == only[1] else None
+    return value, not ranges or (value is not None and len(set(paddings)) == 1)
 
 
 class _Head:
     """The header of one slice, reduced to what is needed to read and place it."""
 
-    def __init__(self, locator: str, header: Dataset, remarks: tuple[str, ...]) -> None:
-        frame = sources.split(locator)[1] or 0
+    def __init__(self, locator: str, header: Dataset, scale: ValueScale, remarks: tuple[str, ...]) -> None:
         self.where = locator
         self.shape = tags.rows_columns(header)
-        allocated = max(int(tags.number(header, "BitsAllocated") or 16), 8)
-        kind = "i" if tags.number(header, "PixelRepresentation") == 1 else "u"
-        self.dtype = np.dtype(f"{kind}{allocated // 8}") if allocated in (8, 16, 32) else None
-        bits = int(tags.number(header, "BitsStored") or allocated)
-        is_low = (tags.number(header, "HighBit") or bits - 1) == bits - 1
-        self.bits_stored = bits if bits < allocated and is_low else None
-        self.rescale = rescale_of(header, frame) or (1.0, 0.0)
-        self.affine = frame_affine(header, frame)
-        span = padding_range_of(header)
-        self.padding_value = None if span is None else span[0]
+        try:
+            bits = pixel_bits(header)
+        except UndecodablePixels:  # reading the slice raises it again, with the reason
+            allocated = max(int(tags.number(header, "BitsAllocated") or 16), 8)
+            self.dtype, self.bits_stored = np.dtype(f"u{allocated // 8}") if allocated in (8, 16, 32) else None, None
+        else:
+            self.dtype = bits.dtype
+            self.bits_stored = bits.stored if bits.stored < 8 * bits.dtype.itemsize else None
+        self.scale = scale
+        self.padding = padding_range_of(header)
         self.remarks = remarks
+
+    def padding_within(self, dtype: np.dtype[Any]) -> PaddingRange | None:
+        """Return the padding as values that pixels can have: some writers state others, and then no pixel is padded."""
+        limits = np.iinfo(self.dtype or dtype)
+        lowest, highest = self.padding or (1, 0)
+        lowest, highest = max(lowest, int(limits.min)), min(highest, int(limits.max))
+        return (lowest, highest) if lowest <= highest else None
 
 
 def _heads(locators: Sequence[str]) -> list[_Head]:
     """Return the header of each slice; that of a multi-frame file is read once."""
     heads, last, header = [], "", Dataset()
     remarks: tuple[str, ...] = ()
+    scales: dict[int, ValueScale] = {}
     for locator in locators:
-        file = sources.split(locator)[0]
+        file, frame = sources.split(locator)
         if file != last:
             last, header = file, read_header(file)
             remarks = remarks_of(header)
-        heads.append(_Head(locator, header, remarks))
+            frames = range(max(int(tags.number(header, "NumberOfFrames") or 1), 1)) if frame is not None else [0]
+            scales = dict(zip(frames, scales_of(header, frames), strict=True))
+        heads.append(_Head(locator, header, scales[frame or 0], remarks))
     return heads
 
 
-def _read(locator: str, shape: tuple[int, int], dtype: np.dtype[Any]) -> Integers:
-    stored = read_image(locator).stored
+def _checked(stored: NDArray[Any], locator: str, shape: tuple[int, int], dtype: np.dtype[Any]) -> Integers:
     if stored.shape != (1, *shape):
         raise DicomError(f"its pixels are {stored.shape[1:]}, not {shape} as its header states", where=locator)
     if not np.can_cast(stored.dtype, dtype, "safe"):
@@ -154,44 +176,37 @@ def _read(locator: str, shape: tuple[int, int], dtype: np.dtype[Any]) -> Integer
 
 
 def _other_series(skipped: Sequence[Skipped]) -> list[Series]:
-    """Return series of gray images that are not axial CT, sorted by instance number.
+    """Return series of gray images that are not axial CT, in the same stacks and order as CT."""
 
-    They are not sorted by position, since several images may share one: echoes, phases, time points.
-    """
-    groups: dict[tuple[str, tuple[int, int]], list[tuple[float, str]]] = defaultdict(list)
-    for entry in skipped:
-        if entry.reason in (NoPixels.reason, "second copy", "color"):
-            continue
-        try:
-            header = read_header(entry.locator)
-        except InputError:
-            continue
-        if 0 in tags.rows_columns(header) or (tags.number(header, "SamplesPerPixel") or 1) != 1:
-            continue
-        file, named = sources.split(entry.locator)
-        uid = tags.text(header, "SeriesInstanceUID") or str(PurePath(file).parent)
-        frames = max(int(tags.number(header, "NumberOfFrames") or 1), 1)
-        is_multi = frames > 1 and named is None
-        number = tags.number(header, "InstanceNumber") or 0.0
-        names = [f"{file}#{frame}" for frame in range(frames)] if is_multi else [entry.locator]
-        groups[uid, tags.rows_columns(header)] += [(number, name) for name in names]
-    return [
-        # a stable sort: files are in the order of their names, frames in their own
-        Series(uid, "", "", tuple(name for _, name in sorted(members, key=lambda member: member[0])), None)
-        for (uid, _), members in groups.items()
-    ]
+    def headers() -> Iterator[tuple[str, Dataset]]:
+        for entry in skipped:
+            if entry.reason in (NoPixels.reason, "second copy", "color"):
+                continue
+            try:
+                header = read_header(entry.locator)
+            except InputError:
+                continue
+            if 0 not in tags.rows_columns(header) and (tags.number(header, "SamplesPerPixel") or 1) == 1:
+                yield entry.locator, header
+
+    found, copies = series_of_headers(headers())
+    if not copies:
+        return found
+    return [replace(series, notes=(*series.notes, *_skipped_notes(copies))) for series in found]
 
 
 def _description(series: Series) -> str:
-    """Return a description without patient data: number and size of slices, spacing, modality, kernel."""
+    """Return a description without patient data: number and size of slices, spacing, modality, what tells it apart."""
     header = read_header(series.slices[0])
     count = len(series.slices)
     words = [f"{count} slice{'' if count == 1 else 's'} of {' x '.join(map(str, tags.rows_columns(header)))}"]
     if series.spacing_mm is not None:
-        words.append(f"{series.spacing_mm[2]:.3g} mm apart")
+        usually = "" if series.geometry.positions_mm is None else "usually "
+        words.append(f"{usually}{series.spacing_mm[2]:.3g} mm apart")
     modality, kernel = tags.text(header, "Modality"), tags.text(header, "ConvolutionKernel")
     words += [_code(modality)] if modality and modality != "CT" else []
-    words += [f"kernel {_code(kernel)}"] if kernel else []
+    words += [f"kernel {_code(kernel)}"] if kernel and "kernel" not in series.label else []
+    words += [series.label] if series.label else []
     return ", ".join(words)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dicom.scale import STORED_VALUES
 from ..errors import InputError
 from .stored import DTYPES, StoredImage
 
@@ -39,6 +40,7 @@ def read_stored_npy(path: str) -> StoredImage:
         read_slice=lambda index: np.ascontiguousarray(stack[index], dtype=dtype),
         rescale=((1.0, 0.0),) * len(stack),
         source="npy",
+        unit=STORED_VALUES,
         source_bytes=Path(path).stat().st_size,
     )
 

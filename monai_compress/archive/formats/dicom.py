@@ -14,8 +14,8 @@ from pydicom.uid import CTImageStorage, RLELossless, UncompressedTransferSyntaxe
 
 from ...dicom import tags
 from ...dicom.parse import INFLATED_LIMIT_BYTES, parse
+from ...dicom.planes import file_sort_key, plane_of
 from ...dicom.rescale import padding_range_of, rescale_of
-from ...dicom.stacking import file_sort_key, plane_of
 from ...dicom.syntaxes import DEFLATED, of_header
 from ...errors import InputError, NotDicom
 from .. import reasons
