@@ -147,7 +147,11 @@ class SeriesArchive(ArchiveReader):
             return hu_of(self, number)
 
     def volume(self, stack: int = 0) -> Volume:
-        """Return images of one size and unit as a volume, in HU where these are known, with its position.
+        """Return the images of one stack as a volume, in HU where these are known, with its position.
+
+        The stacks are those of `find_series`, and second copies are in none: images of one size, orientation, pixel
+        spacing and unit, sorted by position; several images at one position are in different stacks, if their headers
+        tell them apart.
 
         Args:
             stack: number of the stack; 0 is the one with the most images.

@@ -17,11 +17,12 @@ from .. import sources
 from ..dicom import Series, find_series, read_header, read_image, tags
 from ..dicom.remarks import remarks_of
 from ..dicom.rescale import padding_range_of
-from ..dicom.scale import ValueScale, scales_of
+from ..dicom.scale import ValueScale, scale_of, scales_of
 from ..dicom.series import series_of_headers
 from ..dicom.stored_values import pixel_bits
 from ..errors import DicomError, InputError, NoPixels, Skipped, UndecodablePixels
 from ..progress import ProgressCallback
+from ..sources import quiet
 from .stored import Integers, PaddingRange, StoredImage
 
 
@@ -45,16 +46,29 @@ def read_series(
     Raises:
         InputError: no series, several, or none of that number or UID.
     """
-    ct, skipped = find_series(files, progress)
+    return choose_series(*find_series(files, progress), where, chosen)
+
+
+def choose_series(
+    ct: Sequence[Series], skipped: Sequence[Skipped], where: str, chosen: str | int | None = None
+) -> StoredImage:
+    """Read the one series, or the chosen one, of what `find_series` returned; see `read_series`.
+
+    Raises:
+        InputError: as `read_series`.
+    """
     if chosen is None and len(ct) == 1:
-        notes = _skipped_notes(skipped)
+        notes = skipped_notes(skipped)
         return _stacked(ct[0], notes)
-    found = [*ct, *_other_series(skipped)]
+    found = [*ct, *other_series(skipped)]
     if not found:
-        reasons = ", ".join(f"{reason}: {count}" for reason, count in _reasons(skipped).items()) or "no files"
-        message = (
-            f"no gray DICOM image, NIfTI or .npy file was found ({reasons}); save each channel of a color image as .npy"
-        )
+        reasons = _reasons(skipped)
+        listed = ", ".join(f"{reason}: {count}" for reason, count in reasons.items()) or "no files"
+        message = f"no gray DICOM image, NIfTI or .npy file was found ({listed})"
+        if len(reasons) == 1:
+            message += f"; {skipped[0].detail}"
+        if "color" in reasons:
+            message += "; save each channel of a color image as .npy"
         raise InputError(message, where=where)
     if chosen is None:
         if len(found) > 1:
@@ -155,14 +169,15 @@ def _heads(locators: Sequence[str]) -> list[_Head]:
     heads, last, header = [], "", Dataset()
     remarks: tuple[str, ...] = ()
     scales: dict[int, ValueScale] = {}
-    for locator in locators:
-        file, frame = sources.split(locator)
-        if file != last:
-            last, header = file, read_header(file)
-            remarks = remarks_of(header)
-            frames = range(max(int(tags.number(header, "NumberOfFrames") or 1), 1)) if frame is not None else [0]
-            scales = dict(zip(frames, scales_of(header, frames), strict=True))
-        heads.append(_Head(locator, header, scales[frame or 0], remarks))
+    with quiet():
+        for locator in locators:
+            file, frame = sources.split(locator)
+            if file != last:
+                last, header = file, read_header(file)
+                remarks = remarks_of(header)
+                frames = range(max(int(tags.number(header, "NumberOfFrames") or 1), 1)) if frame is not None else [0]
+                scales = dict(zip(frames, scales_of(header, frames), strict=True))
+            heads.append(_Head(locator, header, scales.get(frame or 0) or scale_of(header, frame or 0), remarks))
     return heads
 
 
@@ -175,24 +190,28 @@ def _checked(stored: NDArray[Any], locator: str, shape: tuple[int, int], dtype: 
     return stored[0].astype(dtype, copy=False)
 
 
-def _other_series(skipped: Sequence[Skipped]) -> list[Series]:
+def other_series(skipped: Sequence[Skipped]) -> list[Series]:
     """Return series of gray images that are not axial CT, in the same stacks and order as CT."""
 
-    def headers() -> Iterator[tuple[str, Dataset]]:
+    def headers() -> Iterator[tuple[str, Dataset, str]]:
+        last, header = "", Dataset()
         for entry in skipped:
             if entry.reason in (NoPixels.reason, "second copy", "color"):
                 continue
-            try:
-                header = read_header(entry.locator)
-            except InputError:
-                continue
+            file = sources.split(entry.locator)[0]
+            if file != last:
+                try:
+                    header = read_header(file)
+                except InputError:
+                    continue
+                last = file
             if 0 not in tags.rows_columns(header) and (tags.number(header, "SamplesPerPixel") or 1) == 1:
-                yield entry.locator, header
+                yield entry.locator, header, entry.reason
 
     found, copies = series_of_headers(headers())
     if not copies:
         return found
-    return [replace(series, notes=(*series.notes, *_skipped_notes(copies))) for series in found]
+    return [replace(series, notes=(*series.notes, *skipped_notes(copies))) for series in found]
 
 
 def _description(series: Series) -> str:
@@ -214,9 +233,12 @@ def _code(text: str) -> str:
     return tags.code_for_report(text, punctuation=" _-/", uppercase=False)
 
 
-def _skipped_notes(skipped: Sequence[Skipped]) -> tuple[str, ...]:
+def skipped_notes(skipped: Sequence[Skipped]) -> tuple[str, ...]:
+    """Return a note for each reason why files were skipped."""
+    kinds = Counter((entry.reason, sources.split(entry.locator)[1] is None) for entry in skipped)
     return tuple(
-        f"skipped {count} file{'' if count == 1 else 's'}: {reason}" for reason, count in _reasons(skipped).items()
+        f"skipped {count} {'file' if is_file else 'frame'}{'' if count == 1 else 's'}: {reason}"
+        for (reason, is_file), count in kinds.items()
     )
 
 
