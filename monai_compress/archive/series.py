@@ -169,10 +169,12 @@ class SeriesArchive(ArchiveReader):
             raise ValueError(
                 f"this image belongs to a {entry.kind} file that is stored verbatim: restore it (volume() reads NIfTI)"
             )
-        data = self.read_whole(entry)
+        stream = io.BytesIO(self.read_whole(entry))
         with quiet():
-            header, _ = parse(io.BytesIO(data), "", pixels=True)
-            return decode(header, "", frame=frame, max_pixels=self.max_pixels).stored[0]
+            header, _ = parse(stream, "", pixels=False)
+            has_pixels = any(keyword in header for keyword in tags.PIXELS)  # in a deflated file, which is read whole
+            pixels = None if has_pixels else stream
+            return decode(header, "", frame=frame, max_pixels=self.max_pixels, stream=pixels).stored[0]
 
 
 def _slice_of(entry: FileEntry, frame: int) -> tuple[SliceRange | JpegLsScan, int] | None:

@@ -14,9 +14,10 @@ import torch
 from monai.config import KeysCollection
 from monai.data import ImageReader, MetaTensor
 from monai.transforms import MapTransform, Transform
+from pydicom import Dataset
 
 from .. import sources
-from ..dicom import check_ct, read_image
+from ..dicom import check_ct, read_header, read_image
 from ..dicom.geometry import lps_to_ras
 from ..errors import DicomError, NiftiError, NotCT, UndecodablePixels
 from ..images import nifti, picture
@@ -118,11 +119,12 @@ def load_slice(locator: str | os.PathLike[str]) -> LoadedSlice:
         return LoadedSlice(image, "gray", maximum, None)
     if kind == "nifti":
         return _nifti_slice(file, index)
-    frame = read_image(file, frame=index)
     try:
-        check_ct(frame.header, index or 0)
-    except NotCT as error:
-        raise NotCT(error.detail, reason=error.reason, where=os.fspath(locator)) from error
+        frame = read_image(file, frame=index)
+    except UndecodablePixels:
+        _check_header(read_header(file), locator, index)  # its reason comes first, as where only headers are read
+        raise
+    _check_header(frame.header, locator, index)
     if len(frame.stored) != 1:
         message = f"the file holds {len(frame.stored)} frames; name one of them by adding #0, #1, ..."
         raise DicomError(message, reason="several frames", where=file)
@@ -130,6 +132,13 @@ def load_slice(locator: str | os.PathLike[str]) -> LoadedSlice:
     if not np.isfinite(hu).all():
         raise UndecodablePixels("the image holds values that are not numbers", where=os.fspath(locator))
     return LoadedSlice(hu, "HU", 0, frame.affine)
+
+
+def _check_header(header: Dataset, locator: str | os.PathLike[str], frame: int | None) -> None:
+    try:
+        check_ct(header, frame or 0)
+    except NotCT as error:
+        raise NotCT(error.detail, reason=error.reason, where=os.fspath(locator)) from error
 
 
 def _nifti_slice(file: str, index: int | None) -> LoadedSlice:

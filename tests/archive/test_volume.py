@@ -12,7 +12,7 @@ from monai.transforms import LoadImaged
 
 from monai_compress.archive import SeriesArchive
 from monai_compress.dicom.read import read_image
-from monai_compress.errors import CompressionError, NiftiError
+from monai_compress.errors import CompressionError, NiftiError, UndecodablePixels
 from monai_compress.images.nifti import read_volume
 from monai_compress.phantom import SYNTAXES, write_series
 from monai_compress.transforms import LoadCT, MczReader
@@ -179,3 +179,15 @@ def test_image_number_out_of_range(small_scan, tmp_path, pack) -> None:
     pack(tmp_path / "in", tmp_path / "x.mcz")
     with SeriesArchive(tmp_path / "x.mcz") as archive, pytest.raises(IndexError):
         archive.hu(99)
+
+
+def test_frames_before_the_end_of_a_truncated_file(small_scan, tmp_path, pack) -> None:
+    """The archive decodes those that the DICOM reader decodes."""
+    (path,) = write_series(small_scan, tmp_path / "in", syntax="rle", multiframe=True)
+    path.write_bytes(path.read_bytes()[:-200])
+    pack(tmp_path / "in", tmp_path / "x.mcz")
+    with SeriesArchive(tmp_path / "x.mcz") as archive:
+        for number in range(4):
+            assert np.array_equal(archive[number], read_image(path, frame=number).stored[0])
+        with pytest.raises(UndecodablePixels):
+            archive[4]

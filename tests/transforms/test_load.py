@@ -127,3 +127,13 @@ def test_kind_by_content_not_by_name(
         ((tmp_path / "p.tif").rename(tmp_path / "p.dcm"), "picture"),
     ):
         assert slice_format(file) == kind
+
+
+@pytest.mark.parametrize(("modality", "reason"), [("MR", "modality MR"), ("CT", "cut off")])
+def test_the_header_is_checked_before_the_pixels(tmp_path: Path, write_ct, modality: str, reason: str) -> None:
+    """As in a folder, where only headers are read: an MR image that is cut off is an MR image."""
+    path = write_ct(tmp_path / "a.dcm", picture_of_hu(), Modality=modality)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(InputError) as error:
+        LoadCT()(path)
+    assert error.value.reason == reason
