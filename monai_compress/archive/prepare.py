@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..codecs.promise import stored_bound
+from ..dicom import tags
 from ..dicom.derived import refused_derivation
 from ..dicom.parse import parse
 from ..dicom.rescale import padding_range_of
@@ -298,5 +299,7 @@ def _refusal(prepared: PreparedFile) -> str | None:
         return reasons.NOT_CT
     with prepared.opener() as file, quiet():
         header, _ = parse(file, prepared.file.locator, pixels=False)
-    padding = padding_range_of(header)
-    return reasons.PADDING_RANGE if padding and padding[0] != padding[1] else refused_derivation(header)
+        padding = padding_range_of(header)
+        is_unknown = padding is None and tags.value(header, "PixelPaddingValue") is not None
+        is_range = padding is not None and padding[0] != padding[1]
+        return reasons.PADDING_RANGE if is_unknown or is_range else refused_derivation(header)

@@ -11,9 +11,9 @@ from pydicom import Dataset, Sequence
 from pydicom.datadict import dictionary_description
 
 from ..errors import UndecodablePixels
-from ..sources import quiet
 from . import tags
 from .rescale import padding_end_of
+from .scale import scale_of
 from .stored_values import pixel_bits
 
 _NUMBERS = (
@@ -44,8 +44,7 @@ def remarks_of(header: Dataset) -> tuple[str, ...]:
     >>> remarks_of(ds)
     ('decimal comma read as a point: Rescale Slope',)
     """
-    with quiet():
-        return tuple(dict.fromkeys(remark for find in _REMARKS for remark in find(header)))
+    return tuple(dict.fromkeys(remark for find in _REMARKS for remark in find(header)))
 
 
 def add_remarks(header: Dataset, remarks: Iterable[str]) -> None:
@@ -102,7 +101,7 @@ def _padding(header: Dataset) -> Iterator[str]:
 
 def _unspecified_unit(header: Dataset) -> Iterator[str]:
     frame = next(iter(tags.frame_groups(header, 0, "PixelValueTransformationSequence")))
-    if tags.text(header, "Modality") == "CT" and tags.text(frame, "RescaleType") == "US":
+    if tags.text(frame, "RescaleType") == "US" and scale_of(header).is_hu:
         yield "Rescale Type US (unspecified) taken as HU"
 
 

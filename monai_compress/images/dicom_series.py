@@ -17,11 +17,12 @@ from .. import sources
 from ..dicom import Series, find_series, read_header, read_image, tags
 from ..dicom.remarks import remarks_of
 from ..dicom.rescale import padding_range_of
-from ..dicom.scale import ValueScale, scales_of
+from ..dicom.scale import ValueScale, scale_of, scales_of
 from ..dicom.series import series_of_headers
 from ..dicom.stored_values import pixel_bits
 from ..errors import DicomError, InputError, NoPixels, Skipped, UndecodablePixels
 from ..progress import ProgressCallback
+from ..sources import quiet
 from .stored import Integers, PaddingRange, StoredImage
 
 
@@ -168,14 +169,15 @@ def _heads(locators: Sequence[str]) -> list[_Head]:
     heads, last, header = [], "", Dataset()
     remarks: tuple[str, ...] = ()
     scales: dict[int, ValueScale] = {}
-    for locator in locators:
-        file, frame = sources.split(locator)
-        if file != last:
-            last, header = file, read_header(file)
-            remarks = remarks_of(header)
-            frames = range(max(int(tags.number(header, "NumberOfFrames") or 1), 1)) if frame is not None else [0]
-            scales = dict(zip(frames, scales_of(header, frames), strict=True))
-        heads.append(_Head(locator, header, scales[frame or 0], remarks))
+    with quiet():
+        for locator in locators:
+            file, frame = sources.split(locator)
+            if file != last:
+                last, header = file, read_header(file)
+                remarks = remarks_of(header)
+                frames = range(max(int(tags.number(header, "NumberOfFrames") or 1), 1)) if frame is not None else [0]
+                scales = dict(zip(frames, scales_of(header, frames), strict=True))
+            heads.append(_Head(locator, header, scales.get(frame or 0) or scale_of(header, frame or 0), remarks))
     return heads
 
 
@@ -233,8 +235,10 @@ def _code(text: str) -> str:
 
 def skipped_notes(skipped: Sequence[Skipped]) -> tuple[str, ...]:
     """Return a note for each reason why files were skipped."""
+    kinds = Counter((entry.reason, sources.split(entry.locator)[1] is None) for entry in skipped)
     return tuple(
-        f"skipped {count} file{'' if count == 1 else 's'}: {reason}" for reason, count in _reasons(skipped).items()
+        f"skipped {count} {'file' if is_file else 'frame'}{'' if count == 1 else 's'}: {reason}"
+        for (reason, is_file), count in kinds.items()
     )
 
 

@@ -15,7 +15,9 @@ from pydicom.uid import CTImageStorage, RLELossless, UncompressedTransferSyntaxe
 from ...dicom import tags
 from ...dicom.parse import INFLATED_LIMIT_BYTES, parse
 from ...dicom.planes import file_sort_key, plane_of
-from ...dicom.rescale import padding_range_of, rescale_of
+from ...dicom.remarks import remarks_of
+from ...dicom.rescale import padding_range_of
+from ...dicom.scale import scale_of
 from ...dicom.syntaxes import DEFLATED, of_header
 from ...errors import InputError, NotDicom
 from .. import reasons
@@ -37,8 +39,6 @@ _OTHER_FAMILIES = {RLELossless: "RLE", "1.2.840.10008.1.2.8.1": "deflate"}
 _KEYWORDS = {0x0010: "PixelData", 0x0008: "FloatPixelData", 0x0009: "DoubleFloatPixelData"}
 _LONG_VRS = frozenset({b"OB", b"OW", b"OF", b"OD", b"OL", b"OV", b"UN"})
 _UNDEFINED_LENGTH = 0xFFFFFFFF
-# `check_ct` accepts the same
-_HU_TYPES = frozenset({None, "HU", "HU_MOD", "US"})
 # the pixel element of a deflated image must begin within this many bytes; known headers are much shorter
 _INFLATED_HEADER_BYTES = 2**24
 
@@ -101,7 +101,15 @@ def find_dicom_layout(stream: BinaryIO, size: int, head: bytes, where: str) -> F
     pixels = _pixels(header, element, syntax, frames)
     if isinstance(pixels, PixelLayout):
         is_ct = frames == 1 and _is_ct(header)
-        return replace(found, pixels=pixels, why="", frames=frames, deflated_at=deflated_at, is_ct=is_ct)
+        return replace(
+            found,
+            pixels=pixels,
+            why="",
+            frames=frames,
+            deflated_at=deflated_at,
+            is_ct=is_ct,
+            remarks=remarks_of(header),
+        )
     # a hostile header may claim any number of frames; even an empty frame takes a byte
     is_readable = pixels not in (reasons.NO_IMAGE, reasons.TRUNCATED) and frames <= element.available
     return replace(found, why=pixels, frames=frames if is_readable else 0)
@@ -183,7 +191,7 @@ def _pixels(header: Dataset, element: _Element, syntax: str, frames: int) -> Pix
         return reasons.ODD_WORDS
     else:
         name = f"{kind}1x"
-    slope, intercept = (rescale_of(header) if frames == 1 else None) or (1.0, 0.0)
+    scale = scale_of(header) if frames == 1 else None
     stored = int(tags.number(header, "BitsStored") or 0)
     pixels = PixelLayout(
         offset=element.offset,
@@ -193,17 +201,19 @@ def _pixels(header: Dataset, element: _Element, syntax: str, frames: int) -> Pix
         element=name,
         bits_stored=stored if 1 <= stored <= bits else None,
         padding_value=_padding_value(header, bits, kind == "i") if 0 <= stored <= bits else None,
-        slope=slope,
-        intercept=intercept,
+        slope=scale.slope if scale else 1.0,
+        intercept=scale.intercept if scale else 0.0,
     )
     return pixels if pixels.nbytes <= element.available else reasons.TRUNCATED
 
 
 def _padding_value(header: Dataset, bits: int, is_signed: bool) -> int | None:
-    """Return the stored value of padding if the pixels can have it."""
+    """Return the lowest stored value of padding that the pixels can have; None if they can have none."""
     found = padding_range_of(header)
     lowest = -(2 ** (bits - 1)) if is_signed else 0
-    return found[0] if found and lowest <= found[0] < lowest + 2**bits else None
+    if found is None or found[1] < lowest or found[0] >= lowest + 2**bits:
+        return None
+    return max(found[0], lowest)
 
 
 def _family(syntax: str) -> str:
@@ -216,12 +226,5 @@ def _family(syntax: str) -> str:
 
 def _is_ct(header: Dataset) -> bool:
     """Return whether the stored values of a slice mean Hounsfield units; in any orientation, unlike `check_ct`."""
-    found = rescale_of(header)
-    return (
-        tags.text(header, "SOPClassUID") == CTImageStorage
-        and tags.text(header, "Modality") == "CT"
-        and found is not None
-        and found[0] != 0
-        and tags.text(header, "RescaleType") in _HU_TYPES
-        and not tags.items(header, "ModalityLUTSequence")
-    )
+    is_ct = tags.text(header, "SOPClassUID") == CTImageStorage and tags.text(header, "Modality") == "CT"
+    return is_ct and scale_of(header).is_hu
