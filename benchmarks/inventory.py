@@ -155,8 +155,6 @@ def ask_compress(path: Path, scratch: Path) -> tuple[Answer, Answer]:
 
     def decoded() -> Answer:
         count = min(len(image), MAX_SLICES)
-        if not before.stored:
-            return Answer(reason="not read", message="integers")
         planes = np.stack([before.stored[k] for k in range(count)])
         out = scratch / "stream.mcz"
         out.write_bytes(
@@ -181,12 +179,7 @@ def ask_compress(path: Path, scratch: Path) -> tuple[Answer, Answer]:
 
 def _take_values(answer: Answer, image: StoredImage) -> None:
     for k in range(min(len(image), MAX_SLICES)):
-        try:
-            answer.stored[k] = image.read_slice(k)
-        except InputError as error:
-            answer.stored = {}
-            answer.hu = error.detail
-            return
+        answer.stored[k] = image.read_slice(k)
         _take_hu(answer, k, lambda k=k: image.hu(k, answer.stored[k]))
 
 
