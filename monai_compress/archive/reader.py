@@ -24,19 +24,8 @@ from ..errors import CorruptStream, StreamError
 from ..streams import StreamReader
 from ..streams.reader import MAX_PIXELS, open_source
 from .byte_streams import ByteStreamReader
-from .file_table import (
-    DATA,
-    HEAD,
-    MAX_TABLE_BYTES,
-    ByteRange,
-    FileEntry,
-    JpegLsScan,
-    Segment,
-    SliceRange,
-    flat,
-    other_zlib,
-    parse_table,
-)
+from .file_entry import DATA, HEAD, ByteRange, FileEntry, JpegLsScan, Segment, SliceRange, flat, other_zlib
+from .file_table import MAX_TABLE_BYTES, parse_table
 from .formats.elements import element_bytes, write_values
 from .info import ArchiveInfo, archive_info, checked_metadata
 from .recompress.deflate import DEFLATE_RATIO, Deflater

@@ -20,7 +20,7 @@ from ..dicom.decode import decode
 from ..dicom.parse import parse
 from ..sources import quiet
 from ..streams import MAX_PIXELS
-from .file_table import ByteRange, FileEntry, JpegLsScan, SliceRange, flat
+from .file_entry import ByteRange, FileEntry, JpegLsScan, SliceRange, flat
 from .reader import ArchiveReader
 from .volume import Volume, hu_of, invalid_headers_raise, volume_of
 

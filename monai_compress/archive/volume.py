@@ -22,7 +22,7 @@ from ..dicom.stacking import SlicePlane, order_by_position, plane_of, stack_affi
 from ..errors import CorruptStream
 from ..images.nifti import read_volume
 from ..sources import quiet
-from .file_table import FileEntry
+from .file_entry import FileEntry
 
 
 class ImageSource(Protocol):

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from ..archive import ArchiveInfo, ArchiveSettings, FileEntry, SeriesArchive, SourceFile
 from ..archive.content import sha256_of
+from ..archive.file_entry import stored_time
 from ..archive.storage import INFLATED, may_become_smaller, satisfies
 from ..errors import CompressionError, InputError, Skipped
 from ..sources import open_exact
@@ -215,7 +216,7 @@ def _unreadable_files(
         failed.append(read)
     for file in held:
         entry = found[file.path]
-        if file.path.endswith("/") or (entry.mtime_ns == file.mtime_ns and not by_content):
+        if file.path.endswith("/") or (entry.mtime_ns == stored_time(file.mtime_ns) and not by_content):
             continue
         read = _hashed(file)
         if isinstance(read, Skipped):
