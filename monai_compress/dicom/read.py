@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,11 @@ from ..errors import DicomError, InputError, NoPixels, NotDicom
 from ..sources import open_binary, quiet, split, state
 from . import tags
 from .decode import decode
+from .ending import CUT_OFF, is_header_cut_off
 from .geometry import frame_affine, pixel_spacing_mm
 from .parse import parse
 from .rescale import padding_range_of, rescale_of, rescale_to_hu
+from .syntaxes import DEFLATED, of_header
 
 MAX_PIXELS = 2**28
 
@@ -87,6 +90,8 @@ def scan_header(source: str | os.PathLike[str]) -> tuple[Dataset, bool]:
         try:
             with open_binary(where) as stream:
                 header, has_pixels = parse(stream, where, pixels=False)
+                if not has_pixels:
+                    _check_complete(stream, header, where)
         except NotDicom:
             raise
         except InputError as error:
@@ -128,6 +133,7 @@ def _read_image(where: str, frame: int | None, max_pixels: int) -> DicomImage:
         if start is None:
             header, has_pixels = parse(stream, where, pixels=True)
         if not has_pixels:
+            _check_complete(stream, header, where)
             raise NoPixels("this DICOM file holds no image: a report, a plan, a directory, or cut off", where=where)
         pixels = None if start is None else stream
         stored = decode(header, where, frame=frame, max_pixels=max_pixels, stream=pixels)
@@ -160,6 +166,16 @@ def _drop_pixels(header: Dataset) -> bool:
     """Remove the image from a data set; return False if it had none."""
     found = [header.pop(keyword, None) for keyword in tags.PIXELS]
     return any(element is not None for element in found)
+
+
+def _check_complete(stream: BinaryIO, header: Dataset, where: str) -> None:
+    """Check that a file without pixels does not end within an element of its header.
+
+    Raises:
+        NotDicom: it does.
+    """
+    if of_header(header) != DEFLATED and is_header_cut_off(stream, header):
+        raise NotDicom("the header does not parse: the file ends within an element", reason=CUT_OFF, where=where)
 
 
 def _as_not_dicom(error: InputError) -> NotDicom:

@@ -64,6 +64,7 @@ class FileLayout:
             and after it are stored separately. None: the content is the file.
         syntax: DICOM transfer syntax UID; empty for other formats.
         is_ct: it is one CT slice whose stored values mean Hounsfield units, so an error bound in HU applies to it.
+        remarks: of a DICOM file, short phrases on what its header states in an unusual form; without patient data.
     """
 
     kind: Kind
@@ -75,3 +76,4 @@ class FileLayout:
     deflated_at: int | None = None
     syntax: str = ""
     is_ct: bool = False
+    remarks: tuple[str, ...] = ()
