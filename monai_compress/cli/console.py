@@ -16,9 +16,7 @@ from typing import Any, NoReturn
 import click
 
 from ..errors import CompressionError
-
-INTERRUPTED = 130
-"""Exit code after Ctrl-C."""
+from .exit_codes import FAILED, INTERRUPTED
 
 DEBUG = "MONAI_COMPRESS_DEBUG"
 """Environment variable: if set, an unexpected error shows its traceback."""
@@ -49,7 +47,7 @@ class ErrorGroup(click.Group):
             message = str(error.__cause__ or "") or "stopped by Ctrl-C"
             _exit_with_error("Interrupted", message, INTERRUPTED, arguments)
         except (CompressionError, MemoryError) as error:
-            _exit_with_error(type(error).__name__, str(error) or "not enough memory", 1, arguments)
+            _exit_with_error(type(error).__name__, str(error) or "not enough memory", FAILED, arguments)
         except Exception as error:
             if os.environ.get(DEBUG):
                 raise
@@ -57,7 +55,7 @@ class ErrorGroup(click.Group):
                 f"unexpected {type(error).__name__}: {error}. This is a bug in monai_compress, please report it; "
                 f"{DEBUG}=1 shows the traceback"
             )
-            _exit_with_error("UnexpectedError", message, 1, arguments)
+            _exit_with_error("UnexpectedError", message, FAILED, arguments)
 
 
 def _exit_with_error(name: str, message: str, code: int, arguments: list[str], is_shown: bool = False) -> NoReturn:

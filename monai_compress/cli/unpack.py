@@ -35,6 +35,12 @@ Examples:
 @click.option(
     "--overwrite", is_flag=True, help="Replace existing files whose content differs from that in the archive."
 )
+@click.option(
+    "--newest",
+    is_flag=True,
+    help="Use only the newest archive of each series, even if a file in it was damaged at the source, or has vanished "
+    "from the source, since an earlier run.",
+)
 @json_option
 @click.pass_context
 def unpack(
@@ -44,12 +50,16 @@ def unpack(
     threads: int | None,
     only: tuple[str, ...],
     overwrite: bool,
+    newest: bool,
     as_json: bool,
 ) -> None:
     """Restore the files of archives to the output folder. A FOLDER stands for all archives in it.
 
     The SHA-256 of each file is checked. Files that already exist with the same content are skipped, so an interrupted
-    run can be repeated. If a series was packed more than once because its files changed, the newest archive is used.
+    run can be repeated. If a series was packed more than once because its files changed, the newest archive is used;
+    but files that vanished, or could no longer be read when they were packed again, are restored from older archives.
+
+    The exit code is 1 if a file cannot be restored, an archive is damaged, or an archive of the manifest is missing.
     """
     from ..batch.unpack import ignores_case, select
     from ..batch.unpack import unpack as run
@@ -58,7 +68,7 @@ def unpack(
     from ..streams.groups import thread_count
 
     console = Console(as_json)
-    selection = select(inputs, only, ignores_case=ignores_case(output))
+    selection = select(inputs, only, ignores_case=ignores_case(output), newest=newest)
     if only and not selection.archives and not selection.skipped:
         raise InputError("no file in the archives matches --only; 'monai-compress list' lists them")
     cores = thread_count(threads)
@@ -79,6 +89,7 @@ def unpack(
         "megabytes_per_second": speed,
         "failed": failure_values(report.skipped),
         "remarks": report.remarks,
+        "restored_from_older": {"damaged": selection.damaged, "vanished": selection.vanished},
     }
     restored = formatting.count_text(report.restored, "file")
     text = f"{restored} restored, {formatting.size_text(report.bytes_out)}, {speed:.1f} MB/s"
