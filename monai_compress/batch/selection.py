@@ -118,8 +118,15 @@ def select(
     older = _remove_older(opened, families.values(), named)
     chosen = {path: tuple(entry for entry in files if _matches(entry.path, only)) for path, files in opened.items()}
     taken = _select_once(selection, chosen, ignores_case, newest)
-    if not newest:
-        _add_older(selection, taken, [_filtered(one, only) for one in older], ignores_case)
+    older = [_filtered(one, only) for one in older]
+    damaged, vanished = _add_older(dict(taken) if newest else taken, older, ignores_case)
+    if newest and damaged + vanished:
+        count = len(damaged) + len(vanished)
+        selection.remarks.append(f"{count} earlier versions in older archives are left out, as --newest asks")
+    elif not newest:
+        selection.damaged += damaged
+        selection.vanished += vanished
+        _remark_on_older(selection)
     wanted: dict[Path, list[FileEntry]] = defaultdict(list)
     for place, entry in taken.values():
         wanted[place].append(entry)
@@ -163,9 +170,16 @@ def _remove_older(
     return [one for _, one in sorted(older, key=lambda item: (-item[0], item[1].archive))]
 
 
-def _add_older(selection: Selection, taken: _Taken, older: Iterable[_Older], ignores_case: bool) -> None:
-    """Select the older version of files that can no longer be read, and of files that newer archives do not hold."""
-    sources = {source_path(entry.path, entry.how) for _, entry in taken.values()}
+def _add_older(taken: _Taken, older: Iterable[_Older], ignores_case: bool) -> tuple[list[str], list[str]]:
+    """Select the older version of files that can no longer be read, and of files that newer archives do not hold.
+
+    Returns:
+        the paths of both.
+    """
+    damaged: list[str] = []
+    vanished: list[str] = []
+    # of an inflated file, the path is not that of its source
+    sources = {source_path(entry.path, entry.how): key for key, (_, entry) in taken.items()}
     folders = {str(parent) for key in taken for parent in PurePosixPath(key).parents}
     for archive, files, newest in older:
         here = {entry.path for entry in files}
@@ -173,18 +187,23 @@ def _add_older(selection: Selection, taken: _Taken, older: Iterable[_Older], ign
         moved = {entry.source_sha256 for entry in newest if entry.path not in here}
         for entry in files:
             key, source = _key(entry.path, ignores_case), source_path(entry.path, entry.how)
-            if key in taken:
-                if _readability(entry) > _readability(taken[key][1]):
-                    taken[key] = archive, entry
-                    selection.damaged.append(entry.path)
-            elif source not in sources and entry.how != DIRECTORY and entry.source_sha256 not in moved:
+            now = sources.get(source)
+            if now is not None:
+                if _readability(entry) > _readability(taken[now][1]) and (key == now or key not in taken):
+                    del taken[now]
+                    taken[key], sources[source] = (archive, entry), key
+                    damaged.append(entry.path)
+            elif key not in taken and entry.how != DIRECTORY and entry.source_sha256 not in moved:
                 above = {str(parent) for parent in PurePosixPath(key).parents}
                 if key in folders or not above.isdisjoint(taken):
                     continue  # a folder has its name now, or a file that of its folder
-                taken[key] = archive, entry
-                sources.add(source)
+                taken[key], sources[source] = (archive, entry), key
                 folders |= above
-                selection.vanished.append(entry.path)
+                vanished.append(entry.path)
+    return damaged, vanished
+
+
+def _remark_on_older(selection: Selection) -> None:
     if selection.damaged:
         selection.remarks.append(
             "restored from an older archive, since the source was damaged when it was packed again (--newest restores "
