@@ -8,7 +8,7 @@ import fnmatch
 import os
 import unicodedata
 from collections import defaultdict
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, TypeAlias
@@ -17,6 +17,7 @@ from ..archive import FileEntry, SeriesArchive
 from ..archive.storage import DIRECTORY
 from ..errors import CompressionError, InputError, Skipped
 from .archives import find_archives, is_stream
+from .completeness import Missing, compare_with_manifests, contents_of_entries
 from .versions import readability, source_path, split_generation
 
 _NAMED = 3
@@ -48,6 +49,9 @@ class Selection:
         archives: with the files to restore from each.
         skipped: archives that cannot be opened, and files whose path conflicts with another file, with the reason.
         remarks: warnings for the user.
+        missing: archives and files that a manifest names and that do not exist.
+        is_partial: only files whose paths match a pattern are restored.
+        is_complete: whether nothing is missing; None if no manifest tells.
         damaged: paths of which an older version is restored, because the newest can no longer be read.
         vanished: paths that only older generations hold.
     """
@@ -55,6 +59,9 @@ class Selection:
     archives: list[ArchiveSelection] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    missing: list[Missing] = field(default_factory=list)
+    is_partial: bool = False
+    is_complete: bool | None = None
     damaged: list[str] = field(default_factory=list)
     vanished: list[str] = field(default_factory=list)
 
@@ -90,7 +97,7 @@ def select(
     Raises:
         InputError: an input does not exist, or a folder has no archive.
     """
-    selection = Selection()
+    selection = Selection(is_partial=bool(only))
     opened: dict[Path, tuple[FileEntry, ...]] = {}
     families: dict[tuple[str, str], list[tuple[int, Path]]] = defaultdict(list)
     named, found = find_archives(inputs)
@@ -115,6 +122,7 @@ def select(
         selection.remarks.append(
             f"{streams} .mcz files are single streams, not archives, and are left out; 'decompress' reads them"
         )
+    _add_missing(selection, inputs, found, opened, only)
     older = _remove_older(opened, families.values(), named)
     chosen = {path: tuple(entry for entry in files if _matches(entry.path, only)) for path, files in opened.items()}
     taken = _select_once(selection, chosen, ignores_case, newest)
@@ -132,6 +140,24 @@ def select(
         wanted[place].append(entry)
     selection.archives += [ArchiveSelection(place, tuple(entries)) for place, entries in wanted.items()]
     return selection
+
+
+def _add_missing(
+    selection: Selection,
+    inputs: Sequence[str | os.PathLike[str]],
+    found: Iterable[Path],
+    opened: Mapping[Path, tuple[FileEntry, ...]],
+    only: Sequence[str],
+) -> None:
+    """Add what the manifests in input folders name and no archive holds."""
+    held = {path: contents_of_entries(opened[path]) if path in opened else None for path in found}
+    result = compare_with_manifests(inputs, held, lambda path: _matches(path, only))
+    selection.missing, selection.is_complete = result.missing, result.is_complete
+    selection.remarks += result.remarks
+    selection.skipped += [
+        Skipped(str(one.archive), "missing files" if one.exists else "missing archive", one.message)
+        for one in result.missing
+    ]
 
 
 _Taken: TypeAlias = dict[str, tuple[Path, FileEntry]]

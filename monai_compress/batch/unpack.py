@@ -56,12 +56,14 @@ class UnpackTask:
         folder: the output folder.
         overwrite: replace existing files with other bytes.
         threads: largest number of threads.
+        checks_sections: check the checksums of the whole archive, too, also of parts that no file needs.
     """
 
     selection: ArchiveSelection
     folder: Path
     overwrite: bool
     threads: int
+    checks_sections: bool = False
 
 
 class UnpackedArchive(NamedTuple):
@@ -121,7 +123,7 @@ def unpack(
     for wanted in _rounds(selection):
         pool = workers_for(workers, len(wanted), sum(one.size for one in wanted))
         share = max(threads // max(min(pool.count, len(wanted)), 1), 1)
-        tasks = [UnpackTask(one, folder, overwrite, share) for one in wanted]
+        tasks = [UnpackTask(one, folder, overwrite, share, not selection.is_partial) for one in wanted]
         left = dict(enumerate(wanted))
         for number, result in () if is_full else pool.run(unpack_archive, tasks, advance):
             one = left.pop(number)
@@ -191,6 +193,11 @@ def unpack_archive(task: UnpackTask, advance: AdvanceCallback) -> UnpackedArchiv
                 except CompressionError as error:
                     skipped.append(Skipped(where, "damaged", str(error)))
                 advance(entry.size)
+            if task.checks_sections and not skipped:
+                damage = [
+                    text for text in opened.find_damage() if text not in opened.damage
+                ]  # that is reported already
+                skipped += [Skipped(str(archive), "archive is damaged", text) for text in damage]
     except CompressionError as error:
         return UnpackedArchive(0, 0, 0, _all_failed(task.selection, "archive does not open", str(error)), False)
     return UnpackedArchive(restored, already_restored, bytes_out, tuple(skipped), False)

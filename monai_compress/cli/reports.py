@@ -14,6 +14,7 @@ from .console import Console
 
 if TYPE_CHECKING:
     from ..batch.changes import SourceChange
+    from ..batch.completeness import Missing
     from ..errors import Skipped
     from ..streams import StreamInfo
 
@@ -134,6 +135,20 @@ def change_values(changes: Sequence[SourceChange]) -> dict[str, Any]:
 
     values: dict[str, Any] = {kind: sum(one.change == kind for one in changes) for kind in CHANGES}
     return values | {"files": [asdict(one) for one in changes]}
+
+
+def missing_values(missing: Sequence[Missing]) -> list[dict[str, Any]]:
+    """Return the archives that a manifest names and that are missing, for JSON."""
+    return [
+        {
+            "archive": str(one.archive),
+            "exists": one.exists,
+            "manifest": str(one.manifest),
+            "files": list(one.files),
+            "message": one.message,
+        }
+        for one in missing
+    ]
 
 
 def failure_values(skipped: Sequence[Skipped]) -> list[dict[str, str]]:

@@ -11,8 +11,9 @@ import click
 from . import formatting
 from .compilation import compile_codec
 from .console import Console
+from .exit_codes import FAILED
 from .options import json_option, threads_option
-from .reports import failure_values, print_failures
+from .reports import failure_values, missing_values, print_failures
 
 EPILOG = """\b
 Examples:
@@ -88,6 +89,8 @@ def unpack(
         "seconds": report.seconds,
         "megabytes_per_second": speed,
         "failed": failure_values(report.skipped),
+        "complete": selection.is_complete,
+        "missing": missing_values(selection.missing),
         "remarks": report.remarks,
         "restored_from_older": {"damaged": selection.damaged, "vanished": selection.vanished},
     }
@@ -97,4 +100,4 @@ def unpack(
     text += f"; {len(report.skipped):,} failed" if report.skipped else ""
     console.print_result(result, text)
     if report.skipped:
-        ctx.exit(1)
+        ctx.exit(FAILED)
