@@ -116,6 +116,7 @@ class SeriesArchive(ArchiveReader):
         Raises:
             IndexError: no image has this number.
             ValueError: the image is not from a DICOM file.
+            NotCT: its values are not in Hounsfield units, or unknown ones; ``volume`` returns them with their unit.
             CorruptStream: it is damaged.
         """
         self.frame_of(number)
@@ -123,7 +124,7 @@ class SeriesArchive(ArchiveReader):
             return hu_of(self, number)
 
     def volume(self, stack: int = 0) -> Volume:
-        """Return images of one size and type as a volume in HU, with its position in the patient.
+        """Return images of one size and unit as a volume, in HU where these are known, with its position.
 
         Args:
             stack: number of the stack; 0 is the one with the most images.

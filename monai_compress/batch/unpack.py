@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..archive import SeriesArchive
-from ..archive.restore import is_restored, restore, target_of
+from ..archive.restore import has_stored_time, is_restored, restore, target_of
+from ..archive.storage import DIRECTORY
 from ..errors import CompressionError, OutputError, Skipped
 from ..files import is_disk_full, is_temporary, output_error
 from ..progress import AdvanceCallback, ProgressCallback
@@ -75,6 +76,7 @@ class UnpackedArchive(NamedTuple):
         bytes_out: of the files that were written.
         skipped: files that were not restored, and why.
         is_disk_full: no other file can be written either.
+        odd_times: number of restored files whose time the disk cannot represent.
     """
 
     restored: int
@@ -82,6 +84,7 @@ class UnpackedArchive(NamedTuple):
     bytes_out: int
     skipped: tuple[Skipped, ...]
     is_disk_full: bool
+    odd_times: int = 0
 
 
 def unpack(
@@ -112,7 +115,7 @@ def unpack(
     started, folder = time.perf_counter(), Path(folder)
     report = UnpackReport(skipped=list(selection.skipped), remarks=list(selection.remarks))
     _check_free_space(selection, folder)
-    done, is_full = 0, False
+    done, is_full, odd_times = 0, False, 0
 
     def advance(more: int) -> None:
         nonlocal done
@@ -137,8 +140,14 @@ def unpack(
             report.already_restored += result.already_restored
             report.bytes_out += result.bytes_out
             report.skipped += result.skipped
+            odd_times += result.odd_times
         for one in left.values():
             report.skipped += _all_failed(one, NOT_TRIED, "the disk is full or read-only")
+    if odd_times:
+        report.remarks.append(
+            f"{odd_times} restored files have a modification time that this disk cannot represent: they have the "
+            "nearest possible time"
+        )
     if hasattr(os, "sync"):
         os.sync()
     report.seconds = time.perf_counter() - started
@@ -169,7 +178,7 @@ def unpack_archive(task: UnpackTask, advance: AdvanceCallback) -> UnpackedArchiv
         advance: called with the bytes that were restored since the last call.
     """
     archive, entries = task.selection
-    restored = already_restored = bytes_out = 0
+    restored = already_restored = bytes_out = odd_times = 0
     skipped: list[Skipped] = []
     try:
         with SeriesArchive(archive, threads=task.threads) as opened:
@@ -181,7 +190,8 @@ def unpack_archive(task: UnpackTask, advance: AdvanceCallback) -> UnpackedArchiv
                         already_restored += 1
                     else:
                         # not flushed: after a power failure, the next run detects incomplete files by their SHA-256
-                        restore(opened, entry, task.folder, overwrite=task.overwrite, flush=False)
+                        target = restore(opened, entry, task.folder, overwrite=task.overwrite, flush=False)
+                        odd_times += entry.how != DIRECTORY and not has_stored_time(entry, target)
                         restored += 1
                         bytes_out += entry.size
                 except OutputError as error:
@@ -189,18 +199,17 @@ def unpack_archive(task: UnpackTask, advance: AdvanceCallback) -> UnpackedArchiv
                     if is_disk_full(error):
                         left = ArchiveSelection(archive, entries[number + 1 :])
                         skipped += _all_failed(left, NOT_TRIED, "the disk is full or read-only")
-                        return UnpackedArchive(restored, already_restored, bytes_out, tuple(skipped), True)
+                        return UnpackedArchive(restored, already_restored, bytes_out, tuple(skipped), True, odd_times)
                 except CompressionError as error:
                     skipped.append(Skipped(where, "damaged", str(error)))
                 advance(entry.size)
             if task.checks_sections and not skipped:
-                damage = [
-                    text for text in opened.find_damage() if text not in opened.damage
-                ]  # that is reported already
+                # `select` has reported what is in opened.damage
+                damage = [text for text in opened.find_damage() if text not in opened.damage]
                 skipped += [Skipped(str(archive), "archive is damaged", text) for text in damage]
     except CompressionError as error:
         return UnpackedArchive(0, 0, 0, _all_failed(task.selection, "archive does not open", str(error)), False)
-    return UnpackedArchive(restored, already_restored, bytes_out, tuple(skipped), False)
+    return UnpackedArchive(restored, already_restored, bytes_out, tuple(skipped), False, odd_times)
 
 
 def ignores_case(folder: str | os.PathLike[str]) -> bool:

@@ -41,10 +41,10 @@ def decompress(
     """Decompress IN, a .mcz file. OUT is written only after all checksums have been checked.
 
     A volume from NIfTI is restored with its axes, data type and header, except for free text in the header. A DICOM
-    series becomes a volume with the axes (column, row, slice), slope, intercept and affine. Archives written by 'pack'
-    are restored with 'unpack'.
+    series becomes a volume with the axes (column, row, slice), slope, intercept and affine; one whose slices are not
+    evenly spaced becomes OUT-1.nii.gz, OUT-2.nii.gz and so on. Archives written by 'pack' are restored with 'unpack'.
     """
-    from ..images import WRITTEN_SUFFIXES, write_stored
+    from ..images import WRITTEN_SUFFIXES, output_paths, write_stored
     from ..streams import StreamReader, stored_from_stream
 
     check_output_file(output, source, overwrite)
@@ -56,7 +56,12 @@ def decompress(
     started = time.perf_counter()
     announce_compilation(console)
     with StreamReader(source, model=model, threads=threads) as reader, console.progress("decompressing") as update:
-        notes = write_stored(stored_from_stream(reader), output, progress=update)
+        image = stored_from_stream(reader)
+        written = output_paths(image, output)
+        if len(written) > 1:
+            for path in written:
+                check_output_file(path, source, overwrite)
+        notes = write_stored(image, output, progress=update)
         info = reader.info
     seconds = time.perf_counter() - started
     for note in notes:
@@ -68,5 +73,6 @@ def decompress(
         read_bytes=info.bytes,
         checked="yes: all checksums, including those of the decoded integers",
         seconds=seconds,
-        values={"bytes_in": info.bytes, "notes": list(notes)},
+        values={"bytes_in": info.bytes, "notes": list(notes), "outputs": [str(path) for path in written]},
+        written=written,
     )

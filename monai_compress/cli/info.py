@@ -86,9 +86,18 @@ def _print_scans(console: Console, path: Path, patients_csv: Path | None) -> Non
         console.print_table(
             "Excluded", ["reason", "files"], [[reason, str(count)] for reason, count in reasons.items()]
         )
+    if inventory.table_rows:
+        matched, rows_in_table = inventory.table_rows
+        console.message(f"the table of patients: {matched} of {rows_in_table} rows match files")
     for note in inventory.notes:
         console.warn(note)
     if console.as_json:
-        console.print_result(
-            {"slices": len(inventory.items), "patients": patients, "left_out": reasons, "notes": list(inventory.notes)}
-        )
+        result = {
+            "slices": len(inventory.items),
+            "patients": patients,
+            "left_out": reasons,
+            "notes": list(inventory.notes),
+        }
+        if inventory.table_rows:
+            result["table_rows"] = {"matched": inventory.table_rows[0], "all": inventory.table_rows[1]}
+        console.print_result(result)

@@ -102,6 +102,8 @@ def _inspect_stream(console: Console, file: Path) -> bool:
     if image.affine is not None:
         spacing = np.linalg.norm(image.affine[:3, :3], axis=0)
         rows.append(["spacing, mm", f"{spacing[0]:.4g} x {spacing[1]:.4g} x {spacing[2]:.4g} (row, column, slice)"])
+    elif image.positions_mm is not None:
+        rows.append(["position", "known for each slice; no affine is right for all"])
     rows += [[f"section {name}", f"{length:,} bytes"] for name, length in info.sections.items()]
     rows += [["DAMAGED", damage]] if damage else []
     console.print_table(formatting.path_text(file.name), ["property", "value"], rows)

@@ -61,6 +61,7 @@ def print_stream_result(
     checked: str,
     seconds: float,
     values: dict[str, Any],
+    written: Sequence[Path] = (),
 ) -> None:
     """Print the result of ``compress`` or ``decompress``.
 
@@ -72,8 +73,10 @@ def print_stream_result(
         checked: what was verified, in words.
         seconds: duration.
         values: more values for JSON.
+        written: the files, if they are others than ``output``.
     """
-    written_bytes = output.stat().st_size
+    files = written or (output,)
+    written_bytes = sum(path.stat().st_size for path in files)
     speed = formatting.megabytes_per_second(formatting.raw_bytes(info), seconds)
     rows = [
         ["read", formatting.size_text(read_bytes)],
@@ -91,7 +94,7 @@ def print_stream_result(
         "seconds": seconds,
         "megabytes_per_second": speed,
     }
-    console.print_result(result, f"{output}: {written_bytes:,} bytes")
+    console.print_result(result, f"{', '.join(map(str, files))}: {written_bytes:,} bytes")
 
 
 def print_failures(console: Console, skipped: Sequence[Skipped]) -> None:

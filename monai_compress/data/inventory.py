@@ -17,6 +17,7 @@ from ..dicom.series import find_series
 from ..errors import DatasetError, InputError, Skipped
 from ..images import nifti
 from ..transforms.load import slice_format
+from .patient_rows import MatchedRows
 from .patients import PatientTable
 
 StageProgress = Callable[[str, int, int], None]
@@ -57,12 +58,14 @@ class Inventory:
         items: the slices, ordered by patient, series and place in the series.
         skipped: the files that were skipped, each with its reason.
         notes: remarks for users of the results, such as patients that are unknown.
+        table_rows: the number of rows of the table of patients that match files, and of all its rows; None without one.
     """
 
     roots: tuple[str, ...]
     items: tuple[Item, ...]
     skipped: tuple[Skipped, ...]
     notes: tuple[str, ...] = ()
+    table_rows: tuple[int, int] | None = None
 
     def summary(self) -> dict[str, int]:
         """Return the number of skipped files for each reason, the most frequent first."""
@@ -102,7 +105,8 @@ def find_slices(
     Args:
         root: the folder, zip archive or file, or several of them.
         patients_csv: a table with the columns path, patient_group and optionally class, which overrides these rules.
-            Paths are relative to its own folder and may name files or folders; rows of other files are ignored.
+            Paths are relative to its own folder and may name files or folders. Rows that match no file are counted in
+            the notes; how rows are matched is described at ``monai_compress.data.patient_rows.match_rows``.
         progress: see `StageProgress`.
 
     Raises:
@@ -112,6 +116,7 @@ def find_slices(
     roots = as_roots(root)
     table = PatientTable.read(patients_csv) if patients_csv is not None else None
     names = _names(roots)
+    matched = table.match(names, roots) if table else None
     if progress:
         progress("looking at files", 0, len(names))
     kinds: dict[str, list[str]] = {"dicom": [], "nifti": [], "picture": []}
@@ -126,13 +131,16 @@ def find_slices(
     slices, notes = _dicom_slices(kinds["dicom"], names, skipped, progress)
     for found, remarks in (
         _nifti_slices(_without_labels(kinds["nifti"], names, skipped), names, skipped),
-        _picture_slices(_without_labels(kinds["picture"], names, skipped), names, table),
+        _picture_slices(_without_labels(kinds["picture"], names, skipped), names, matched),
     ):
         slices += found
         notes += remarks
-    if table:
-        slices = [_by_table(entry, table) for entry in slices]
-    return Inventory(tuple(roots), _pseudonymized(slices), tuple(skipped), tuple(notes))
+    if matched is None:
+        return Inventory(tuple(roots), _pseudonymized(slices), tuple(skipped), tuple(notes))
+    slices = [_by_table(entry, matched) for entry in slices]
+    notes += matched.notes
+    rows = matched.matched, matched.rows
+    return Inventory(tuple(roots), _pseudonymized(slices), tuple(skipped), tuple(notes), rows)
 
 
 def summarize_skipped(skipped: Iterable[Skipped]) -> dict[str, int]:
@@ -242,7 +250,7 @@ def _nifti_patients(parts: dict[str, tuple[str, ...]]) -> dict[str, str]:
 
 
 def _picture_slices(
-    files: list[str], names: dict[str, str], table: PatientTable | None
+    files: list[str], names: dict[str, str], table: MatchedRows | None
 ) -> tuple[list[_Slice], list[str]]:
     siblings: dict[tuple[str, ...], set[str]] = defaultdict(set)
     for file in files:
@@ -292,7 +300,7 @@ def _without_labels(files: list[str], names: dict[str, str], skipped: list[Skipp
     return kept
 
 
-def _by_table(entry: _Slice, table: PatientTable) -> _Slice:
+def _by_table(entry: _Slice, table: MatchedRows) -> _Slice:
     file, _ = sources.split(entry.image)
     patient, label = table.patient(file), table.label(file)
     return replace(

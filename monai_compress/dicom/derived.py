@@ -25,7 +25,8 @@ from ..errors import DicomError
 from ..sources import quiet
 from . import syntaxes, tags
 from .parse import parse
-from .rescale import padding_range_of, rescale_of
+from .rescale import is_padding, padding_range_of
+from .scale import scale_of
 from .write import PIXEL_DATA, UNCOMPRESSED, around_pixels, has_overlay_in_pixels
 
 METHOD = "MONAI_COMPRESS"
@@ -65,7 +66,6 @@ def refused_derivation(header: Dataset) -> str | None:
 def _refusal(header: Dataset) -> str | None:
     number = tags.number
     bits_stored, high_bit = number(header, "BitsStored"), number(header, "HighBit")
-    slope = rescale_of(header)
     refusals = {
         "not CT Image Storage": tags.text(header, "SOPClassUID") != CTImageStorage,
         "no SOP Instance UID": tags.text(header, "SOPInstanceUID") is None,
@@ -77,7 +77,7 @@ def _refusal(header: Dataset) -> str | None:
         "not 16 bit": number(header, "BitsAllocated") != 16,
         "odd high bit": bits_stored is None or (high_bit is not None and high_bit != bits_stored - 1),
         "overlay in the pixels": has_overlay_in_pixels(header),
-        "no rescale": slope is None or slope[0] == 0 or bool(tags.items(header, "ModalityLUTSequence")),
+        "no rescale": not scale_of(header).is_hu,
     }
     return next((words for words, refused in refusals.items() if refused), None)
 
@@ -221,7 +221,7 @@ def _update_pixel_values(header: Dataset, pixels: NDArray[np.integer[Any]]) -> N
     values = pixels
     padding = padding_range_of(header)
     if padding is not None and not _counts_padding(header, padding):
-        measured = pixels[(pixels < padding[0]) | (pixels > padding[1])]
+        measured = pixels[~is_padding(pixels, padding)]
         values = measured if measured.size else pixels
     vr = "SS" if tags.number(header, "PixelRepresentation") == 1 else "US"
     for keyword, value in (("SmallestImagePixelValue", values.min()), ("LargestImagePixelValue", values.max())):

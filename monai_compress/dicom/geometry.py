@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
@@ -35,14 +37,19 @@ def position_mm(header: Dataset, frame: int = 0) -> NDArray[np.float64] | None:
 def orientation(header: Dataset, frame: int = 0) -> NDArray[np.float64] | None:
     """Return unit vectors along a row and down a column of a frame, (2, 3) float64; None if unknown or invalid."""
     found = _vector(header, frame, "PlaneOrientationSequence", "ImageOrientationPatient", 6)
-    if found is None:
-        return None
-    axes = found.reshape(2, 3)
+    return None if found is None else _unit_axes(tuple(found))
+
+
+@lru_cache(maxsize=64)  # slices of one series share it
+def _unit_axes(cosines: tuple[float, ...]) -> NDArray[np.float64] | None:
+    axes = np.reshape(cosines, (2, 3))
     lengths = np.linalg.norm(axes, axis=1)
     # 0.05 tolerates rounding and slightly sheared axes, and refuses invalid values such as zeros
     if np.any(np.abs(lengths - 1) > 0.05) or abs(axes[0] @ axes[1]) > 0.05:
         return None
-    return axes / lengths[:, None]
+    unit = axes / lengths[:, None]
+    unit.flags.writeable = False
+    return unit
 
 
 def pixel_spacing_mm(header: Dataset, frame: int = 0) -> tuple[float, float] | None:
@@ -80,10 +87,27 @@ def frame_affine(header: Dataset, frame: int = 0) -> NDArray[np.float64] | None:
     origin, axes, spacing = position_mm(header, frame), orientation(header, frame), pixel_spacing_mm(header, frame)
     if origin is None or axes is None or spacing is None:
         return None
+    return slice_affine(origin, axes, spacing, thickness_mm(header, frame))
+
+
+def slice_affine(
+    origin: NDArray[np.float64],
+    axes: NDArray[np.float64],
+    spacing_mm: tuple[float, float],
+    thickness_mm: float | None,
+) -> NDArray[np.float64]:
+    """Return the (4, 4) matrix from (row, column, slice) indices of one slice to LPS mm.
+
+    Args:
+        origin: center of the first pixel, (3,) LPS mm.
+        axes: unit vectors along a row and down a column, (2, 3).
+        spacing_mm: from row to row and from column to column.
+        thickness_mm: length of the slice axis; None: 1 mm.
+    """
     affine = np.eye(4)
-    affine[:3, 0] = axes[1] * spacing[0]
-    affine[:3, 1] = axes[0] * spacing[1]
-    affine[:3, 2] = normal(axes) * (thickness_mm(header, frame) or 1.0)
+    affine[:3, 0] = axes[1] * spacing_mm[0]
+    affine[:3, 1] = axes[0] * spacing_mm[1]
+    affine[:3, 2] = normal(axes) * (thickness_mm or 1.0)
     affine[:3, 3] = origin
     return affine
 

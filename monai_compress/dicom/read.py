@@ -20,7 +20,8 @@ from .decode import decode
 from .ending import CUT_OFF, is_header_cut_off
 from .geometry import frame_affine, pixel_spacing_mm
 from .parse import parse
-from .rescale import padding_range_of, rescale_of, rescale_to_hu
+from .rescale import padding_range_of, rescale_to_float, rescale_to_hu
+from .scale import ValueScale, scales_of
 from .syntaxes import DEFLATED, of_header
 
 MAX_PIXELS = 2**28
@@ -33,8 +34,7 @@ class DicomImage:
     Args:
         stored: (frames, rows, columns) or (frames, rows, columns, samples), the integer type of the file in
             native byte order; float32 or float64 where the file holds floats.
-        slope: (frames,) float64, HU per stored unit of each frame.
-        intercept: (frames,) float64, HU of stored value 0.
+        scales: what the stored values of each frame mean: slope, intercept and unit.
         padding_range: lowest and highest stored value that mean "not measured"; None if the file states none.
         pixel_spacing_mm: from row to row and from column to column, of the first frame here; None if unknown.
         affine: (4, 4) float64 from (row, column, slice) indices to LPS millimeters, of the first frame here; None if
@@ -43,12 +43,21 @@ class DicomImage:
     """
 
     stored: NDArray[np.generic]
-    slope: NDArray[np.float64]
-    intercept: NDArray[np.float64]
+    scales: tuple[ValueScale, ...]
     padding_range: tuple[int, int] | None
     pixel_spacing_mm: tuple[float, float] | None
     affine: NDArray[np.float64] | None = field(repr=False)
     header: Dataset = field(repr=False)
+
+    @property
+    def slope(self) -> NDArray[np.float64]:
+        """(frames,) units per stored unit of each frame: HU, or what ``scales`` states."""
+        return np.array([scale.slope for scale in self.scales])
+
+    @property
+    def intercept(self) -> NDArray[np.float64]:
+        """(frames,) the value of stored value 0 of each frame, in HU or what ``scales`` states."""
+        return np.array([scale.intercept for scale in self.scales])
 
     def hu(self, index: int = 0) -> NDArray[np.float32]:
         """Return one frame rescaled, (rows, columns) float32 in HU; padded pixels are ``PADDING_HU``.
@@ -57,12 +66,32 @@ class DicomImage:
             index: the frame, counted in ``stored``.
 
         Raises:
+            NotCT: its values are not in Hounsfield units, or unknown ones; ``rescaled`` returns them.
             ValueError: a color image has no Hounsfield units.
         """
-        raw = self.stored[index]
+        raw, scale = self._gray(index), self.scales[index]
+        scale.check_hu()
+        return rescale_to_hu(raw, scale.slope, scale.intercept, self.padding_range)
+
+    def rescaled(self, index: int = 0) -> NDArray[np.float32]:
+        """Return one frame rescaled, (rows, columns) float32 in ``scales[index].unit``.
+
+        In HU, padded pixels are ``PADDING_HU``; in other units they are rescaled as all pixels.
+
+        Args:
+            index: the frame, counted in ``stored``.
+
+        Raises:
+            ValueError: a color image.
+        """
+        raw, scale = self._gray(index), self.scales[index]
+        return self.hu(index) if scale.is_hu else rescale_to_float(raw, scale.slope, scale.intercept)
+
+    def _gray(self, index: int) -> NDArray[np.generic]:
+        raw: NDArray[np.generic] = self.stored[index]
         if raw.ndim != 2:
             raise ValueError("a color image has no Hounsfield units")
-        return rescale_to_hu(raw, self.slope[index], self.intercept[index], self.padding_range)
+        return raw
 
 
 def read_header(source: str | os.PathLike[str]) -> Dataset:
@@ -139,11 +168,9 @@ def _read_image(where: str, frame: int | None, max_pixels: int) -> DicomImage:
         stored = decode(header, where, frame=frame, max_pixels=max_pixels, stream=pixels)
     _drop_pixels(header)
     first = frame or 0
-    scale = [rescale_of(header, first + index) or (1.0, 0.0) for index in range(len(stored))]
     return DicomImage(
         stored=stored,
-        slope=np.array([slope for slope, _ in scale]),
-        intercept=np.array([intercept for _, intercept in scale]),
+        scales=tuple(scales_of(header, range(first, first + len(stored)))),
         padding_range=padding_range_of(header),
         pixel_spacing_mm=pixel_spacing_mm(header, first),
         affine=frame_affine(header, first),

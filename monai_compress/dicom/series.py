@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import PurePath
@@ -17,11 +17,14 @@ from ..errors import InputError, NoPixels, Skipped
 from ..progress import ProgressCallback
 from ..sources import quiet, split
 from . import tags
-from .check import check_ct
-from .geometry import pixel_spacing_mm, thickness_mm
+from .check import not_ct_frames
+from .content import FileContent
+from .grids import StackGeometry
+from .planes import SlicePlane, natural_key, plane_of
 from .read import scan_header
 from .remarks import remarks_of
-from .stacking import SlicePlane, natural_key, plane_of, sort_slices, spacing_of
+from .scale import HU, scales_of
+from .stacking import split_into_stacks
 
 
 @dataclass(frozen=True)
@@ -33,10 +36,12 @@ class Series:
         patient: the identity in the files: Patient ID, else study, else folder. It may name a person, so ``repr`` does
             not show it.
         study: the Study Instance UID, or the folder.
-        slices: locators, one per slice, from the feet to the head if the files state positions.
-        spacing_mm: from row to row, column to column and slice to slice; None unless all are known.
-        notes: irregularities, in short phrases such as "gap", "duplicate position", "sorted by file name", and the
-            remarks on its headers.
+        slices: locators, one per slice, in the order of their positions along the slice normal: from the feet to the
+            head for axial slices as displayed. If the files state no positions, the notes say what gave the order.
+        spacing_mm: from row to row, column to column and slice to slice (median); None unless all are known.
+        notes: irregularities in short phrases, such as that positions are unknown, and the remarks on its headers.
+        label: what tells this stack from others of the series at the same positions, such as "acquisition 1".
+        geometry: where the slices lie.
     """
 
     uid: str
@@ -45,6 +50,8 @@ class Series:
     slices: tuple[str, ...]
     spacing_mm: tuple[float, float, float] | None
     notes: tuple[str, ...] = ()
+    label: str = ""
+    geometry: StackGeometry = field(default_factory=StackGeometry, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -52,9 +59,7 @@ class _Slice:
     locator: str
     series: tuple[str, str, str]
     plane: SlicePlane
-    spacing: tuple[float, float] | None
-    thickness: float | None
-    instance: str | None
+    unit: str
     remarks: tuple[str, ...]
 
 
@@ -64,8 +69,9 @@ def find_series(
     """Sort CT slices into series, and the slices of each by position; report why every other file is skipped.
 
     Slices belong together when patient, study and Series Instance UID agree (files without one: per folder) and rows,
-    columns and orientation are equal. A series of mixed sizes or orientations becomes one ``Series`` for each, with a
-    note. A second copy of a slice is skipped.
+    columns, orientation and pixel spacing are equal. `split_into_stacks` divides a series in which these are mixed, or
+    with several images at one position, into one ``Series`` for each stack, with a note. A second copy of a slice is
+    skipped, and so are frames of a multi-frame file that are no CT slices, each by its name.
 
     Args:
         locators: files, as from ``sources.walk``; one with ``#K`` stands for that frame only.
@@ -79,104 +85,112 @@ def find_series(
     skipped: list[Skipped] = []
     with quiet(), ThreadPoolExecutor(max_workers=min(8, (os.cpu_count() or 1) + 2)) as pool:
         for done, result in enumerate(pool.map(_scan, files), start=1):
-            if isinstance(result, Skipped):
-                skipped.append(result)
-            else:
-                found.extend(result)
+            found.extend(item for item in result if isinstance(item, _Slice))
+            skipped.extend(item for item in result if isinstance(item, Skipped))
             if progress:
                 progress(done, len(files))
-    series = [part for group in _grouped(found, lambda item: item.series) for part in _stack(group, skipped)]
-    return sorted(series, key=lambda item: natural_key(item.slices[0])), sorted(skipped, key=lambda item: item.locator)
+    series, copies = _series_of(found)
+    return series, sorted([*skipped, *copies], key=lambda item: item.locator)
 
 
-def _scan(locator: str) -> list[_Slice] | Skipped:
+def series_of_headers(headers: Iterable[tuple[str, Dataset]]) -> tuple[list[Series], list[Skipped]]:
+    """Sort images of any kind into series and stacks, as `find_series` does with axial CT.
+
+    Args:
+        headers: locators and headers, as from ``read_header``.
+
+    Returns:
+        series sorted by their first locator; second copies sorted by locator.
+    """
+    found: list[_Slice] = []
+    with quiet():
+        for locator, header in headers:
+            frames = _frames_of(locator, header)
+            found += _slices_of(locator, header, frames, [scale.unit for scale in scales_of(header, frames)])
+        return _series_of(found)
+
+
+def _scan(locator: str) -> list[_Slice | Skipped]:
     try:
         header, has_pixels = scan_header(locator)
         if not has_pixels:
             raise NoPixels("this DICOM file holds no image", where=locator)
-        check_ct(header)
-        return _slices_of(locator, header)
+        frames = _frames_of(locator, header)
+        refused = not_ct_frames(header, frames)
+        slices = _slices_of(locator, header, frames, [HU] * len(frames))
+        return [
+            Skipped(item.locator, error.reason, error.detail) if (error := refused.get(frame)) else item
+            for frame, item in zip(frames, slices, strict=True)
+        ]
     except InputError as error:
-        return Skipped(locator, error.reason, error.detail)
+        return [Skipped(locator, error.reason, error.detail)]
 
 
-def _slices_of(locator: str, header: Dataset) -> list[_Slice]:
-    file, named = split(locator)
+def series_key(header: Dataset, file: str) -> tuple[str, str, str]:
+    """Return patient, study and series of an image; the folder of its file where the header does not name them."""
     folder = str(PurePath(file).parent)
     study = tags.text(header, "StudyInstanceUID") or folder
-    patient = tags.text(header, "PatientID") or study
-    frames = max(int(tags.number(header, "NumberOfFrames") or 1), 1)
-    is_multi = frames > 1 or tags.PER_FRAME in header
+    return tags.text(header, "PatientID") or study, study, tags.text(header, "SeriesInstanceUID") or folder
+
+
+def is_multi_frame(header: Dataset) -> bool:
+    """Return whether the images of a file are numbered as frames, also if it has only one."""
+    return (tags.number(header, "NumberOfFrames") or 1) > 1 or tags.PER_FRAME in header
+
+
+def _frames_of(locator: str, header: Dataset) -> Sequence[int]:
+    """Return the frames that a locator stands for."""
+    named = split(locator)[1]
+    return range(max(int(tags.number(header, "NumberOfFrames") or 1), 1)) if named is None else [named]
+
+
+def _slices_of(locator: str, header: Dataset, frames: Sequence[int], units: Sequence[str]) -> list[_Slice]:
+    file = split(locator)[0]
+    key = series_key(header, file)
+    is_multi = is_multi_frame(header)
     remarks = remarks_of(header)
-    slices = []
-    for frame in range(frames) if named is None else [named]:
-        slices.append(
-            _Slice(
-                locator=f"{file}#{frame}" if is_multi else locator,
-                series=(patient, study, tags.text(header, "SeriesInstanceUID") or folder),
-                plane=plane_of(header, frame, number=frame if is_multi else None),
-                spacing=pixel_spacing_mm(header, frame),
-                thickness=thickness_mm(header, frame),
-                instance=f"{tags.text(header, 'SOPInstanceUID')}#{frame}" if "SOPInstanceUID" in header else None,
-                remarks=remarks,
-            )
+    return [
+        _Slice(
+            locator=f"{file}#{frame}" if is_multi else locator,
+            series=key,
+            plane=plane_of(header, frame, number=frame if is_multi else None),
+            unit=unit,
+            remarks=remarks,
         )
-    return slices
+        for frame, unit in zip(frames, units, strict=True)
+    ]
 
 
-def _grouped(slices: Iterable[_Slice], key: Callable[[_Slice], Hashable]) -> list[list[_Slice]]:
+def _series_of(slices: Iterable[_Slice]) -> tuple[list[Series], list[Skipped]]:
     groups: dict[Hashable, list[_Slice]] = defaultdict(list)
     for item in slices:
-        groups[key(item)].append(item)
-    return list(groups.values())
+        groups[item.series, item.unit].append(item)
+    copies: list[Skipped] = []
+    series = [part for group in groups.values() for part in _stacks(group, copies)]
+    return sorted(series, key=lambda item: natural_key(item.slices[0])), sorted(copies, key=lambda item: item.locator)
 
 
-def _stack(group: list[_Slice], skipped: list[Skipped]) -> Iterator[Series]:
-    """Yield the parts of one series that each form a stack."""
-    kept = _without_copies(group, skipped)
-    notes = []
-    if len({item.plane.rows_columns for item in kept}) > 1:
-        notes.append("mixed sizes")
-    if len({item.plane.direction for item in kept}) > 1:
-        notes.append("mixed orientations")
-    if len({item.spacing for item in kept}) > 1:
-        notes.append("mixed pixel spacing")
-    for part in _grouped(kept, lambda item: item.plane.stack_key):
-        order, sorted_by = sort_slices([item.plane for item in part], [item.locator for item in part])
-        ordered = [part[index] for index in order]
-        distances = spacing_of([item.plane for item in ordered])
-        step = distances.median_mm or ordered[0].thickness
-        spacing = ordered[0].spacing
+def _stacks(group: list[_Slice], skipped: list[Skipped]) -> Iterator[Series]:
+    """Yield the stacks of one series."""
+    names = [item.locator for item in group]
+    found = split_into_stacks([item.plane for item in group], names, FileContent(names))
+    for copy, original in found.copies:
+        detail = f"the same image as {PurePath(names[original]).name}"
+        skipped.append(Skipped(names[copy], "second copy", detail))
+    for stack in found.stacks:
+        ordered = [group[index] for index in stack.members]
         patient, study, uid = ordered[0].series
-        irregular = {
-            f"sorted by {sorted_by}": sorted_by != "position" and len(part) > 1,
-            "gantry tilt": distances.is_tilted,
-            "duplicate position": distances.has_duplicates,
-            "gap": distances.has_gaps,
-        }
+        plane = ordered[0].plane
+        # a single slice is as far from the next as it is thick, but slices of unknown position are not
+        step = stack.step_mm or (plane.thickness_mm if len(ordered) == 1 else None)
+        spacing = plane.pixel_spacing_mm
         yield Series(
             uid=uid,
             patient=patient,
             study=study,
             slices=tuple(item.locator for item in ordered),
             spacing_mm=None if spacing is None or step is None else (*spacing, step),
-            notes=(
-                *notes,
-                *(words for words, holds in irregular.items() if holds),
-                *dict.fromkeys(remark for item in ordered for remark in item.remarks),
-            ),
+            notes=(*stack.notes, *dict.fromkeys(remark for item in ordered for remark in item.remarks)),
+            label=stack.label,
+            geometry=stack.geometry,
         )
-
-
-def _without_copies(group: list[_Slice], skipped: list[Skipped]) -> list[_Slice]:
-    seen: dict[Hashable, str] = {}
-    kept = []
-    for item in sorted(group, key=lambda item: natural_key(item.locator)):
-        # the UID alone is not enough: some anonymizers give every slice the same one
-        identity = (item.instance, item.plane.position_mm, item.plane.number)
-        if item.instance is not None and identity in seen:
-            skipped.append(Skipped(item.locator, "second copy", f"the same image as {PurePath(seen[identity]).name}"))
-        else:
-            seen[identity] = item.locator
-            kept.append(item)
-    return kept

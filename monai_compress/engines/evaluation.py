@@ -31,13 +31,13 @@ class ReconSlice:
             gray levels.
         unit: ``"HU"`` or ``"gray"``.
         maximum: the highest gray level that the picture's file can hold; 0 for HU.
-        affine: (4, 4) from (row, column, slice) to mm in RAS.
+        affine: (4, 4) from (row, column, slice) to mm in RAS; None if the file does not state its position.
     """
 
     image: Array
     unit: str
     maximum: int
-    affine: Array
+    affine: Array | None
 
 
 @dataclass(frozen=True)
@@ -147,5 +147,5 @@ def _reconstruct(model: Model, locator: str) -> tuple[ReconSlice, torch.Tensor, 
         x_hat = model.network(x.to(next(model.network.parameters()).device)).cpu()
     back = cast(MetaTensor, pipeline.inverse(with_metadata_of(x_hat[0], loaded)))
     meta = loaded.meta
-    affine = np.asarray(meta["original_affine"], dtype=np.float64)
+    affine = np.asarray(meta["original_affine"], dtype=np.float64) if meta["is_placed"] else None
     return ReconSlice(back.as_tensor()[0].numpy(), str(meta["unit"]), int(meta["maximum"]), affine), x, x_hat

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..data import Item
-from ..dicom.stacking import split_into_even_stacks
+from ..dicom.grids import EvenStack, split_into_even_stacks
 from ..errors import DatasetError, InputError, OutputError, Skipped
 from ..files import atomic_path, output_error, write_atomic
 from ..images.nifti import read_volume, slice_count
@@ -100,8 +100,9 @@ def write_reconstruction(
 
     HU become ``NAME.nii.gz``, int16 in steps of 1 HU. A NIfTI volume keeps its own axes and affine. Slices of DICOM are
     placed by their headers, to a tenth of a voxel: slices with a gap between them, several at one position, or with
-    different pixel grids are written to ``NAME-1.nii.gz``, ``NAME-2.nii.gz`` and so on. Only slices that state no
-    positions at all are stacked one thickness apart. A picture becomes ``NAME.png``; several, ``NAME-1.png`` ...
+    different pixel grids are written to ``NAME-1.nii.gz``, ``NAME-2.nii.gz`` and so on. Slices that state no positions,
+    or all the same, are in the order of the input, in a file that states no position. A picture becomes ``NAME.png``;
+    several, ``NAME-1.png`` ...
 
     Args:
         model: a trained model.
@@ -212,7 +213,7 @@ def _write_slices(
     written: list[WrittenFile],
 ) -> tuple[tuple[Skipped, ...], tuple[str, ...]]:
     hu: NDArray[np.int16] | None = None
-    affines: dict[int, Affine] = {}
+    affines: dict[int, Affine | None] = {}
     errors: dict[str, InputError] = {}
     files = [split(item.image)[0] for item in items]
     for index, item in enumerate(items):
@@ -229,7 +230,7 @@ def _write_slices(
                         "slices of different sizes cannot form a volume", where=items[0].image, reason="mixed sizes"
                     )
                 hu[index] = _as_int16(result)
-                affines[index] = np.asarray(result.affine, dtype=np.float64)
+                affines[index] = None if result.affine is None else np.asarray(result.affine, dtype=np.float64)
         if progress is not None:
             progress(index + 1, len(items))
     loaded = [k for k, file in enumerate(files) if file not in errors]
@@ -250,10 +251,8 @@ def _write_slices(
         chosen = [loaded[k] for k in grid.members]
         # a view where the stack is the whole series, as it usually is
         stack = hu if chosen == list(range(len(hu))) else hu[chosen]
-        image = nib.Nifti1Image(stack.transpose(1, 2, 0), grid.affine)
-        image.header.set_xyzt_units("mm")
         path = folder / (f"{name}.nii.gz" if len(grids.stacks) == 1 else f"{name}-{number}.nii.gz")
-        _save(image, path)
+        _save(_placed(stack, grid), path)
         written.append(WrittenFile(path, items[chosen[0]].image, len(chosen)))
     return skipped, notes
 
@@ -267,6 +266,16 @@ def _left_out(errors: dict[str, InputError], usable: Sequence[Any]) -> tuple[Ski
 def _as_int16(result: ReconSlice) -> NDArray[np.int16]:
     limits = np.iinfo(np.int16)
     return np.clip(np.rint(result.image), limits.min, limits.max).astype(np.int16)
+
+
+def _placed(stack: NDArray[np.int16], grid: EvenStack) -> nib.Nifti1Image:
+    """Return slices (slices, rows, columns) as an image on their grid; without one, it states no position and unit."""
+    image = nib.Nifti1Image(stack.transpose(1, 2, 0), grid.affine)
+    if grid.affine is not None:
+        image.header.set_xyzt_units("mm")
+    elif grid.pixel_spacing_mm is not None:
+        image.header.set_zooms((*grid.pixel_spacing_mm, 1.0))  # a header cannot leave the last one out
+    return image
 
 
 def _save(image: nib.Nifti1Image, path: Path) -> None:

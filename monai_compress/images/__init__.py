@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from .read import read_stored
 from .stored import DTYPES, StoredImage, narrowest_type
-from .write import WRITTEN_SUFFIXES, write_stored
+from .write import WRITTEN_SUFFIXES, output_paths, write_stored
 
 __all__ = [
     "DTYPES",
     "WRITTEN_SUFFIXES",
     "StoredImage",
     "narrowest_type",
+    "output_paths",
     "read_stored",
     "write_stored",
 ]

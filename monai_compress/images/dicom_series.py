@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Sequence
-from pathlib import PurePath
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,9 @@ from pydicom import Dataset
 
 from .. import sources
 from ..dicom import Series, find_series, read_header, read_image, tags
-from ..dicom.geometry import frame_affine
 from ..dicom.remarks import remarks_of
 from ..dicom.rescale import padding_range_of, rescale_of
-from ..dicom.stacking import stack_affine
+from ..dicom.series import series_of_headers
 from ..errors import DicomError, InputError, NoPixels, Skipped
 from ..progress import ProgressCallback
 from .stored import Integers, StoredImage
@@ -86,9 +85,6 @@ def _stacked(series: Series, notes: tuple[str, ...] = ()) -> StoredImage:
     found = [*notes, *series.notes, *(remark for head in heads for remark in head.remarks)]
     if len(paddings) > 1:
         found.append("the padding value differs between slices; none is treated as padding")
-    affine, positions = stack_affine([head.affine for head in heads])
-    if positions is not None:
-        found.append("the slices are not evenly spaced")
     bits = [head.bits_stored for head in heads if head.bits_stored is not None]
 
     def read_slice(index: int) -> Integers:
@@ -100,8 +96,9 @@ def _stacked(series: Series, notes: tuple[str, ...] = ()) -> StoredImage:
         read_slice=read_slice,
         rescale=tuple(head.rescale for head in heads),
         source="dicom",
-        affine=affine,
-        positions_mm=positions,
+        affine=series.geometry.affine,
+        positions_mm=series.geometry.positions_mm,
+        pixel_axes_mm=series.geometry.pixel_axes_mm,
         padding_value=next(iter(paddings)) if len(paddings) == 1 else None,
         # only for one type: in the wider type of mixed signedness, the unused bits hold the sign
         bits_stored=max(bits, default=None) if len(set(types)) == 1 and len(bits) == len(heads) else None,
@@ -124,7 +121,6 @@ class _Head:
         is_low = (tags.number(header, "HighBit") or bits - 1) == bits - 1
         self.bits_stored = bits if bits < allocated and is_low else None
         self.rescale = rescale_of(header, frame) or (1.0, 0.0)
-        self.affine = frame_affine(header, frame)
         span = padding_range_of(header)
         self.padding_value = None if span is None else span[0]
         self.remarks = remarks
@@ -154,44 +150,37 @@ def _read(locator: str, shape: tuple[int, int], dtype: np.dtype[Any]) -> Integer
 
 
 def _other_series(skipped: Sequence[Skipped]) -> list[Series]:
-    """Return series of gray images that are not axial CT, sorted by instance number.
+    """Return series of gray images that are not axial CT, in the same stacks and order as CT."""
 
-    They are not sorted by position, since several images may share one: echoes, phases, time points.
-    """
-    groups: dict[tuple[str, tuple[int, int]], list[tuple[float, str]]] = defaultdict(list)
-    for entry in skipped:
-        if entry.reason in (NoPixels.reason, "second copy", "color"):
-            continue
-        try:
-            header = read_header(entry.locator)
-        except InputError:
-            continue
-        if 0 in tags.rows_columns(header) or (tags.number(header, "SamplesPerPixel") or 1) != 1:
-            continue
-        file, named = sources.split(entry.locator)
-        uid = tags.text(header, "SeriesInstanceUID") or str(PurePath(file).parent)
-        frames = max(int(tags.number(header, "NumberOfFrames") or 1), 1)
-        is_multi = frames > 1 and named is None
-        number = tags.number(header, "InstanceNumber") or 0.0
-        names = [f"{file}#{frame}" for frame in range(frames)] if is_multi else [entry.locator]
-        groups[uid, tags.rows_columns(header)] += [(number, name) for name in names]
-    return [
-        # a stable sort: files are in the order of their names, frames in their own
-        Series(uid, "", "", tuple(name for _, name in sorted(members, key=lambda member: member[0])), None)
-        for (uid, _), members in groups.items()
-    ]
+    def headers() -> Iterator[tuple[str, Dataset]]:
+        for entry in skipped:
+            if entry.reason in (NoPixels.reason, "second copy", "color"):
+                continue
+            try:
+                header = read_header(entry.locator)
+            except InputError:
+                continue
+            if 0 not in tags.rows_columns(header) and (tags.number(header, "SamplesPerPixel") or 1) == 1:
+                yield entry.locator, header
+
+    found, copies = series_of_headers(headers())
+    if not copies:
+        return found
+    return [replace(series, notes=(*series.notes, *_skipped_notes(copies))) for series in found]
 
 
 def _description(series: Series) -> str:
-    """Return a description without patient data: number and size of slices, spacing, modality, kernel."""
+    """Return a description without patient data: number and size of slices, spacing, modality, what tells it apart."""
     header = read_header(series.slices[0])
     count = len(series.slices)
     words = [f"{count} slice{'' if count == 1 else 's'} of {' x '.join(map(str, tags.rows_columns(header)))}"]
     if series.spacing_mm is not None:
-        words.append(f"{series.spacing_mm[2]:.3g} mm apart")
+        usually = "" if series.geometry.positions_mm is None else "usually "
+        words.append(f"{usually}{series.spacing_mm[2]:.3g} mm apart")
     modality, kernel = tags.text(header, "Modality"), tags.text(header, "ConvolutionKernel")
     words += [_code(modality)] if modality and modality != "CT" else []
-    words += [f"kernel {_code(kernel)}"] if kernel else []
+    words += [f"kernel {_code(kernel)}"] if kernel and "kernel" not in series.label else []
+    words += [series.label] if series.label else []
     return ", ".join(words)
 
 

@@ -123,9 +123,8 @@ def read_volume(
             voxels = np.take(voxels, [start[axis]], axis=axis)
             affine = affine @ affines.from_matvec(np.eye(3), start)
         slope, intercept = header.get_slope_inter()
-        # a scale of 1 without an offset is not applied; every other one in float64, whatever the type of the voxels
         factors = (1.0, 0.0) if slope is None else (slope, intercept)
-        hu = rescale_to_hu(voxels, *factors, precision=np.float64)
+        hu = rescale_to_hu(voxels, *factors)
         bad = ~np.isfinite(hu)
         if bad.any():
             if nan != "padding":

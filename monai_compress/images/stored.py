@@ -34,8 +34,9 @@ class StoredImage:
         rescale: slope and intercept of each slice: HU (or the file's own unit) = slope * stored + intercept.
         source: "dicom", "nifti", "npy" or "monai".
         affine: (4, 4) from (row, column, slice) to LPS millimeters; None if unknown or if no affine fits all slices.
-        positions_mm: (slices, 3) LPS of the first pixel of each slice, only if the slices are not evenly spaced, which
-            no affine can express.
+        positions_mm: (slices, 3) LPS of the first pixel of each slice, only if they are known and there is no affine,
+            as where slices are not evenly spaced.
+        pixel_axes_mm: (3, 2) LPS from row to row and from column to column, only together with ``positions_mm``.
         padding_value: the stored value that means "not measured".
         bits_stored: the number of low bits that hold the image, if the type has more.
         layout: what is needed to restore the axes and the header of the file, as JSON values.
@@ -51,6 +52,7 @@ class StoredImage:
     source: str
     affine: Affine | None = field(default=None, repr=False)
     positions_mm: NDArray[np.float64] | None = field(default=None, repr=False)
+    pixel_axes_mm: NDArray[np.float64] | None = field(default=None, repr=False)
     padding_value: int | None = None
     bits_stored: int | None = None
     layout: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -100,6 +102,8 @@ class StoredImage:
             found["affine_lps"] = self.affine[:3].tolist()
         if self.positions_mm is not None:
             found["positions_lps_mm"] = self.positions_mm.tolist()
+        if self.pixel_axes_mm is not None:
+            found["pixel_axes_lps_mm"] = self.pixel_axes_mm.tolist()
         return found
 
 

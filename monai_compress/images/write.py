@@ -7,8 +7,10 @@ from __future__ import annotations
 import gzip
 import math
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -17,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..dicom.geometry import lps_to_ras
+from ..dicom.grids import EvenStack, EvenStacks, split_into_even_stacks
 from ..dicom.rescale import rescale_values
 from ..files import atomic_path
 from ..progress import ProgressCallback
@@ -38,7 +41,9 @@ def write_stored(
     .npy holds the stored integers, of the image's shape and type. .nii and .nii.gz hold them too, with slope, intercept
     and affine, so that every reader returns HU. An image from NIfTI is written with its own axes, shape and header, any
     other with the axes (column, row, slice). NIfTI has one slope and intercept: where they differ between slices, HU
-    are written, as integers if all are whole, else as float32.
+    are written, as integers if all are whole, else as float32. NIfTI has one affine, too: slices that are not evenly
+    spaced are written to several files, each with even steps, see `output_paths`; where positions are unknown, the file
+    states none.
 
     Args:
         image: the image to write.
@@ -60,7 +65,89 @@ def write_stored(
         _write_npy(image, path, progress)
         is_plain = image.common_rescale == (1.0, 0.0)
         return () if is_plain else ("a .npy file holds the stored integers, not HU; slope and intercept: see inspect",)
-    return _write_nifti(image, path, progress)
+    parts = _even_parts(image)
+    if parts is None:
+        return _write_nifti(image, path, progress)
+    return _write_parts(image, parts, output_paths(image, path), progress)
+
+
+def output_paths(image: StoredImage, path: str | os.PathLike[str]) -> tuple[Path, ...]:
+    """Return the files that `write_stored` writes: ``path``, or OUT-1.nii.gz, OUT-2.nii.gz ... for uneven slices.
+
+    Args:
+        image: the image to write.
+        path: as for `write_stored`.
+    """
+    whole = Path(path)
+    suffix = next((suffix for suffix in WRITTEN_SUFFIXES if whole.name.lower().endswith(suffix)), "")
+    parts = _even_parts(image) if suffix and suffix != ".npy" else None
+    if parts is None or len(parts.stacks) == 1:
+        return (whole,)
+    stem, end = whole.name[: -len(suffix)], whole.name[-len(suffix) :]
+    return tuple(whole.with_name(f"{stem}-{number}{end}") for number in range(1, len(parts.stacks) + 1))
+
+
+def _even_parts(image: StoredImage) -> EvenStacks | None:
+    """Return the even parts of slices that no affine describes; None for others, or if their pixel axes are unknown."""
+    if image.positions_mm is None or image.pixel_axes_mm is None or "nifti_header" in image.layout:
+        return None
+    across = np.cross(image.pixel_axes_mm[:, 1], image.pixel_axes_mm[:, 0])
+    if not (length := np.linalg.norm(across)) > 0:
+        return None
+    affine = np.eye(4)
+    affine[:3, :2], affine[:3, 2] = image.pixel_axes_mm, across / length * _usual_step_mm(image.positions_mm)
+    affines = [affine.copy() for _ in image.positions_mm]
+    for one, position in zip(affines, image.positions_mm, strict=True):
+        one[:3, 3] = position
+    return split_into_even_stacks(affines, (image.shape[-2], image.shape[-1]))
+
+
+def _usual_step_mm(positions_mm: NDArray[np.float64]) -> float:
+    """Return the median distance of neighboring slices, which is the length of a slice that is a part on its own."""
+    steps = np.linalg.norm(np.diff(positions_mm, axis=0), axis=1)
+    steps = steps[steps > 0]
+    return float(np.median(steps)) if len(steps) else 1.0
+
+
+def _write_parts(
+    image: StoredImage, parts: EvenStacks, paths: Sequence[Path], progress: ProgressCallback | None
+) -> tuple[str, ...]:
+    """Write each part to a file of its own; on an error, none of them is left."""
+    notes = list(parts.notes)
+    if len(paths) > 1:
+        names = f"{paths[0].name} to {paths[-1].name}"
+        notes.append(f"written as {len(paths)} files, {names}, each with evenly spaced slices at their true positions")
+    written: list[Path] = []
+    done = 0
+    try:
+        for part, path in zip(parts.stacks, paths, strict=True):
+            update = None if progress is None else partial(_add_progress, progress, done, len(image))
+            notes += _write_nifti(_part_of(image, part), path, update)
+            written.append(path)
+            done += len(part.members)
+    except BaseException:  # also on Ctrl-C: some parts must not look like the whole
+        for path in written:
+            with suppress(OSError):
+                path.unlink()
+        raise
+    return tuple(dict.fromkeys(notes))
+
+
+def _add_progress(update: ProgressCallback, done_before: int, total: int, done: int, _: int) -> None:
+    update(done_before + done, total)
+
+
+def _part_of(image: StoredImage, part: EvenStack) -> StoredImage:
+    return replace(
+        image,
+        shape=(len(part.members), *image.shape[-2:]),
+        read_slice=lambda index: image.read_slice(part.members[index]),
+        read_all=None,
+        rescale=tuple(image.rescale[k] for k in part.members),
+        affine=part.affine,
+        positions_mm=None if part.affine is not None else image.positions_mm,
+        pixel_axes_mm=None if part.affine is not None else image.pixel_axes_mm,
+    )
 
 
 def _write_npy(image: StoredImage, path: str | os.PathLike[str], progress: ProgressCallback | None) -> None:
@@ -94,10 +181,10 @@ def _write_nifti(
     else:
         header = _new_header(image)
         if image.affine is None:
-            notes.append("the position of the slices is unknown, so the file states none")
-        elif image.positions_mm is not None:
             notes.append(
-                "the slices are not evenly spaced, which NIfTI cannot express: their distances are approximate"
+                "the position of the slices is unknown, so the file states none"
+                if image.positions_mm is None
+                else "no affine is right for the slices, so the file states neither position nor distance of slices"
             )
     header.set_data_dtype(dtype.newbyteorder("<"))
     header.set_slope_inter(*rescale)
@@ -114,15 +201,47 @@ def _new_header(image: StoredImage) -> nib.Nifti1Header:
     shape = (image.shape[-1], image.shape[-2], len(image))
     header = (nib.Nifti2Header if max(shape) > _LARGEST_NIFTI1_AXIS else nib.Nifti1Header)(endianness="<")
     header.set_data_shape(shape)
-    header.set_xyzt_units("mm")
-    if image.affine is not None:
-        affine: Affine = lps_to_ras(image.affine)[:, [1, 0, 2, 3]]
-        header.set_qform(affine, _SCANNER)
-        # a gantry tilt shears the volume, which the quaternions of qform cannot express; sform can
-        if not np.allclose(header.get_qform(), affine, rtol=0, atol=1e-3):
-            header.set_qform(affine, 0)
-        header.set_sform(affine, _SCANNER)
+    _place_header(header, image.affine, _spacing_of(image.pixel_axes_mm))
     return header
+
+
+def _place_header(
+    header: nib.Nifti1Header, affine_lps: Affine | None, pixel_spacing_mm: tuple[float, float] | None
+) -> None:
+    """Set position and size of the voxels, axes (column, row, slice); without an affine, state no position.
+
+    Without an affine the file has no codes of coordinates, and no unit: its header cannot leave the distance between
+    slices out, so this and an unknown pixel spacing are 1.
+
+    Source: NIfTI-1 header, "3D IMAGE ORIENTATION AND LOCATION IN SPACE", method 1.
+
+    Args:
+        header: to be changed.
+        affine_lps: (4, 4) from (row, column, slice) to LPS mm; None if unknown.
+        pixel_spacing_mm: from row to row and from column to column; None if unknown.
+    """
+    if affine_lps is None:
+        row, column = pixel_spacing_mm or (1.0, 1.0)
+        header.set_zooms((column, row, 1.0))
+        header.set_qform(None, 0)
+        header.set_sform(None, 0)
+        header.set_xyzt_units("unknown")
+        return
+    header.set_xyzt_units("mm")
+    affine: Affine = lps_to_ras(affine_lps)[:, [1, 0, 2, 3]]
+    header.set_qform(affine, _SCANNER)
+    # a gantry tilt shears the volume, which the quaternions of qform cannot express; sform can
+    if not np.allclose(header.get_qform(), affine, rtol=0, atol=1e-3):
+        header.set_qform(affine, 0)
+    header.set_sform(affine, _SCANNER)
+
+
+def _spacing_of(pixel_axes_mm: NDArray[np.float64] | None) -> tuple[float, float] | None:
+    """Return the distance from row to row and from column to column of (3, 2) axes; None if unknown."""
+    if pixel_axes_mm is None:
+        return None
+    row, column = np.linalg.norm(pixel_axes_mm, axis=0)
+    return (float(row), float(column)) if row > 0 and column > 0 else None
 
 
 def _as_hu(image: StoredImage, planes: Iterable[Integers]) -> NDArray[Any]:
@@ -131,7 +250,7 @@ def _as_hu(image: StoredImage, planes: Iterable[Integers]) -> NDArray[Any]:
     is_whole = True
     for k, plane in enumerate(planes):
         slope, intercept = image.rescale[k]
-        exact = rescale_values(plane, slope, intercept, precision=np.float64)
+        exact = rescale_values(plane, slope, intercept)
         is_whole = is_whole and bool((exact == np.rint(exact)).all() and np.abs(exact).max() < _EXACT_IN_FLOAT32)
         hu[k] = exact
     if not is_whole:

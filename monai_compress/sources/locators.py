@@ -15,10 +15,11 @@ from ..errors import InputError
 from .kind import HEAD_BYTES, FileKind, file_kind
 from .local_store import LOCAL
 from .store import Entry, EntryKind, State, Store
-from .zip_store import ZIP, open_archive, split_member
+from .zip_store import ZIP, check_archive, split_member
 
 _SLICE = re.compile(r"(?P<file>.+)#(?P<index>\d{1,9})", re.DOTALL)
 _ZIP_SUFFIX = ".zip"
+_ZIP_MAGIC = b"PK"
 
 
 def store_of(locator: str) -> Store:
@@ -56,7 +57,10 @@ def open_binary(locator: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     text, _ = split(locator)
     with open_exact(text) as stream:
         if Path(text).suffix.lower() == _ZIP_SUFFIX:
-            _check_zip(text)
+            is_zip = stream.read(len(_ZIP_MAGIC)) == _ZIP_MAGIC
+            stream.seek(0)
+            if is_zip:
+                _check_zip(text)
         yield stream
 
 
@@ -140,6 +144,6 @@ def _members(archive: str) -> list[str]:
 
 def _check_zip(locator: str) -> None:
     if split_member(locator):
-        message = "this zip archive is inside another one; unpack the outer one first"
-        raise InputError(message, reason="corrupt zip", where=locator)
-    open_archive(locator)
+        message = "this zip archive is inside another one, which is not supported; unpack the outer one first"
+        raise InputError(message, reason="zip in a zip", where=locator)
+    check_archive(locator)

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..images.stored import Rescale, StoredImage, affine_lps_of, metadata_numbers
+from ..images.stored import Affine, Rescale, StoredImage, affine_lps_of, metadata_numbers
 from .reader import StreamReader
 
 
@@ -23,9 +24,11 @@ def stored_from_stream(reader: StreamReader) -> StoredImage:
     metadata = dict(info.metadata)
     shape = tuple(reader.shape)
     count = shape[0] if len(shape) == 3 else 1
-    positions = metadata.pop("positions_lps_mm", None)
     affine = affine_lps_of(metadata)
     metadata.pop("affine_lps", None)
+    positions, axes = _uneven(metadata, count, affine)
+    if positions is not None:
+        affine = None
     return StoredImage(
         shape=shape,
         dtype=np.dtype(reader.dtype),
@@ -33,13 +36,31 @@ def stored_from_stream(reader: StreamReader) -> StoredImage:
         rescale=_per_slice(info.rescale, count),
         source=str(metadata.pop("source", "npy")),
         affine=affine,
-        positions_mm=None if positions is None else metadata_numbers(positions, (count, 3), "positions_lps_mm"),
+        positions_mm=positions,
+        pixel_axes_mm=axes,
         padding_value=info.padding_value,
         bits_stored=info.bits_stored,
         layout=metadata,
         # several slice groups at a time
         read_all=lambda: (plane for _, group in reader.groups() for plane in group),
     )
+
+
+def _uneven(
+    metadata: dict[str, Any], count: int, affine: Affine | None
+) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
+    """Take the positions of slices that no affine describes, and their pixel axes, out of the metadata.
+
+    Some streams have an affine beside the positions, with the usual step: its pixel axes are
+    right, its slice axis is not.
+    """
+    found, axes = metadata.pop("positions_lps_mm", None), metadata.pop("pixel_axes_lps_mm", None)
+    if found is None:
+        return None, None
+    positions = metadata_numbers(found, (count, 3), "positions_lps_mm")
+    if axes is not None:
+        return positions, metadata_numbers(axes, (3, 2), "pixel_axes_lps_mm")
+    return positions, None if affine is None else affine[:3, :2]
 
 
 def _per_slice(rescale: Sequence[Any], count: int) -> tuple[Rescale, ...]:

@@ -285,8 +285,9 @@ class MczReader(ImageReader):
 
     An archive is read as its largest stack of slices of one size. The array is (rows, columns) or (rows, columns,
     slices), each slice as displayed on a screen and as returned by `CTReader`; a stream from `Compress` has the axes of
-    its input. The metadata are those of `CTReader`: ``affine`` to RAS (identity if the position is unknown),
-    ``space``, ``spatial_shape``, ``unit`` and so on.
+    its input. The metadata are those of `CTReader`: ``affine`` to RAS (identity if the position is unknown
+    or no affine is right for all slices; ``is_placed`` is then False), ``space``, ``spatial_shape``, ``unit`` and so
+    on.
 
     Args:
         max_pixels: refuse streams that state more pixels.
@@ -354,6 +355,7 @@ def _meta(loaded: LoadedStream) -> dict[str, Any]:
         "original_channel_dim": "no_channel",
         "unit": "HU",
         "maximum": 0,
+        "is_placed": loaded.affine is not None,
     }
 
 

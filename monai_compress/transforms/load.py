@@ -66,7 +66,8 @@ class CTReader(ImageReader):
 
     The metadata: ``affine`` from (row, column, slice) to mm in RAS, as everywhere in MONAI (identity if the file does
     not state it), ``original_affine``, ``space``, ``spatial_shape``, ``original_channel_dim``, ``unit`` ("HU" or
-    "gray"), ``maximum`` (the highest gray level that the file of a picture can hold).
+    "gray"), ``maximum`` (the highest gray level that the file of a picture can hold), ``is_placed`` (whether the file
+    states its position).
 
     It also works in ``monai.transforms.LoadImage(reader=CTReader())``, which however tries MONAI's other readers on
     every file that this one refuses; `LoadCT` does not.
@@ -98,6 +99,7 @@ class CTReader(ImageReader):
             "original_channel_dim": "no_channel",
             "unit": img.unit,
             "maximum": img.maximum,
+            "is_placed": img.affine is not None,
         }
         return img.image, meta
 
@@ -117,7 +119,7 @@ def load_slice(locator: str | os.PathLike[str]) -> LoadedSlice:
         return _nifti_slice(file, index)
     frame = read_image(file, frame=index)
     try:
-        check_ct(frame.header)
+        check_ct(frame.header, index or 0)
     except NotCT as error:
         raise NotCT(error.detail, reason=error.reason, where=os.fspath(locator)) from error
     if len(frame.stored) != 1:

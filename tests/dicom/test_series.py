@@ -56,17 +56,18 @@ def test_gantry_tilt(series):
     assert tilted.spacing_mm[2] == pytest.approx(5 * 0.96)
 
 
-def test_gap_and_duplicate_position(series):
-    (found,), _ = series(*(_at(z) for z in (0, 2, 4, 4, 10)))
-    assert found.notes == ("duplicate position", "gap") and found.spacing_mm[2] == 2
+def test_gap(series):
+    (found,), _ = series(*(_at(z) for z in (0, 2, 4, 10)))
+    assert found.notes == ("the distances between slices differ, as where one is missing",)
+    assert found.spacing_mm[2] == 2 and found.geometry.affine is None
 
 
 @pytest.mark.parametrize(
     "values,note",
     [
-        ({"SliceLocation": True}, "sorted by slice location"),
-        ({"InstanceNumber": True}, "sorted by instance number"),
-        ({}, "sorted by file name"),
+        ({"SliceLocation": True}, "positions unknown, sorted by slice location"),
+        ({"InstanceNumber": True}, "positions unknown, sorted by instance number"),
+        ({}, "positions unknown, sorted by file name"),
     ],
 )
 def test_without_positions(series, values, note):
@@ -74,7 +75,7 @@ def test_without_positions(series, values, note):
     slices = [{"ImagePositionPatient": None, **dict.fromkeys(values, place)} for place in order]
     (found,), _ = series(*({**values, "file": f"im{place}"} for values, place in zip(slices, order, strict=True)))
     assert _names(found) == ["im1", "im2", "im10"]
-    assert found.notes == (note,) and found.spacing_mm == (0.7, 0.8, 2.5)
+    assert found.notes == (note,) and found.spacing_mm is None
 
 
 def test_series_uids_and_patients_split(series):
@@ -110,9 +111,10 @@ def test_rounding_in_a_header_splits_nothing(series):
     assert len(found.slices) == 2
 
 
-def test_mixed_pixel_spacing_is_noted(series):
-    (found,), _ = series(_at(0), _at(1, PixelSpacing=[1, 1]))
-    assert "mixed pixel spacing" in found.notes
+def test_mixed_pixel_spacings_are_parts(series):
+    found, _ = series(_at(0), _at(1, PixelSpacing=[1, 1]))
+    assert [item.spacing_mm[:2] for item in found] == [(0.7, 0.8), (1.0, 1.0)]
+    assert all(item.notes == ("mixed pixel spacing",) for item in found)
 
 
 def test_second_copies_are_skipped(series):

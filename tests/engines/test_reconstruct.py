@@ -135,24 +135,29 @@ def test_positions_rounded_in_the_header_split_nothing(identity, write_ct, tmp_p
 
 def test_slices_of_other_pixel_spacing_go_into_another_grid(identity, write_ct, tmp_path):
     write(write_ct, tmp_path / "in", [0, 2, 4])
-    write_ct(tmp_path / "in" / "9.dcm", noise(9), z=6, PixelSpacing=[0.6, 0.75])
+    write_ct(tmp_path / "in" / "9.dcm", noise(9), z=6, PixelSpacing=[0.5045, 0.75])
     items, result = reconstruct(identity, tmp_path / "in", tmp_path / "out")
     assert [entry.slices for entry in result.written] == [3, 1]
     check_voxels(items, result)
 
 
 @pytest.mark.parametrize(
-    ("tags", "sides"),
-    [(NO_PLACE, (1, 1, 1)), ({"ImagePositionPatient": [0, 0, 0]}, (0.5, 0.75, 2))],
+    ("tags", "sides", "words"),
+    [
+        (NO_PLACE, (1, 1, 1), "do not state their positions"),
+        ({"ImagePositionPatient": [0, 0, 0]}, (0.5, 0.75, 1), "lie at one position"),
+    ],
     ids=["no position", "one place"],
 )
-def test_slices_without_places_are_stacked_and_that_is_told(identity, write_ct, tmp_path, tags, sides):
+def test_no_place_is_made_up(identity, write_ct, tmp_path, tags, sides, words):
     write(write_ct, tmp_path / "in", [0.0] * 3, **tags)
     _, result = reconstruct(identity, tmp_path / "in", tmp_path / "out")
     image = nib.load(result.written[0].path)
-    assert np.allclose(nib.affines.voxel_sizes(image.affine), sides)
+    assert (int(image.header["sform_code"]), int(image.header["qform_code"])) == (0, 0)
+    assert image.header.get_xyzt_units()[0] == "unknown"
+    assert np.allclose(image.header.get_zooms(), sides)
     assert np.array_equal(np.asarray(image.dataobj), np.stack([noise(k) for k in range(3)], axis=-1))
-    assert "do not state their positions" in result.notes[0]
+    assert words in result.notes[0]
 
 
 def test_a_slice_that_does_not_load_leaves_a_gap(identity, write_ct, tmp_path):
@@ -319,7 +324,7 @@ def test_command_refuses_an_output_that_is_a_file(identity_folder, write_ct, tmp
 def test_command_tells_notes(identity_folder, write_ct, tmp_path):
     write(write_ct, tmp_path / "in", [0, 2, 4, 8])
     result = command(identity_folder, tmp_path / "in", tmp_path / "out")
-    assert "1 DICOM series: gap" in result.stderr
+    assert "1 DICOM series: the distances between slices differ" in result.stderr
     assert "written as 2 files" in result.stderr
 
 

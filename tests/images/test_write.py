@@ -11,10 +11,12 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from monai_compress.errors import CorruptStream, OutputError
-from monai_compress.images import read_stored, write_stored
+from monai_compress import compress
+from monai_compress.errors import CorruptStream, DicomError, OutputError
+from monai_compress.images import output_paths, read_stored, write_stored
 from monai_compress.images.nifti import read_volume
 from monai_compress.phantom import chest_phantom, simulate_scan, write_series
+from monai_compress.streams import StreamReader, stored_from_stream
 
 AXES = {
     "RAS": np.diag([0.7, 0.8, 2.5, 1.0]),
@@ -138,15 +140,101 @@ def test_other_rescale_in_each_slice(tmp_path, rescale, dtype):
     np.testing.assert_array_equal(made.get_fdata().transpose(2, 1, 0), expected)
 
 
-def test_tilted_and_uneven_slices(tmp_path, write_ct):
-    hu = np.arange(48.0).reshape(6, 8)
+def test_tilted_slices(tmp_path, write_ct):
     for k in range(3):
-        write_ct(tmp_path / "tilted" / f"{k}", hu, z=2.0 * k, ImagePositionPatient=[-10, -20 + k, 2.0 * k])
-        write_ct(tmp_path / "uneven" / f"{k}", hu, z=float(k**3))
-    assert write_stored(read_stored(tmp_path / "tilted"), tmp_path / "t.nii") == ()
+        write_ct(tmp_path / "in" / f"{k}", hu_of(k), ImagePositionPatient=[-10, -20 + k, 2.0 * k])
+    assert write_stored(read_stored(tmp_path / "in"), tmp_path / "t.nii") == ()
     np.testing.assert_allclose(nib.load(tmp_path / "t.nii").affine[:3, 2], [0, -1, 2])
-    notes = write_stored(read_stored(tmp_path / "uneven"), tmp_path / "u.nii")
-    assert "not evenly spaced" in notes[0]
+
+
+def hu_of(seed):
+    return np.random.default_rng(seed).integers(-1000, 1000, (6, 8)).astype(float)
+
+
+def through_stream(image, folder, **metadata):
+    """Return the image after a stream, with the metadata that it would have or others."""
+    (folder / "x.mcz").write_bytes(
+        compress(image.slices, rescale=image.common_rescale, metadata=metadata or image.metadata(), effort="fast")
+    )
+    with StreamReader(folder / "x.mcz") as reader:
+        back = stored_from_stream(reader)
+        return replace(back, read_slice=list(back.slices).__getitem__, read_all=None)
+
+
+def check_places(paths, z_mm, seeds):
+    """Each slice is in one file, at its own position: x and y of the first voxel are 10 and 20 in RAS."""
+    found = {}
+    for path in paths:
+        made = nib.load(path)
+        assert (int(made.header["sform_code"]), made.header.get_xyzt_units()[0]) == (1, "mm")
+        for k in range(made.shape[2]):
+            found[made.get_fdata()[..., k].T.tobytes()] = made.affine @ [0, 0, k, 1]
+    assert len(found) == len(z_mm)
+    for z, seed in zip(z_mm, seeds, strict=True):
+        np.testing.assert_allclose(found[hu_of(seed).tobytes()], [10, 20, z, 1], atol=1e-4)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize(
+    ("z_mm", "names"),
+    [
+        ((0, 2, 4, 8, 10), ["u-1.nii.gz", "u-2.nii.gz"]),
+        ((0, 1, 4, 9), ["u-1.nii.gz", "u-2.nii.gz", "u-3.nii.gz"]),
+        ((0, 0, 2, 2), ["u-1.nii.gz", "u-2.nii.gz"]),
+    ],
+)
+def test_uneven_slices_become_files_with_even_steps(tmp_path, write_ct, z_mm, names, streamed):
+    for k, z in enumerate(z_mm):
+        write_ct(tmp_path / "in" / f"{k}", hu_of(k), z=float(z), InstanceNumber=k)
+    image = read_stored(tmp_path / "in")
+    if streamed:
+        image = through_stream(image, tmp_path)
+    assert image.affine is None
+    calls = []
+    notes = write_stored(image, tmp_path / "u.nii.gz", progress=lambda done, total: calls.append((done, total)))
+    assert [path.name for path in sorted(tmp_path.glob("u*"))] == names
+    assert [path.name for path in output_paths(image, tmp_path / "u.nii.gz")] == names
+    assert output_paths(image, tmp_path / "u.npy") == (tmp_path / "u.npy",)
+    assert any(f"written as {len(names)} files" in note for note in notes)
+    assert calls == [(k + 1, len(z_mm)) for k in range(len(z_mm))]
+    check_places(sorted(tmp_path.glob("u*")), z_mm, range(len(z_mm)))
+
+
+def test_streams_with_an_affine_beside_uneven_positions(tmp_path, write_ct):
+    for k, z in enumerate((0.0, 2.0, 4.0, 10.0)):
+        write_ct(tmp_path / "in" / f"{k}", hu_of(k), z=z)
+    image = read_stored(tmp_path / "in")
+    affine = [[0, 0.75, 0, -10], [0.5, 0, 0, -20], [0, 0, 2, 0]]
+    back = through_stream(image, tmp_path, affine_lps=affine, positions_lps_mm=image.positions_mm.tolist())
+    assert back.affine is None
+    np.testing.assert_array_equal(back.positions_mm, image.positions_mm)
+    write_stored(back, tmp_path / "u.nii")
+    check_places(sorted(tmp_path.glob("u*")), (0, 2, 4, 10), range(4))
+
+
+@pytest.mark.parametrize(
+    ("tags", "zooms"),
+    [({"ImagePositionPatient": None}, (1, 1, 1)), ({"ImagePositionPatient": [1, 2, 3]}, (0.75, 0.5, 1))],
+)
+def test_what_is_unknown_is_not_stated(tmp_path, write_ct, tags, zooms):
+    for k in range(3):
+        write_ct(tmp_path / "in" / f"{k}", hu_of(k), InstanceNumber=k, **tags)
+    notes = write_stored(read_stored(tmp_path / "in"), tmp_path / "u.nii")
+    made = nib.load(tmp_path / "u.nii")
+    assert (int(made.header["sform_code"]), int(made.header["qform_code"])) == (0, 0)
+    assert made.header.get_xyzt_units()[0] == "unknown"
+    np.testing.assert_allclose(made.header.get_zooms(), zooms)
+    np.testing.assert_array_equal(made.get_fdata(), np.stack([hu_of(k).T for k in range(3)], axis=-1))
+    assert any("states no" in note for note in notes)
+
+
+def test_a_failure_leaves_no_part(tmp_path, write_ct):
+    for k, z in enumerate((0.0, 2.0, 4.0, 10.0)):
+        write_ct(tmp_path / "in" / f"{k}", hu_of(k), z=z)
+    (tmp_path / "in" / "3").write_bytes((tmp_path / "in" / "3").read_bytes()[:-20])
+    with pytest.raises(DicomError):
+        write_stored(read_stored(tmp_path / "in"), tmp_path / "u.nii")
+    assert not list(tmp_path.glob("u*"))
 
 
 def test_packed_files_hold_no_name_and_no_time(series, tmp_path):

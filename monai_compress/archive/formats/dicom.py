@@ -15,9 +15,9 @@ from pydicom.uid import CTImageStorage, RLELossless, UncompressedTransferSyntaxe
 from ...dicom import tags
 from ...dicom.ending import ends_within_an_element, is_header_cut_off
 from ...dicom.parse import INFLATED_LIMIT_BYTES, parse
+from ...dicom.planes import file_sort_key, plane_of
 from ...dicom.remarks import remarks_of
 from ...dicom.rescale import padding_range_of, rescale_of
-from ...dicom.stacking import file_sort_key, plane_of
 from ...dicom.syntaxes import DEFLATED, of_header
 from ...errors import InputError, NotDicom
 from .. import reasons
