@@ -84,7 +84,7 @@ class Completeness:
     def remarks(self) -> list[str]:
         """What could not be checked, in words."""
         return [
-            f"{folder}: no manifest.jsonl, so it cannot be checked whether archives are missing"
+            f"{folder}: no manifest names the archives in it, so it cannot be checked whether any are missing"
             for folder in self.unchecked
         ]
 
