@@ -125,13 +125,18 @@ def compare_with_manifests(
         groups = list(_groups(folder))
         if not groups:
             result.unchecked.append(folder)
-        found = _Held(known)
-        matched = {place for place, group in groups if found.matches(place, group)}
+        # archives of another output folder hold its files, not those that this manifest names
+        tops = dict.fromkeys(group.manifest.parent for _, group in groups)
+        found = {
+            top: _Held({path: contents for path, contents in known.items() if path.is_relative_to(top)}) for top in tops
+        }
+        matched = {place for place, group in groups if found[group.manifest.parent].matches(place, group)}
         for place, group in groups:
             result.manifests += 1
             if place in matched or (place in known and known[place] is None):
                 continue
-            files = tuple(one for one in found.lost(place, group) if group.is_redacted or wanted(one))
+            lost = found[group.manifest.parent].lost(place, group)
+            files = tuple(path for path in lost if group.is_redacted or wanted(path))
             if files:
                 result.missing.append(Missing(place, group.manifest, files, place in known))
     unique = {(one.archive, one.files): one for one in result.missing}
@@ -174,7 +179,7 @@ class _Held:
     """The files of existing archives; their lists are read only if something seems to be missing.
 
     Args:
-        known: all archives with the digest of their files.
+        known: the archives below the folder of a manifest, with the digest of their files.
     """
 
     def __init__(self, known: Mapping[Path, Contents | None]) -> None:
