@@ -86,7 +86,7 @@ def test_damage_in_an_archive(archive, packed, tmp_path, region):
         wanted["list"] = 0
     assert codes | {"unpack": code} == wanted
     # what the damage does not affect is restored, and only that
-    restored = [path for path in (tmp_path / "back").rglob("*.dcm")] if (tmp_path / "back").exists() else []
+    restored = list((tmp_path / "back").rglob("*.dcm")) if (tmp_path / "back").exists() else []
     assert all(path.read_bytes() == (packed / "in" / path.name).read_bytes() for path in restored)
     lost = {"magic", "kind", "content of FILE", "content of STRM", "content of HEAD", "header of a stream"}
     lost |= {"footer of a stream"}

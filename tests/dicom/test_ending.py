@@ -72,9 +72,9 @@ def test_every_length(syntax, is_undefined, tmp_path):
     path = tmp_path / "cut.dcm"
     path.write_bytes(data[: start + 9])
     for read in (read_header, read_image):
-        with pytest.raises(NotDicom) as caught:
+        with pytest.raises(NotDicom, match="does not parse") as caught:
             read(path)
-        assert caught.value.reason == CUT_OFF
+        assert is_undefined or caught.value.reason == CUT_OFF  # in open sequences, pydicom fails before
 
 
 def test_a_header_that_is_cut_off_keeps_its_series():
@@ -94,13 +94,12 @@ def test_deflated():
     assert {why(data[: len(data) - cut]) for cut in (1, 5, 40)} <= {"damaged deflate stream", "header does not parse"}
 
 
-@pytest.mark.parametrize(
-    "name", ["rtplan.dcm", "test-SR.dcm", "UN_sequence.dcm", "ExplVR_BigEndNoMeta.dcm", "DICOMDIR"]
-)
+COMPLETE = ["rtplan.dcm", "test-SR.dcm", "UN_sequence.dcm", "ExplVR_BigEndNoMeta.dcm", "dicomdirtests/DICOMDIR"]
+
+
+@pytest.mark.parametrize("name", COMPLETE)
 def test_complete_files_of_other_programs(name):
-    assert why((DATA / name).read_bytes() if name != "DICOMDIR" else (DATA / "dicomdirtests" / name).read_bytes()) == (
-        "no image"
-    )
+    assert why((DATA / name).read_bytes()) == "no image"
 
 
 def test_truncated_files_of_other_programs():
