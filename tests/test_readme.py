@@ -27,6 +27,7 @@ from monai_compress.losses import LOSSES
 from monai_compress.metrics import METRICS
 from monai_compress.networks import PRESETS
 from monai_compress.phantom import chest_phantom, simulate_scan, write_series
+from monai_compress.sources import FileKind, reason_of
 from monai_compress.transforms import AUGMENTATIONS, WINDOWS
 
 TREE = Path(__file__).resolve().parents[1]
@@ -174,7 +175,7 @@ def reasons_in_the_source() -> set[str]:
             for value in values:
                 texts = [value.body, value.orelse] if isinstance(value, ast.IfExp) else [value]
                 reasons |= {text.value for text in texts if isinstance(text, ast.Constant) and text.value}
-    return reasons
+    return reasons | {reason_of(kind) for kind in FileKind} - {""}
 
 
 def test_every_reason_is_explained():

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..codecs.promise import stored_bound
+from ..dicom import tags
 from ..dicom.derived import refused_derivation
 from ..dicom.parse import parse
 from ..dicom.rescale import padding_range_of
 from ..dicom.transcode import explicit_copy
 from ..errors import DicomError, InputError
+from ..images.gzip_content import GZIP_MAGIC
 from ..sources import open_exact, quiet, state
 from ..streams import MAX_PIXELS
 from . import reasons
@@ -33,6 +35,7 @@ from .storage import CODEC, DIRECTORY, INFLATED, LOSSY, NEAR_LOSSLESS, STORAGE_M
 
 _ELEMENTS = {"uint8": "u1", "int8": "i1", "uint16": "<u2", "int16": "<i2"}
 _SMALL_BYTES = 2**16
+_GZIP_TRAILER_BYTES = 8
 _HEADER_BYTES = 2**13
 _SHA256_OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
@@ -254,7 +257,9 @@ def _deflated(prepared: PreparedFile, may_inflate: bool) -> PreparedFile:
         for settings in find_settings(file, start):
             if (content := reproduce(file, start, settings)) is not None:
                 if pixels is None or content.size < pixels.offset + pixels.nbytes:
-                    return replace(prepared, how=VERBATIM, why=reasons.TRUNCATED)
+                    file.seek(start + content.used + _GZIP_TRAILER_BYTES)
+                    has_more = file.read(_SMALL_BYTES).lstrip(b"\0").startswith(GZIP_MAGIC)
+                    return replace(prepared, how=VERBATIM, why=reasons.GZIP_MEMBERS if has_more else reasons.TRUNCATED)
                 file.seek(start + content.used)
                 after = file.read()
                 return replace(prepared, deflated=(settings, ZLIB), sha256=sha256, before=before, after=after)
@@ -294,5 +299,7 @@ def _refusal(prepared: PreparedFile) -> str | None:
         return reasons.NOT_CT
     with prepared.opener() as file, quiet():
         header, _ = parse(file, prepared.file.locator, pixels=False)
-    padding = padding_range_of(header)
-    return reasons.PADDING_RANGE if padding and padding[0] != padding[1] else refused_derivation(header)
+        padding = padding_range_of(header)
+        is_unknown = padding is None and tags.value(header, "PixelPaddingValue") is not None
+        is_range = padding is not None and padding[0] != padding[1]
+        return reasons.PADDING_RANGE if is_unknown or is_range else refused_derivation(header)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import io
 import os
 from bisect import bisect_right
+from contextlib import suppress
 from itertools import accumulate
 from operator import index
 from typing import Any, BinaryIO
@@ -18,6 +19,9 @@ from pydicom import Dataset
 from ..dicom import tags
 from ..dicom.decode import decode
 from ..dicom.parse import parse
+from ..dicom.stored_values import PixelBits, pixel_bits, stored_values, values_of_samples
+from ..dicom.syntaxes import SampleFormat
+from ..errors import DicomError
 from ..sources import quiet
 from ..streams import MAX_PIXELS
 from .file_entry import ByteRange, FileEntry, JpegLsScan, SliceRange, flat
@@ -58,6 +62,7 @@ class SeriesArchive(ArchiveReader):
         threads: int | None = None,
     ) -> None:
         super().__init__(path, max_pixels=max_pixels, threads=threads)
+        self._bits: dict[str, PixelBits] = {}
         self._ends = list(accumulate(entry.frames for entry in self.files))
 
     def __len__(self) -> int:
@@ -65,17 +70,32 @@ class SeriesArchive(ArchiveReader):
         return self._ends[-1] if self._ends else 0
 
     def __getitem__(self, number: int) -> NDArray[Any]:
-        """Return the stored values of one image, (rows, columns); of files stored verbatim, as pydicom decodes them.
+        """Return the stored values of one image, (rows, columns), as `read_image` returns those of the restored file.
+
+        Bits outside Bits Stored, such as an overlay, are no part of the values; the restored file has them.
 
         Raises:
             IndexError: no image has this number.
             ValueError: it belongs to a NIfTI or .npy file that is stored verbatim.
-            CorruptStream: its slice group is damaged.
-            DicomError: a file that is stored verbatim does not decode.
+            CorruptStream: its slice group or its header is damaged.
+            DicomError: a file that is stored verbatim does not decode, or the header contradicts itself about the bits
+                of a value.
         """
         entry, frame = self.frame_of(number)
         place = _slice_of(entry, frame)
-        return self._decoded(entry, frame) if place is None else self.read_slice(*place)
+        if place is None:
+            return self._decoded(entry, frame)
+        part, slice_number = place
+        found = self.read_slice(part.stream, slice_number)
+        if entry.kind != "dicom":
+            return found
+        if entry.path not in self._bits:
+            self._bits[entry.path] = pixel_bits(self.dataset(number))
+        bits = self._bits[entry.path]
+        if isinstance(part, SliceRange):
+            return stored_values(found.astype(bits.dtype, copy=False), bits)
+        samples = found.view(f"u{found.dtype.itemsize}") & ((1 << part.bits) - 1)
+        return values_of_samples(samples, SampleFormat(found.size, part.bits, False), bits)
 
     def frame_of(self, number: int) -> tuple[FileEntry, int]:
         """Return the file that holds an image, and the number of its frame there, from 0.
@@ -108,6 +128,8 @@ class SeriesArchive(ArchiveReader):
             header, _ = parse(io.BytesIO(data), "", pixels=False)
         for keyword in tags.PIXELS:  # the parser has read those of a deflated file too
             header.pop(keyword, None)
+        with suppress(DicomError):  # `archive[number]` raises it again
+            self._bits[entry.path] = pixel_bits(header)
         return header
 
     def hu(self, number: int) -> NDArray[np.float32]:
@@ -118,13 +140,18 @@ class SeriesArchive(ArchiveReader):
             ValueError: the image is not from a DICOM file.
             NotCT: its values are not in Hounsfield units, or unknown ones; ``volume`` returns them with their unit.
             CorruptStream: it is damaged.
+            DicomError: as ``archive[number]``.
         """
         self.frame_of(number)
         with invalid_headers_raise():
             return hu_of(self, number)
 
     def volume(self, stack: int = 0) -> Volume:
-        """Return images of one size and unit as a volume, in HU where these are known, with its position.
+        """Return the images of one stack as a volume, in HU where these are known, with its position.
+
+        The stacks are those of `find_series`, and second copies are in none: images of one size, orientation, pixel
+        spacing and unit, sorted by position; several images at one position are in different stacks, if their headers
+        tell them apart.
 
         Args:
             stack: number of the stack; 0 is the one with the most images.
@@ -132,6 +159,7 @@ class SeriesArchive(ArchiveReader):
         Raises:
             ValueError: no stack has this number.
             CorruptStream: it is damaged.
+            DicomError: as ``archive[number]``.
         """
         with invalid_headers_raise():
             return volume_of(self, stack)
@@ -144,20 +172,20 @@ class SeriesArchive(ArchiveReader):
         data = self.read_whole(entry)
         with quiet():
             header, _ = parse(io.BytesIO(data), "", pixels=True)
-            return decode(header, "", frame=frame, max_pixels=self.max_pixels)[0]
+            return decode(header, "", frame=frame, max_pixels=self.max_pixels).stored[0]
 
 
-def _slice_of(entry: FileEntry, frame: int) -> tuple[int, int] | None:
-    """Return the stream of a frame and the number of its slice there; None for a file that is stored verbatim."""
+def _slice_of(entry: FileEntry, frame: int) -> tuple[SliceRange | JpegLsScan, int] | None:
+    """Return the segment of a frame and the number of its slice in the stream; None if it is stored verbatim."""
     left = frame
     for part in flat(entry.segments):
         if isinstance(part, JpegLsScan):
-            stream, first, count = part.stream, part.number, 1
+            first, count = part.number, 1
         elif isinstance(part, SliceRange):
-            stream, first, count = part.stream, part.first, part.count
+            first, count = part.first, part.count
         else:
             continue
         if left < count:
-            return stream, first + left
+            return part, first + left
         left -= count
     return None

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import os
 import posixpath
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -117,7 +117,15 @@ def plan(
         for series, name, part in _parts(*key, members)
     )
     ordered = sorted(units, key=lambda unit: unit.archive)
-    return Plan(tuple(ordered), tuple(sorted(skipped, key=lambda entry: entry.locator)), tuple(tree.remarks))
+    remarks = [*tree.remarks, *_header_remarks(layouts.values())]
+    return Plan(tuple(ordered), tuple(sorted(skipped, key=lambda entry: entry.locator)), tuple(remarks))
+
+
+def _header_remarks(layouts: Iterable[FileLayout | Skipped]) -> Iterator[str]:
+    """Yield remarks on headers, each once with the number of files."""
+    counts = Counter(remark for layout in layouts if isinstance(layout, FileLayout) for remark in layout.remarks)
+    for remark, count in sorted(counts.items()):
+        yield f"{count:,} DICOM file{'' if count == 1 else 's'}: {remark}"
 
 
 def series_key(uid: str) -> str:

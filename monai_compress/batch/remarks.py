@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Remarks of a run on its sources: oddities of headers, files that cannot be parsed, times, and changes."""
+"""Remarks of a run on its sources: files that cannot be parsed, times, and changes."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from ..archive import reasons
@@ -38,19 +38,16 @@ def remarks_on_files(units: Iterable[Unit], lines: Iterable[Line], name: Naming)
         lines: of the manifest, of all files of the run.
         name: replaces paths.
     """
-    oddities: Counter[str] = Counter()
     odd_times: list[str] = []
     for unit in units:
         for file in unit.files:
-            oddities.update(file.layout.remarks)
             if file.mtime_ns != stored_time(file.mtime_ns):
                 odd_times.append(name(file.path))
     damaged: defaultdict[str, list[str]] = defaultdict(list)
     for line in lines:
         if line.get("why") in _DAMAGE:
             damaged[line["why"]].append(name(line["path"]))
-    remarks = [f"{_files(count)}: {remark}" for remark, count in sorted(oddities.items())]
-    remarks += [
+    remarks = [
         f"{_files(len(paths))} damaged at the source, {reason}: stored verbatim ({_some(paths)})"
         for reason, paths in sorted(damaged.items())
     ]

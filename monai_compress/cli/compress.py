@@ -63,6 +63,8 @@ def compress(
         console.warn(note)
     started = time.perf_counter()
     info = write_stream(console, image, output, stream)
+    for note in image.pixel_notes:
+        console.warn(note)
     is_verified = stream["verify"]
     print_stream_result(
         console,
@@ -76,7 +78,7 @@ def compress(
             "bytes_read": image.source_bytes,
             "bytes_in": raw_bytes(info),
             "verified": is_verified,
-            "notes": list(image.notes),
+            "notes": [*image.notes, *image.pixel_notes],
         },
     )
 
@@ -104,8 +106,16 @@ def write_stream(console: Console, image: StoredImage, output: Path, stream: Map
         "padding_value": image.padding_value,
         "bits_stored": image.bits_stored,
         "metadata": image.metadata(),
-        "rescale": image.common_rescale or list(image.rescale),
+        "rescale": image.coded_rescale,
     }
+    if image.padding_ranges is not None and image.padding_value is None:
+        # a codec protects one padding value; an error in others would change which pixels are padded
+        if stream.get("quality") is not None:
+            message = "padding is several values, which a lossy codec would not restore: compress without --quality"
+            raise InputError(message)
+        if stream.get("max_error"):
+            console.warn("padding is several values, which an error would change: compressed without loss")
+            keywords["max_error"] = 0
     announce_compilation(console, stream.get("codec", "pixel"))
     with console.progress("compressing") as update:
         try:

@@ -69,24 +69,25 @@ def promise_text(info: StreamInfo) -> str:
     >>> from types import SimpleNamespace
     >>> promise_text(SimpleNamespace(promise="lossless"))
     'lossless: every stored value is restored'
-    >>> promise_text(SimpleNamespace(promise="bounded", bound=4, max_error=2.0, padding_value=-2000))
+    >>> info = SimpleNamespace(promise="bounded", bound=4, max_error=2.0, error_unit="HU", padding_value=-2000)
+    >>> promise_text(info)
     'bounded: no value differs by more than 4 stored units (requested: 2 HU); padding is restored exactly'
     >>> error = SimpleNamespace(rmse=5.25, max_error=81.0)
-    >>> promise_text(SimpleNamespace(promise="lossy", measured_error=error))
+    >>> promise_text(SimpleNamespace(promise="lossy", measured_error=error, error_unit="HU"))
     'lossy: measured RMSE 5.25 HU, largest error 81 HU'
     """
     if info.promise == "lossy":
         error = info.measured_error
         if error is None:
             return "lossy: the error was not measured"
-        return f"lossy: measured RMSE {error.rmse:.3g} HU, largest error {error.max_error:.3g} HU"
+        unit = info.error_unit
+        return f"lossy: measured RMSE {error.rmse:.3g} {unit}, largest error {error.max_error:.3g} {unit}"
     if info.promise == "lossless":
         return "lossless: every stored value is restored"
     unit = "unit" if info.bound == 1 else "units"
     padding = "" if info.padding_value is None else "; padding is restored exactly"
-    return (
-        f"bounded: no value differs by more than {info.bound} stored {unit} (requested: {info.max_error:g} HU){padding}"
-    )
+    requested = f"requested: {info.max_error:g} {info.error_unit}"
+    return f"bounded: no value differs by more than {info.bound} stored {unit} ({requested}){padding}"
 
 
 def archive_promise_text(info: ArchiveInfo) -> str:

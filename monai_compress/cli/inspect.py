@@ -18,6 +18,7 @@ from .options import json_option
 from .reports import stream_rows
 
 if TYPE_CHECKING:
+    from ..images import StoredImage
     from ..streams import StreamReader
 
 EPILOG = """\b
@@ -84,18 +85,17 @@ def _inspect_stream(console: Console, file: Path) -> bool:
         image = stored_from_stream(reader)
         damage = _damage(reader)
     pairs = len(set(image.rescale))
-    slope, intercept = image.rescale[0]
-    rescale = f"HU = {slope:g} * stored {'-' if intercept < 0 else '+'} {abs(intercept):g}"
     rows = [
         ["format", f"{info.version}, codec {info.codec}"],
         *stream_rows(info),
+        ["unit", info.unit if info.unit == "HU" else f"{info.unit}; no Hounsfield units are known"],
         [
             "rescale",
-            rescale
+            _rescale_text(image)
             if pairs == 1
             else f"{pairs} different pairs of slope and intercept in {formatting.count_text(len(image), 'slice')}",
         ],
-        ["padding value", "none" if info.padding_value is None else str(info.padding_value)],
+        ["padding value", _padding_text(image)],
         ["slice groups", f"{info.groups} of up to {info.slices_per_group} slices"],
         ["source", image.source],
     ]
@@ -118,3 +118,20 @@ def _damage(reader: StreamReader) -> str:
     except CorruptStream as error:
         return str(error)
     return ""
+
+
+def _rescale_text(image: StoredImage) -> str:
+    """Return the conversion from stored values to those of the unit."""
+    slope, intercept = image.rescale[0]
+    name = "HU" if image.unit == "HU" else "value"
+    return f"{name} = {slope:g} * stored {'-' if intercept < 0 else '+'} {abs(intercept):g}"
+
+
+def _padding_text(image: StoredImage) -> str:
+    """Return the stored values that mean "not measured"."""
+    if image.padding_ranges is None:
+        return "none" if image.padding_value is None else str(image.padding_value)
+    if len(set(image.padding_ranges)) > 1:
+        return "differs between slices"
+    lowest, highest = image.padding_ranges[0] or (0, 0)
+    return f"{lowest} to {highest}"

@@ -44,6 +44,8 @@ def stream_values(info: StreamInfo) -> dict[str, Any]:
         "ratio": info.ratio,
         "bits_per_pixel": info.bits_per_pixel,
         "max_error": info.max_error,
+        "error_unit": info.error_unit,
+        "unit": info.unit,
         "bound": info.bound,
         "promise": info.promise,
         "promise_text": formatting.promise_text(info),

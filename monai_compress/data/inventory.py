@@ -223,15 +223,17 @@ def _dicom_slices(
 def _nifti_slices(files: list[str], names: dict[str, str], skipped: list[Skipped]) -> tuple[list[_Slice], list[str]]:
     owners = _nifti_patients({file: _parts(names[file]) for file in files})
     found = []
+    remarks: Counter[str] = Counter()
     for file in files:
         try:
-            count = nifti.slice_count(file)
+            count, notes = nifti.count_slices(file)
         except InputError as error:
             skipped.append(Skipped(file, error.reason, error.detail))
             continue
         for k in range(count):
             found.append(_Slice(f"{file}#{k}", f"{names[file]}#{k}", f"file:{owners[file]}", f"file:{names[file]}", k))
-    return found, []
+        remarks.update(notes)
+    return found, [f"{count} NIfTI file{'' if count == 1 else 's'}: {note}" for note, count in sorted(remarks.items())]
 
 
 def _nifti_patients(parts: dict[str, tuple[str, ...]]) -> dict[str, str]:

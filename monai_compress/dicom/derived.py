@@ -21,12 +21,13 @@ from pydicom import Dataset, Sequence
 from pydicom.filereader import read_dataset
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
-from ..errors import DicomError
+from ..errors import DicomError, UndecodablePixels
 from ..sources import quiet
 from . import syntaxes, tags
 from .parse import parse
 from .rescale import is_padding, padding_range_of
 from .scale import scale_of
+from .stored_values import pixel_bits
 from .write import PIXEL_DATA, UNCOMPRESSED, around_pixels, has_overlay_in_pixels
 
 METHOD = "MONAI_COMPRESS"
@@ -65,7 +66,6 @@ def refused_derivation(header: Dataset) -> str | None:
 
 def _refusal(header: Dataset) -> str | None:
     number = tags.number
-    bits_stored, high_bit = number(header, "BitsStored"), number(header, "HighBit")
     refusals = {
         "not CT Image Storage": tags.text(header, "SOPClassUID") != CTImageStorage,
         "no SOP Instance UID": tags.text(header, "SOPInstanceUID") is None,
@@ -75,11 +75,19 @@ def _refusal(header: Dataset) -> str | None:
         or not (tags.text(header, "PhotometricInterpretation") or "MONOCHROME2").startswith("MONOCHROME"),
         "no image": not number(header, "Rows") or not number(header, "Columns"),
         "not 16 bit": number(header, "BitsAllocated") != 16,
-        "odd high bit": bits_stored is None or (high_bit is not None and high_bit != bits_stored - 1),
+        "odd high bit": _has_odd_bits(header),
         "overlay in the pixels": has_overlay_in_pixels(header),
         "no rescale": not scale_of(header).is_hu,
     }
     return next((words for words, refused in refusals.items() if refused), None)
+
+
+def _has_odd_bits(header: Dataset) -> bool:
+    """Return whether stored values are not in the low bits, so that an error of one would be another error there."""
+    try:
+        return tags.number(header, "BitsStored") is None or not pixel_bits(header).is_low
+    except UndecodablePixels:
+        return True
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pydicom.filereader import read_dataset, read_partial
 from pydicom.tag import BaseTag
 
 from ..errors import NotDicom, UndecodablePixels
-from ..sources import HEAD_BYTES, FileKind, file_kind, is_dicom_without_preamble
+from ..sources import HEAD_BYTES, FileKind, file_kind, refusal
 from . import tags
 from .syntaxes import DEFLATED
 
@@ -38,9 +38,11 @@ def parse(stream: BinaryIO, where: str, *, pixels: bool) -> tuple[Dataset, bool]
     """
     head = stream.read(HEAD_BYTES)
     stream.seek(0)
-    has_prefix = file_kind(head) is FileKind.DICOM
-    if not has_prefix and not is_dicom_without_preamble(head):
-        raise NotDicom("this is not a DICOM file" if head else "this file is empty", where=where)
+    kind = file_kind(head)
+    if not kind.is_dicom:
+        error = refusal(kind, where)
+        raise NotDicom(error.detail, reason=error.reason, where=where)
+    has_prefix = kind is FileKind.DICOM
     try:
         deflated = DEFLATED.encode() in head and _check_inflated(stream, where)
         stream.seek(0)

@@ -5,24 +5,27 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
 
-from ..errors import DicomError, InputError, NoPixels, NotDicom
+from ..errors import DicomError, InputError, NoPixels, NotDicom, UndecodablePixels
 from ..sources import open_binary, quiet, split, state
 from . import tags
-from .decode import decode
+from .decode import decode, number_of_frames, open_element
+from .encapsulation import Frames, find_frames
 from .ending import CUT_OFF, is_header_cut_off
 from .geometry import frame_affine, pixel_spacing_mm
 from .parse import parse
+from .remarks import add_remarks
 from .rescale import padding_range_of, rescale_to_float, rescale_to_hu
 from .scale import ValueScale, scales_of
-from .syntaxes import DEFLATED, of_header
+from .syntaxes import DEFLATED, of_header, undecodable_reason
 
 MAX_PIXELS = 2**28
 
@@ -40,6 +43,7 @@ class DicomImage:
         affine: (4, 4) float64 from (row, column, slice) indices to LPS millimeters, of the first frame here; None if
             the file does not state its position.
         header: the file without its pixels. It may name a person, so ``repr`` does not show it.
+        notes: remarks for the user on how unusual pixels were read; for those on the header, see ``remarks_of``.
     """
 
     stored: NDArray[np.generic]
@@ -48,6 +52,7 @@ class DicomImage:
     pixel_spacing_mm: tuple[float, float] | None
     affine: NDArray[np.float64] | None = field(repr=False)
     header: Dataset = field(repr=False)
+    notes: tuple[str, ...] = ()
 
     @property
     def slope(self) -> NDArray[np.float64]:
@@ -111,6 +116,8 @@ def read_header(source: str | os.PathLike[str]) -> Dataset:
 def scan_header(source: str | os.PathLike[str]) -> tuple[Dataset, bool]:
     """Read the header, and return whether pixels follow it.
 
+    Of compressed pixels with several frames, the offset table is checked, so that `remarks_of` states if it is wrong.
+
     Raises:
         NotDicom: as ``read_header``.
     """
@@ -118,15 +125,12 @@ def scan_header(source: str | os.PathLike[str]) -> tuple[Dataset, bool]:
     with quiet():
         try:
             with open_binary(where) as stream:
-                header, has_pixels = parse(stream, where, pixels=False)
-                if not has_pixels:
-                    _check_complete(stream, header, where)
+                found = _parse(stream, where)
         except NotDicom:
             raise
         except InputError as error:
             raise _as_not_dicom(error) from error
-    _drop_pixels(header)
-    return header, has_pixels
+    return found.header, found.has_pixels
 
 
 def read_image(source: str | os.PathLike[str], frame: int | None = None, *, max_pixels: int = MAX_PIXELS) -> DicomImage:
@@ -155,38 +159,75 @@ def read_image(source: str | os.PathLike[str], frame: int | None = None, *, max_
 
 def _read_image(where: str, frame: int | None, max_pixels: int) -> DicomImage:
     with open_binary(where) as stream:
-        start = None
-        if frame is not None:
-            header, has_pixels, start = _frame_header(where, state(where))
-            stream.seek(start or 0)
-        if start is None:
-            header, has_pixels = parse(stream, where, pixels=True)
-        if not has_pixels:
-            _check_complete(stream, header, where)
+        # the header of an enhanced CT is long and its frames are read one by one
+        found = _parse(stream, where) if frame is None else _remembered(where, state(where))
+        header = found.header
+        if not found.has_pixels:
             raise NoPixels("this DICOM file holds no image: a report, a plan, a directory, or cut off", where=where)
-        pixels = None if start is None else stream
-        stored = decode(header, where, frame=frame, max_pixels=max_pixels, stream=pixels)
+        if found.start is None:
+            stream.seek(0)
+            header, _ = parse(stream, where, pixels=True)
+        else:
+            stream.seek(found.start)
+        decoded = decode(
+            header,
+            where,
+            frame=frame,
+            max_pixels=max_pixels,
+            stream=None if found.start is None else stream,
+            fragments=found.fragments,
+        )
     _drop_pixels(header)
     first = frame or 0
     return DicomImage(
-        stored=stored,
-        scales=tuple(scales_of(header, range(first, first + len(stored)))),
+        stored=decoded.stored,
+        scales=tuple(scales_of(header, range(first, first + len(decoded.stored)))),
         padding_range=padding_range_of(header),
         pixel_spacing_mm=pixel_spacing_mm(header, first),
         affine=frame_affine(header, first),
         header=header,
+        notes=decoded.remarks,
     )
 
 
-@lru_cache(maxsize=2)
-def _frame_header(where: str, file_state: tuple[int, int]) -> tuple[Dataset, bool, int | None]:
-    """Return the header, whether the file has an image, and the offset of its element (None in a deflated file).
+class _Parsed(NamedTuple):
+    """A file without its pixels.
 
-    The result is cached, since the header of an enhanced CT is long and its frames are read one by one.
+    Args:
+        header: without pixels.
+        has_pixels: whether the file has an image.
+        start: offset of its element; None in a deflated file.
+        fragments: of each frame, where there are several frames and the pixels are compressed; None if they cannot be
+            told apart.
     """
+
+    header: Dataset
+    has_pixels: bool
+    start: int | None
+    fragments: Frames | None
+
+
+def _parse(stream: BinaryIO, where: str) -> _Parsed:
+    header, has_pixels = parse(stream, where, pixels=False)
+    if not has_pixels:
+        _check_complete(stream, header, where)
+    if _drop_pixels(header):
+        return _Parsed(header, has_pixels, None, None)
+    start = stream.tell()
+    frames = number_of_frames(header)
+    fragments = None
+    syntax = of_header(header)
+    if has_pixels and frames > 1 and undecodable_reason(syntax) is None and syntax.is_encapsulated:
+        with suppress(UndecodablePixels):  # decoding raises it again
+            fragments = find_frames(open_element(stream).value, header, frames, where)
+            add_remarks(header, fragments.remarks)
+    return _Parsed(header, has_pixels, start, fragments)
+
+
+@lru_cache(maxsize=2)
+def _remembered(where: str, file_state: tuple[int, int]) -> _Parsed:
     with open_binary(where) as stream:
-        header, has_pixels = parse(stream, where, pixels=False)
-        return header, has_pixels, None if _drop_pixels(header) else stream.tell()
+        return _parse(stream, where)
 
 
 def _drop_pixels(header: Dataset) -> bool:

@@ -4,14 +4,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 
 from pydicom import Dataset, Sequence
 from pydicom.datadict import dictionary_description
 
-from ..sources import quiet
+from ..errors import UndecodablePixels
 from . import tags
 from .rescale import padding_end_of
+from .scale import scale_of
+from .stored_values import pixel_bits
 
 _NUMBERS = (
     "SliceLocation",
@@ -41,8 +44,24 @@ def remarks_of(header: Dataset) -> tuple[str, ...]:
     >>> remarks_of(ds)
     ('decimal comma read as a point: Rescale Slope',)
     """
-    with quiet():
-        return tuple(dict.fromkeys(remark for find in _REMARKS for remark in find(header)))
+    return tuple(dict.fromkeys(remark for find in _REMARKS for remark in find(header)))
+
+
+def add_remarks(header: Dataset, remarks: Iterable[str]) -> None:
+    """Add remarks on what is not in the header itself, such as the table of its frames, for `remarks_of`."""
+    header.added_remarks = (*_added(header), *remarks)
+
+
+def _added(header: Dataset) -> Iterator[str]:
+    yield from getattr(header, "added_remarks", ())
+
+
+def _missing_bits(header: Dataset) -> Iterator[str]:
+    if "PixelRepresentation" not in header or (tags.number(header, "SamplesPerPixel") or 1) != 1:
+        return
+    with suppress(UndecodablePixels):
+        if found := pixel_bits(header).remark:
+            yield found
 
 
 def _numbers(header: Dataset) -> Iterator[str]:
@@ -82,7 +101,7 @@ def _padding(header: Dataset) -> Iterator[str]:
 
 def _unspecified_unit(header: Dataset) -> Iterator[str]:
     frame = next(iter(tags.frame_groups(header, 0, "PixelValueTransformationSequence")))
-    if tags.text(header, "Modality") == "CT" and tags.text(frame, "RescaleType") == "US":
+    if tags.text(frame, "RescaleType") == "US" and scale_of(header).is_hu:
         yield "Rescale Type US (unspecified) taken as HU"
 
 
@@ -90,5 +109,11 @@ def _names(keywords: list[str]) -> str:
     return ", ".join(dictionary_description(keyword) for keyword in keywords)
 
 
-_REMARKS: tuple[Callable[[Dataset], Iterator[str]], ...] = (_numbers, _padding, _unspecified_unit)
+_REMARKS: tuple[Callable[[Dataset], Iterator[str]], ...] = (
+    _numbers,
+    _padding,
+    _unspecified_unit,
+    _missing_bits,
+    _added,
+)
 """Each yields phrases about one kind of oddity."""

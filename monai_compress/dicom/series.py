@@ -59,7 +59,7 @@ class _Slice:
     locator: str
     series: tuple[str, str, str]
     plane: SlicePlane
-    unit: str
+    kind: tuple[str, str]
     remarks: tuple[str, ...]
 
 
@@ -93,20 +93,22 @@ def find_series(
     return series, sorted([*skipped, *copies], key=lambda item: item.locator)
 
 
-def series_of_headers(headers: Iterable[tuple[str, Dataset]]) -> tuple[list[Series], list[Skipped]]:
+def series_of_headers(headers: Iterable[tuple[str, Dataset, str]]) -> tuple[list[Series], list[Skipped]]:
     """Sort images of any kind into series and stacks, as `find_series` does with axial CT.
 
     Args:
-        headers: locators and headers, as from ``read_header``.
+        headers: locators, headers as from ``read_header``, and the reasons why `find_series` skips them. Images with
+            different reasons, or in different units, are in different series.
 
     Returns:
         series sorted by their first locator; second copies sorted by locator.
     """
     found: list[_Slice] = []
     with quiet():
-        for locator, header in headers:
+        for locator, header, reason in headers:
             frames = _frames_of(locator, header)
-            found += _slices_of(locator, header, frames, [scale.unit for scale in scales_of(header, frames)])
+            kinds = [(reason, scale.unit) for scale in scales_of(header, frames)]
+            found += _slices_of(locator, header, frames, kinds)
         return _series_of(found)
 
 
@@ -117,7 +119,7 @@ def _scan(locator: str) -> list[_Slice | Skipped]:
             raise NoPixels("this DICOM file holds no image", where=locator)
         frames = _frames_of(locator, header)
         refused = not_ct_frames(header, frames)
-        slices = _slices_of(locator, header, frames, [HU] * len(frames))
+        slices = _slices_of(locator, header, frames, [("", HU)] * len(frames))
         return [
             Skipped(item.locator, error.reason, error.detail) if (error := refused.get(frame)) else item
             for frame, item in zip(frames, slices, strict=True)
@@ -144,7 +146,7 @@ def _frames_of(locator: str, header: Dataset) -> Sequence[int]:
     return range(max(int(tags.number(header, "NumberOfFrames") or 1), 1)) if named is None else [named]
 
 
-def _slices_of(locator: str, header: Dataset, frames: Sequence[int], units: Sequence[str]) -> list[_Slice]:
+def _slices_of(locator: str, header: Dataset, frames: Sequence[int], kinds: Sequence[tuple[str, str]]) -> list[_Slice]:
     file = split(locator)[0]
     key = series_key(header, file)
     is_multi = is_multi_frame(header)
@@ -154,17 +156,17 @@ def _slices_of(locator: str, header: Dataset, frames: Sequence[int], units: Sequ
             locator=f"{file}#{frame}" if is_multi else locator,
             series=key,
             plane=plane_of(header, frame, number=frame if is_multi else None),
-            unit=unit,
+            kind=kind,
             remarks=remarks,
         )
-        for frame, unit in zip(frames, units, strict=True)
+        for frame, kind in zip(frames, kinds, strict=True)
     ]
 
 
 def _series_of(slices: Iterable[_Slice]) -> tuple[list[Series], list[Skipped]]:
     groups: dict[Hashable, list[_Slice]] = defaultdict(list)
     for item in slices:
-        groups[item.series, item.unit].append(item)
+        groups[item.series, item.kind].append(item)
     copies: list[Skipped] = []
     series = [part for group in groups.values() for part in _stacks(group, copies)]
     return sorted(series, key=lambda item: natural_key(item.slices[0])), sorted(copies, key=lambda item: item.locator)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import struct
+from typing import NamedTuple
 
 from pydicom import Dataset
 from pydicom.pixels import get_decoder
@@ -44,29 +45,44 @@ def undecodable_reason(syntax: UID) -> str | None:
     return f"no decoder for '{syntax.name}' is installed; 'pip install python-gdcm' provides one"
 
 
+_JPEG_START = b"\xff\xd8"
 _J2K_SIZE = b"\xff\x4f\xff\x51"
+_J2K_PRECISION = 42
 _JPEG_SIZED = frozenset([*range(0xC0, 0xD0), 0xF7]) - {0xC4, 0xC8, 0xCC}
 
 
-def claimed_pixels(codestream: bytes) -> int:
-    """Return the number of pixels that a JPEG, JPEG-LS or JPEG 2000 codestream states; 0 for other bytes.
+class SampleFormat(NamedTuple):
+    """What a JPEG, JPEG-LS or JPEG 2000 codestream states of its samples.
 
-    Decoders allocate what a codestream states, whatever Rows and Columns are.
+    Args:
+        pixels: rows x columns.
+        bits: precision of a sample, of the first component.
+        is_signed: whether samples are in two's complement, which only JPEG 2000 can state.
+    """
+
+    pixels: int
+    bits: int
+    is_signed: bool
+
+
+def sample_format(codestream: bytes) -> SampleFormat | None:
+    """Return what a JPEG, JPEG-LS or JPEG 2000 codestream states of its samples; None for other bytes.
 
     Source: ISO/IEC 15444-1 A.5.1 (SIZ); ISO/IEC 10918-1 B.2.2 (SOF); ISO/IEC 14495-1 C.2.2 (SOF55).
 
-    >>> claimed_pixels(bytes.fromhex("ffd8 fff7 000b 08 0010 0020 01"))
-    512
+    >>> sample_format(bytes.fromhex("ffd8 fff7 000b 08 0010 0020 01"))
+    SampleFormat(pixels=512, bits=8, is_signed=False)
     """
     # a JP2 box structure may precede it
-    start = codestream.find(_J2K_SIZE, 0, 512)
-    if start >= 0 and len(codestream) >= start + 24:
+    start = -1 if codestream.startswith(_JPEG_START) else codestream.find(_J2K_SIZE, 0, 512)
+    if start >= 0 and len(codestream) > start + _J2K_PRECISION:
         right, bottom, left, top = struct.unpack_from(">4I", codestream, start + 8)
-        return max(right - left, 0) * max(bottom - top, 0)
+        precision = codestream[start + _J2K_PRECISION]
+        return SampleFormat(max(right - left, 0) * max(bottom - top, 0), (precision & 0x7F) + 1, precision >> 7 == 1)
     at = 2
-    while codestream[:2] == b"\xff\xd8" and at + 9 <= len(codestream) and codestream[at] == 0xFF:
+    while codestream.startswith(_JPEG_START) and at + 9 <= len(codestream) and codestream[at] == 0xFF:
         if codestream[at + 1] in _JPEG_SIZED:
-            rows, columns = struct.unpack_from(">2H", codestream, at + 5)
-            return rows * columns
+            precision, rows, columns = struct.unpack_from(">BHH", codestream, at + 4)
+            return SampleFormat(rows * columns, precision, False)
         at += 2 + struct.unpack_from(">H", codestream, at + 2)[0]
-    return 0
+    return None

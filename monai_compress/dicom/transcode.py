@@ -27,6 +27,7 @@ from . import syntaxes, tags
 from .decode import decode
 from .parse import parse
 from .read import MAX_PIXELS
+from .stored_values import pixel_bits
 from .write import UNCOMPRESSED, around_pixels, has_overlay_in_pixels
 
 LOSSLESS = frozenset(
@@ -70,8 +71,10 @@ def explicit_copy(data: bytes, where: str, *, max_pixels: int = MAX_PIXELS) -> b
         if found:
             reason, message = found
             raise DicomError(message, reason=reason, where=where)
-        stored = decode(header, where, frame=None, max_pixels=max_pixels)
-        value = stored.astype(_element(header)).tobytes()
+        stored = decode(header, where, frame=None, max_pixels=max_pixels).stored
+        bits = pixel_bits(header, where)
+        words = stored << stored.dtype.type(bits.high + 1 - bits.stored)
+        value = words.astype(words.dtype.newbyteorder("<"), copy=False).tobytes()
         for keyword in _ENCAPSULATION:
             header.pop(keyword, None)
         vr = "OB" if header.BitsAllocated == 8 else "OW"
@@ -98,13 +101,7 @@ def _objection(header: Dataset, syntax: UID) -> tuple[str, str] | None:
     return None
 
 
-def _element(header: Dataset) -> np.dtype[np.generic]:
-    """Return the type of one stored value as stated in the header; a decoder may return a narrower one."""
-    kind = "i" if tags.number(header, "PixelRepresentation") == 1 else "u"
-    return np.dtype(f"<{kind}{header.BitsAllocated // 8}")
-
-
 def _check(copy: bytes, stored: NDArray[np.generic], where: str) -> None:
     header, _ = parse(io.BytesIO(copy), where, pixels=True)
-    if not np.array_equal(decode(header, where, frame=None, max_pixels=stored.size), stored):
+    if not np.array_equal(decode(header, where, frame=None, max_pixels=stored.size).stored, stored):
         raise UndecodablePixels("the uncompressed copy does not decode to the same pixels", where=where)

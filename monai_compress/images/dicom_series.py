@@ -10,16 +10,20 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydicom import Dataset
 
 from .. import sources
 from ..dicom import Series, find_series, read_header, read_image, tags
 from ..dicom.remarks import remarks_of
-from ..dicom.rescale import padding_range_of, rescale_of
+from ..dicom.rescale import padding_range_of
+from ..dicom.scale import ValueScale, scale_of, scales_of
 from ..dicom.series import series_of_headers
-from ..errors import DicomError, InputError, NoPixels, Skipped
+from ..dicom.stored_values import pixel_bits
+from ..errors import DicomError, InputError, NoPixels, Skipped, UndecodablePixels
 from ..progress import ProgressCallback
-from .stored import Integers, StoredImage
+from ..sources import quiet
+from .stored import Integers, PaddingRange, StoredImage
 
 
 def read_series(
@@ -42,16 +46,29 @@ def read_series(
     Raises:
         InputError: no series, several, or none of that number or UID.
     """
-    ct, skipped = find_series(files, progress)
+    return choose_series(*find_series(files, progress), where, chosen)
+
+
+def choose_series(
+    ct: Sequence[Series], skipped: Sequence[Skipped], where: str, chosen: str | int | None = None
+) -> StoredImage:
+    """Read the one series, or the chosen one, of what `find_series` returned; see `read_series`.
+
+    Raises:
+        InputError: as `read_series`.
+    """
     if chosen is None and len(ct) == 1:
-        notes = _skipped_notes(skipped)
+        notes = skipped_notes(skipped)
         return _stacked(ct[0], notes)
-    found = [*ct, *_other_series(skipped)]
+    found = [*ct, *other_series(skipped)]
     if not found:
-        reasons = ", ".join(f"{reason}: {count}" for reason, count in _reasons(skipped).items()) or "no files"
-        message = (
-            f"no gray DICOM image, NIfTI or .npy file was found ({reasons}); save each channel of a color image as .npy"
-        )
+        reasons = _reasons(skipped)
+        listed = ", ".join(f"{reason}: {count}" for reason, count in reasons.items()) or "no files"
+        message = f"no gray DICOM image, NIfTI or .npy file was found ({listed})"
+        if len(reasons) == 1:
+            message += f"; {skipped[0].detail}"
+        if "color" in reasons:
+            message += "; save each channel of a color image as .npy"
         raise InputError(message, where=where)
     if chosen is None:
         if len(found) > 1:
@@ -75,72 +92,96 @@ def _stacked(series: Series, notes: tuple[str, ...] = ()) -> StoredImage:
     dtype = np.result_type(*types) if len(types) == len(heads) else None
     if dtype is None or dtype.itemsize > 4:
         raise DicomError("its values have no common type of at most 32 bits, which a stream could hold", where=where)
-    limits = np.iinfo(dtype)
-    # some writers state a padding value that no pixel can have
-    paddings = {
-        head.padding_value
-        for head in heads
-        if head.padding_value is not None and limits.min <= head.padding_value <= limits.max
-    }
+    scale = heads[0].scale  # all slices of a series have one unit
     found = [*notes, *series.notes, *(remark for head in heads for remark in head.remarks)]
-    if len(paddings) > 1:
-        found.append("the padding value differs between slices; none is treated as padding")
+    if not scale.is_hu:
+        found.append(f"no Hounsfield units ({scale.reason}): an error bound counts stored units")
+    paddings = [head.padding_within(dtype) for head in heads]
+    padding_value, is_usual = _common_padding(paddings)
+    if not is_usual:
+        same = len(set(paddings)) == 1
+        found.append(f"padding {'is a range of values' if same else 'differs between slices; each is read by its own'}")
     bits = [head.bits_stored for head in heads if head.bits_stored is not None]
+    notes = tuple(dict.fromkeys(found))
+    pixel_notes: list[str] = []
 
     def read_slice(index: int) -> Integers:
-        return _read(heads[index].where, (rows, columns), dtype)
+        image = read_image(heads[index].where)
+        pixel_notes.extend(note for note in image.notes if note not in (*notes, *pixel_notes))
+        return _checked(image.stored, heads[index].where, (rows, columns), dtype)
 
     return StoredImage(
         shape=(len(heads), rows, columns),
         dtype=dtype,
         read_slice=read_slice,
-        rescale=tuple(head.rescale for head in heads),
+        rescale=tuple((head.scale.slope, head.scale.intercept) for head in heads),
         source="dicom",
         affine=series.geometry.affine,
         positions_mm=series.geometry.positions_mm,
         pixel_axes_mm=series.geometry.pixel_axes_mm,
-        padding_value=next(iter(paddings)) if len(paddings) == 1 else None,
+        unit=scale.unit,
+        padding_value=padding_value,
+        padding_ranges=None if is_usual else tuple(paddings),
         # only for one type: in the wider type of mixed signedness, the unused bits hold the sign
         bits_stored=max(bits, default=None) if len(set(types)) == 1 and len(bits) == len(heads) else None,
-        notes=tuple(dict.fromkeys(found)),
+        notes=notes,
+        pixel_notes=pixel_notes,
         source_bytes=sum(sources.state(file)[1] for file in {sources.split(head.where)[0] for head in heads}),
     )
+
+
+def _common_padding(paddings: Sequence[PaddingRange | None]) -> tuple[int | None, bool]:
+    """Return the one padding value of all slices that have one, and whether no slice has another or a range."""
+    ranges = set(paddings) - {None}
+    only = next(iter(ranges)) if len(ranges) == 1 else None
+    value = only[0] if only and only[0] == only[1] else None
+    return value, not ranges or (value is not None and len(set(paddings)) == 1)
 
 
 class _Head:
     """The header of one slice, reduced to what is needed to read and place it."""
 
-    def __init__(self, locator: str, header: Dataset, remarks: tuple[str, ...]) -> None:
-        frame = sources.split(locator)[1] or 0
+    def __init__(self, locator: str, header: Dataset, scale: ValueScale, remarks: tuple[str, ...]) -> None:
         self.where = locator
         self.shape = tags.rows_columns(header)
-        allocated = max(int(tags.number(header, "BitsAllocated") or 16), 8)
-        kind = "i" if tags.number(header, "PixelRepresentation") == 1 else "u"
-        self.dtype = np.dtype(f"{kind}{allocated // 8}") if allocated in (8, 16, 32) else None
-        bits = int(tags.number(header, "BitsStored") or allocated)
-        is_low = (tags.number(header, "HighBit") or bits - 1) == bits - 1
-        self.bits_stored = bits if bits < allocated and is_low else None
-        self.rescale = rescale_of(header, frame) or (1.0, 0.0)
-        span = padding_range_of(header)
-        self.padding_value = None if span is None else span[0]
+        try:
+            bits = pixel_bits(header)
+        except UndecodablePixels:  # reading the slice raises it again, with the reason
+            allocated = max(int(tags.number(header, "BitsAllocated") or 16), 8)
+            self.dtype, self.bits_stored = np.dtype(f"u{allocated // 8}") if allocated in (8, 16, 32) else None, None
+        else:
+            self.dtype = bits.dtype
+            self.bits_stored = bits.stored if bits.stored < 8 * bits.dtype.itemsize else None
+        self.scale = scale
+        self.padding = padding_range_of(header)
         self.remarks = remarks
+
+    def padding_within(self, dtype: np.dtype[Any]) -> PaddingRange | None:
+        """Return the padding as values that pixels can have: some writers state others, and then no pixel is padded."""
+        limits = np.iinfo(self.dtype or dtype)
+        lowest, highest = self.padding or (1, 0)
+        lowest, highest = max(lowest, int(limits.min)), min(highest, int(limits.max))
+        return (lowest, highest) if lowest <= highest else None
 
 
 def _heads(locators: Sequence[str]) -> list[_Head]:
     """Return the header of each slice; that of a multi-frame file is read once."""
     heads, last, header = [], "", Dataset()
     remarks: tuple[str, ...] = ()
-    for locator in locators:
-        file = sources.split(locator)[0]
-        if file != last:
-            last, header = file, read_header(file)
-            remarks = remarks_of(header)
-        heads.append(_Head(locator, header, remarks))
+    scales: dict[int, ValueScale] = {}
+    with quiet():
+        for locator in locators:
+            file, frame = sources.split(locator)
+            if file != last:
+                last, header = file, read_header(file)
+                remarks = remarks_of(header)
+                frames = range(max(int(tags.number(header, "NumberOfFrames") or 1), 1)) if frame is not None else [0]
+                scales = dict(zip(frames, scales_of(header, frames), strict=True))
+            heads.append(_Head(locator, header, scales.get(frame or 0) or scale_of(header, frame or 0), remarks))
     return heads
 
 
-def _read(locator: str, shape: tuple[int, int], dtype: np.dtype[Any]) -> Integers:
-    stored = read_image(locator).stored
+def _checked(stored: NDArray[Any], locator: str, shape: tuple[int, int], dtype: np.dtype[Any]) -> Integers:
     if stored.shape != (1, *shape):
         raise DicomError(f"its pixels are {stored.shape[1:]}, not {shape} as its header states", where=locator)
     if not np.can_cast(stored.dtype, dtype, "safe"):
@@ -149,24 +190,28 @@ def _read(locator: str, shape: tuple[int, int], dtype: np.dtype[Any]) -> Integer
     return stored[0].astype(dtype, copy=False)
 
 
-def _other_series(skipped: Sequence[Skipped]) -> list[Series]:
+def other_series(skipped: Sequence[Skipped]) -> list[Series]:
     """Return series of gray images that are not axial CT, in the same stacks and order as CT."""
 
-    def headers() -> Iterator[tuple[str, Dataset]]:
+    def headers() -> Iterator[tuple[str, Dataset, str]]:
+        last, header = "", Dataset()
         for entry in skipped:
             if entry.reason in (NoPixels.reason, "second copy", "color"):
                 continue
-            try:
-                header = read_header(entry.locator)
-            except InputError:
-                continue
+            file = sources.split(entry.locator)[0]
+            if file != last:
+                try:
+                    header = read_header(file)
+                except InputError:
+                    continue
+                last = file
             if 0 not in tags.rows_columns(header) and (tags.number(header, "SamplesPerPixel") or 1) == 1:
-                yield entry.locator, header
+                yield entry.locator, header, entry.reason
 
     found, copies = series_of_headers(headers())
     if not copies:
         return found
-    return [replace(series, notes=(*series.notes, *_skipped_notes(copies))) for series in found]
+    return [replace(series, notes=(*series.notes, *skipped_notes(copies))) for series in found]
 
 
 def _description(series: Series) -> str:
@@ -188,9 +233,12 @@ def _code(text: str) -> str:
     return tags.code_for_report(text, punctuation=" _-/", uppercase=False)
 
 
-def _skipped_notes(skipped: Sequence[Skipped]) -> tuple[str, ...]:
+def skipped_notes(skipped: Sequence[Skipped]) -> tuple[str, ...]:
+    """Return a note for each reason why files were skipped."""
+    kinds = Counter((entry.reason, sources.split(entry.locator)[1] is None) for entry in skipped)
     return tuple(
-        f"skipped {count} file{'' if count == 1 else 's'}: {reason}" for reason, count in _reasons(skipped).items()
+        f"skipped {count} {'file' if is_file else 'frame'}{'' if count == 1 else 's'}: {reason}"
+        for (reason, is_file), count in kinds.items()
     )
 
 

@@ -27,6 +27,7 @@ from .nifti_file import (
     display_affine_lps,
     display_reorientation,
     from_display,
+    in_mm,
     nifti_errors,
     read_header,
     read_voxels,
@@ -45,8 +46,10 @@ class NiftiVolume:
     Args:
         hu: (slices, rows, columns) float32 in HU. Slice 0 is at the feet, row 0 in front, column 0 at the patient's
             right. An oblique volume is shown in its nearest axes; nothing is resampled.
-        affine: (4, 4) float64 from (row, column, slice) indices of ``hu`` to LPS millimeters.
+        affine: (4, 4) float64 from (row, column, slice) indices of ``hu`` to LPS millimeters, whatever unit of length
+            the header has.
         spacing_mm: from row to row, column to column and slice to slice.
+        notes: remarks on invalid fields of the header that were replaced, and on bytes that were ignored.
     """
 
     hu: NDArray[np.float32]
@@ -55,9 +58,12 @@ class NiftiVolume:
     _header: nib.Nifti1Header = field(repr=False)
     _affine: NDArray[np.float64] = field(repr=False)
     _reorientation: Reorientation = field(repr=False)
+    notes: tuple[str, ...] = ()
 
     def restore(self, hu: NDArray[np.floating[Any]]) -> nib.Nifti1Image:
         """Return values on the file's own grid, axes and affine, as a float32 NIfTI image without the file's free text.
+
+        The header and the affine are in the unit of length of the file.
 
         If a single slice was read, the image holds only this slice.
 
@@ -83,10 +89,19 @@ def slice_count(source: str | os.PathLike[str]) -> int:
     Raises:
         NiftiError: as ``read_volume``, except for its voxels.
     """
+    return count_slices(source)[0]
+
+
+def count_slices(source: str | os.PathLike[str]) -> tuple[int, tuple[str, ...]]:
+    """Return the number of axial slices of a NIfTI file, and notes on invalid fields, from its header.
+
+    Raises:
+        NiftiError: as ``read_volume``, except for its voxels.
+    """
     where, _ = split(source)
     with nifti_errors(where):
-        _, shape, affine = read_header(where)
-        return shape[_axial_axis(_required_reorientation(affine, where))[0]]
+        file = read_header(where)
+        return file.shape[_axial_axis(_required_reorientation(file.affine, where))[0]], file.notes
 
 
 def read_volume(
@@ -111,7 +126,8 @@ def read_volume(
     where, named = split(source)
     index = named if slice is None else slice
     with nifti_errors(where):
-        header, voxels, affine = read_voxels(where, max_voxels)
+        file, voxels, notes = read_voxels(where, max_voxels)
+        affine = file.affine
         reorientation = _required_reorientation(affine, where)
         axis, is_upward = _axial_axis(reorientation)
         count = voxels.shape[axis]
@@ -122,24 +138,23 @@ def read_volume(
             start[axis] = index if is_upward else count - 1 - index
             voxels = np.take(voxels, [start[axis]], axis=axis)
             affine = affine @ affines.from_matvec(np.eye(3), start)
-        slope, intercept = header.get_slope_inter()
-        factors = (1.0, 0.0) if slope is None else (slope, intercept)
-        hu = rescale_to_hu(voxels, *factors)
+        hu = rescale_to_hu(voxels, *file.rescale)
         bad = ~np.isfinite(hu)
         if bad.any():
             if nan != "padding":
                 message = f"{int(bad.sum())} voxels are not finite; nan='padding' sets them to {PADDING_HU:g} HU"
                 raise NiftiError(message, reason="not a number", where=where)
             hu[bad] = PADDING_HU
-    lps = display_affine_lps(affine, reorientation, hu.shape)
+    lps = display_affine_lps(in_mm(affine, file.layout.mm), reorientation, hu.shape)
     spacing = affines.voxel_sizes(lps)
     return NiftiVolume(
         hu=np.ascontiguousarray(to_display(hu, reorientation)),
         affine=lps,
         spacing_mm=(float(spacing[0]), float(spacing[1]), float(spacing[2])),
-        _header=header,
+        _header=file.header,
         _affine=affine,
         _reorientation=reorientation,
+        notes=notes,
     )
 
 
@@ -153,13 +168,13 @@ def read_stored_nifti(path: str) -> StoredImage:
         NiftiError: as ``read_volume``; voxels that are not whole numbers.
     """
     with nifti_errors(path):
-        header, voxels, affine = read_voxels(path)
-        slope, intercept = header.get_slope_inter()
+        file, voxels, header_notes = read_voxels(path)
+        affine = file.affine_mm()
         found = display_reorientation(affine)
         reorientation = _IDENTITY if found is None else found
         display = to_display(voxels, reorientation)
         dtype = voxels.dtype.newbyteorder("=")
-        notes = []
+        notes = list(header_notes)
         if dtype not in DTYPES:
             dtype = _whole_type(display, path)
             notes.append(f"its voxels are whole numbers stored as {voxels.dtype.name}; they are compressed as {dtype}")
@@ -170,10 +185,10 @@ def read_stored_nifti(path: str) -> StoredImage:
         shape=display.shape,
         dtype=dtype,
         read_slice=lambda index: np.ascontiguousarray(display[index]).astype(dtype),
-        rescale=((1.0, 0.0) if slope is None else (float(slope), float(intercept)),) * len(display),
+        rescale=(file.rescale,) * len(display),
         source="nifti",
         affine=lps,
-        layout={"nifti_header": _packed_header(header), "nifti_axes": reorientation.astype(int).tolist()},
+        layout={"nifti_header": _packed_header(file.header), "nifti_axes": reorientation.astype(int).tolist()},
         notes=tuple(notes),
         source_bytes=state(path)[1],
     )

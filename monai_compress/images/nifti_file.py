@@ -4,23 +4,26 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import math
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import nibabel as nib
 import numpy as np
-from nibabel import orientations
+from nibabel import affines, orientations
 from numpy.typing import NDArray
 
 from ..dicom.geometry import ras_to_lps
 from ..errors import InputError, NiftiError
-from ..sources import open_binary, quiet, state
+from ..sources import FileKind, open_binary, quiet, refusal, state
+from .gzip_content import GzipContent, chunks_of, content_bytes, first_bytes, is_gzip_stream
+from .nifti_header import HEADER_BYTES, NiftiHeader, parse_header, size_notes
 
 MAX_VOXELS = 2**30
 """Volumes with more voxels are refused."""
@@ -29,7 +32,8 @@ Reorientation = NDArray[np.float64]
 """(3, 2) as in nibabel: for each axis of the file, the axis that it becomes, and -1 if it is reversed, else 1."""
 
 _DISPLAY = orientations.axcodes2ornt(("L", "P", "S"))
-_HEADERS = {b"n+1\0": nib.Nifti1Header, b"n+2\0": nib.Nifti2Header}
+# codes of complex numbers and colors
+_COLOR_OR_COMPLEX = frozenset({32, 1792, 2048, 128, 2304})
 # converters put names and dates of patients into these fields
 _FREE_TEXT = ("descrip", "aux_file", "intent_name", "db_name", "data_type", "unused_str")
 # deflate compresses 1032 bytes into one at best
@@ -42,28 +46,74 @@ def nifti_errors(where: str) -> Iterator[None]:
     with quiet():
         try:
             yield
-        except NiftiError:
-            raise
         except InputError as error:
             raise NiftiError(error.detail, reason=error.reason, where=where) from error
         except EOFError as error:
-            raise _cut_off(where) from error
+            message = "its gzip data end early: the end of the file is missing"
+            raise NiftiError(message, reason="cut off", where=where) from error
+        except zlib.error as error:
+            is_whole = "data check" in str(error) or "length check" in str(error)
+            what = "contradict their checksum" if is_whole else "do not decompress"
+            raise NiftiError(f"its gzip data {what}: corrupt", where=where) from error
         except Exception as error:
-            raise NiftiError(f"cannot be read ({type(error).__name__}): corrupt", where=where) from error
+            raise NiftiError(f"cannot be read ({type(error).__name__})", where=where) from error
 
 
-def read_header(where: str) -> tuple[nib.Nifti1Header, tuple[int, int, int], NDArray[np.float64]]:
-    """Return the header of a file, its shape on three axes and its (4, 4) affine to RAS mm.
+@dataclass(frozen=True, eq=False)
+class NiftiFile:
+    """What the header of a file states.
+
+    Args:
+        header: of nibabel, whose invalid fields are replaced.
+        layout: where the voxels are.
+        shape: on three axes.
+        affine: (4, 4) to RAS in the unit of the file.
+        notes: what was replaced or assumed.
+    """
+
+    header: nib.Nifti1Header
+    layout: NiftiHeader
+    shape: tuple[int, int, int]
+    affine: NDArray[np.float64]
+    notes: tuple[str, ...]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the voxels as stored."""
+        return cast("np.dtype[Any]", self.header.get_data_dtype())
+
+    @property
+    def rescale(self) -> tuple[float, float]:
+        """Slope and intercept; (1, 0) where the file states none."""
+        slope, intercept = self.header.get_slope_inter()
+        return (1.0, 0.0) if slope is None else (float(slope), float(intercept))
+
+    def affine_mm(self) -> NDArray[np.float64]:
+        """Return the (4, 4) affine to RAS mm."""
+        return in_mm(self.affine, self.layout.mm)
+
+
+def in_mm(affine: NDArray[np.float64], mm: float) -> NDArray[np.float64]:
+    """Return an affine in the unit of a file, whose unit has so many millimeters, as an affine to millimeters."""
+    if mm == 1:
+        return affine
+    scaled = affine.copy()
+    scaled[:3] *= mm
+    return scaled
+
+
+def read_header(where: str) -> NiftiFile:
+    """Return what the header of a file states.
 
     Raises:
         NiftiError: not NIfTI, or not one volume of numbers.
     """
     with open_binary(where) as stream:
-        return _parse_header(_decompressed(stream), where)
+        return _parse_header(stream, where)
 
 
-def read_voxels(where: str, max_voxels: int = MAX_VOXELS) -> tuple[nib.Nifti1Header, NDArray[Any], NDArray[np.float64]]:
-    """Return the header of a file, its stored voxels on the three axes of the file and its (4, 4) affine to RAS mm.
+def read_voxels(where: str, max_voxels: int = MAX_VOXELS) -> tuple[NiftiFile, NDArray[Any], tuple[str, ...]]:
+    """Return what the header of a file states, its stored voxels on the three axes of the file, and all notes.
 
     Voxels of an uncompressed file on disk are mapped, not read.
 
@@ -71,25 +121,25 @@ def read_voxels(where: str, max_voxels: int = MAX_VOXELS) -> tuple[nib.Nifti1Hea
         NiftiError: as ``read_header``; cut off, or more than ``max_voxels``.
     """
     with open_binary(where) as stream:
-        header, shape, affine = _parse_header(_decompressed(stream), where)
+        found = _parse_header(stream, where)
+        shape, dtype, offset, end = found.shape, found.dtype, found.layout.offset, found.layout.end
         if math.prod(shape) > max_voxels:
             message = f"the volume claims {math.prod(shape)} voxels, more than max_voxels={max_voxels}"
             raise NiftiError(message, reason="volume too large", where=where)
-        dtype, offset = header.get_data_dtype(), int(header.get_data_offset())
-        end = offset + math.prod(shape) * dtype.itemsize
         size = stream.seek(0, io.SEEK_END)
-        is_gzip = _is_gzip(stream)
+        is_gzip = is_gzip_stream(stream)
         if end > size * (_DEFLATE_RATIO if is_gzip else 1):
             raise _cut_off(where)
         if not is_gzip and Path(where).is_file():
-            return header, np.memmap(where, dtype, "r", offset, shape, order="F"), affine
-    data = decompressed_bytes(where, end, state(where))
-    return header, np.frombuffer(data, dtype, math.prod(shape), offset).reshape(shape, order="F"), affine
+            return found, np.memmap(where, dtype, "r", offset, shape, order="F"), found.notes
+    data, notes = decompressed_bytes(where, end, state(where))
+    voxels = np.frombuffer(data, dtype, math.prod(shape), offset).reshape(shape, order="F")
+    return found, voxels, (*found.notes, *notes)
 
 
 @lru_cache(maxsize=2)
-def decompressed_bytes(where: str, end: int, file_state: tuple[int, int]) -> bytearray:
-    """Return the first ``end`` bytes of a file, decompressed; the last two files stay in memory.
+def decompressed_bytes(where: str, end: int, file_state: tuple[int, int]) -> tuple[bytearray, tuple[str, ...]]:
+    """Return the first ``end`` bytes of a file, decompressed, and notes; the last two files stay in memory.
 
     A .gz file must be decompressed from its start for any slice of it.
 
@@ -100,16 +150,23 @@ def decompressed_bytes(where: str, end: int, file_state: tuple[int, int]) -> byt
 
     Raises:
         NiftiError: the file has fewer bytes.
+        EOFError: the gzip data are cut off.
+        zlib.error: they are damaged.
     """
     data = bytearray()
     with open_binary(where) as stream:
-        content = _decompressed(stream)
-        # beyond the voxels to the very end, where gzip stores its checksum
-        while chunk := content.read(2**20):
-            data += chunk[: max(end - len(data), 0)]
+        content = GzipContent(stream) if is_gzip_stream(stream) else None
+        try:
+            # beyond the voxels to the very end, where gzip stores its checksum
+            for chunk in chunks_of(stream) if content is None else content:
+                data += chunk[: max(end - len(data), 0)]
+        except (EOFError, zlib.error):
+            if content is None or content.members == 1 or len(data) < end:
+                raise
+            return data, ("gzip data behind the voxels are damaged, and ignored",)
     if len(data) < end:
         raise _cut_off(where)
-    return data
+    return data, () if content is None else content.notes
 
 
 def display_reorientation(affine: NDArray[np.float64]) -> Reorientation | None:
@@ -158,35 +215,34 @@ def clear_free_text(header: nib.Nifti1Header) -> None:
             header[name] = b""
 
 
-def _parse_header(stream: BinaryIO, where: str) -> tuple[nib.Nifti1Header, tuple[int, int, int], NDArray[np.float64]]:
-    block = stream.read(540)
-    kind = _HEADERS.get(block[344:348]) or _HEADERS.get(block[4:8])
-    if kind is None:
-        is_pair = b"ni1\0" in block[344:348] or b"ni2\0" in block[4:8]
-        message = "a .hdr / .img pair; save it as one .nii file" if is_pair else "this is not a NIfTI file"
-        raise NiftiError(message, reason="NIfTI pair" if is_pair else "not NIfTI", where=where)
-    header = kind(block[: kind.template_dtype.itemsize])
-    dtype, shape = header.get_data_dtype(), tuple(int(size) for size in header.get_data_shape())
-    if dtype.names or dtype.kind not in "iuf":
+def _parse_header(stream: BinaryIO, where: str) -> NiftiFile:
+    head = first_bytes(stream, HEADER_BYTES)
+    layout = parse_header(head)
+    if layout.is_pair:
+        if not _has_bytes(stream, layout.end):
+            raise refusal(FileKind.NIFTI_PAIR, where)
+        layout = layout.as_single_file()
+    if layout.datatype in _COLOR_OR_COMPLEX:
         raise NiftiError("color or complex voxels are not Hounsfield units", reason="color or complex", where=where)
-    if math.prod(shape[3:]) != 1:
-        message = f"the file holds {math.prod(shape[3:])} volumes; save each as a file of its own"
+    if layout.voxel_bytes == 0:
+        message = f"the datatype {layout.datatype} of its voxels is not supported"
+        raise NiftiError(message, reason="unsupported datatype", where=where)
+    extra = math.prod(layout.axes[3:])
+    if extra != 1:
+        message = f"the file holds {extra} volumes; save each as a file of its own"
         raise NiftiError(message, reason="several volumes", where=where)
-    shape = (*shape, 1, 1)[:3] if len(shape) < 3 else shape[:3]
-    if min(shape) < 1:
-        raise NiftiError(f"an axis has no voxels: {shape}", reason="empty volume", where=where)
-    return header, (shape[0], shape[1], shape[2]), np.asarray(header.get_best_affine(), dtype=np.float64)
+    x, y, z = (*layout.axes, 1, 1)[:3]
+    kind = nib.Nifti2Header if layout.is_nifti2 else nib.Nifti1Header
+    header = kind(layout.block, layout.order)
+    affine = np.asarray(header.get_best_affine(), dtype=np.float64)
+    spacing = affines.voxel_sizes(in_mm(affine, layout.mm))
+    notes = (*layout.notes, *size_notes(spacing, layout.axes, int(header["xyzt_units"])))
+    return NiftiFile(header, layout, (x, y, z), affine, notes)
 
 
-def _is_gzip(stream: BinaryIO) -> bool:
-    stream.seek(0)
-    magic = stream.read(2)
-    stream.seek(0)
-    return magic == b"\x1f\x8b"
-
-
-def _decompressed(stream: BinaryIO) -> BinaryIO:
-    return cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if _is_gzip(stream) else stream
+def _has_bytes(stream: BinaryIO, end: int) -> bool:
+    """Return whether the content of a file has at least so many bytes."""
+    return (content_bytes(stream) if is_gzip_stream(stream) else stream.seek(0, io.SEEK_END)) >= end
 
 
 def _cut_off(where: str) -> NiftiError:

@@ -9,18 +9,20 @@ from typing import Any
 
 import numpy as np
 
+from ..dicom.scale import STORED_VALUES
 from ..errors import InputError
+from ..sources import open_binary, state
 from .stored import DTYPES, StoredImage
 
 
 def read_stored_npy(path: str) -> StoredImage:
-    """Return the integers of a .npy file, 2-D or 3-D with the slices first; the file is mapped, not read.
+    """Return the integers of a .npy file, 2-D or 3-D with the slices first; a file on disk is mapped, not read.
 
     Raises:
         InputError: not a .npy file, or not an array of integers of such a shape.
     """
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = _loaded(path)
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"this is not a .npy file of numbers, or it is cut off ({error})", where=path) from error
     if not isinstance(array, np.ndarray):
@@ -39,8 +41,16 @@ def read_stored_npy(path: str) -> StoredImage:
         read_slice=lambda index: np.ascontiguousarray(stack[index], dtype=dtype),
         rescale=((1.0, 0.0),) * len(stack),
         source="npy",
-        source_bytes=Path(path).stat().st_size,
+        unit=STORED_VALUES,
+        source_bytes=state(path)[1],
     )
+
+
+def _loaded(path: str) -> Any:
+    if Path(path).is_file():
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    with open_binary(path) as stream:
+        return np.load(stream, allow_pickle=False)
 
 
 def _advice(dtype: np.dtype[Any]) -> str:

@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 
 from ..dicom.geometry import lps_to_ras
 from ..dicom.grids import EvenStack, EvenStacks, split_into_even_stacks
-from ..dicom.rescale import rescale_values
+from ..dicom.rescale import PADDING_HU, is_padding, rescale_to_hu, rescale_values
+from ..dicom.scale import HU
 from ..files import atomic_path
 from ..progress import ProgressCallback
 from .nifti import restored_header, restored_voxels
-from .stored import Affine, Integers, StoredImage
+from .stored import Affine, Integers, Rescale, StoredImage
 
 WRITTEN_SUFFIXES = (".npy", ".nii.gz", ".nii")
 
@@ -39,11 +40,11 @@ def write_stored(
     """Write an image; the file appears only when it is complete.
 
     .npy holds the stored integers, of the image's shape and type. .nii and .nii.gz hold them too, with slope, intercept
-    and affine, so that every reader returns HU. An image from NIfTI is written with its own axes, shape and header, any
-    other with the axes (column, row, slice). NIfTI has one slope and intercept: where they differ between slices, HU
-    are written, as integers if all are whole, else as float32. NIfTI has one affine, too: slices that are not evenly
-    spaced are written to several files, each with even steps, see `output_paths`; where positions are unknown, the file
-    states none.
+    and affine, so that every reader returns HU; padded pixels become -1024 HU. An image from NIfTI is written with its
+    own axes, shape and header, any other with the axes (column, row, slice). NIfTI has one slope and intercept: where
+    they differ between slices, or no stored value means -1024 HU, HU are written, as integers if all are whole, else as
+    float32. NIfTI has one affine, too: slices that are not evenly spaced are written to several files, each with even
+    steps, see `output_paths`; where positions are unknown, the file states none.
 
     Args:
         image: the image to write.
@@ -144,6 +145,7 @@ def _part_of(image: StoredImage, part: EvenStack) -> StoredImage:
         read_slice=lambda index: image.read_slice(part.members[index]),
         read_all=None,
         rescale=tuple(image.rescale[k] for k in part.members),
+        padding_ranges=None if (spans := image.padding_ranges) is None else tuple(spans[k] for k in part.members),
         affine=part.affine,
         positions_mm=None if part.affine is not None else image.positions_mm,
         pixel_axes_mm=None if part.affine is not None else image.pixel_axes_mm,
@@ -164,11 +166,18 @@ def _write_nifti(
     notes = []
     planes: Iterable[NDArray[Any]] = _counted(image, progress)
     rescale, dtype = image.common_rescale, image.dtype
-    if rescale is None:
-        planes = hu = _as_hu(image, planes)
-        rescale, dtype = (1.0, 0.0), hu.dtype
+    is_padded = image.unit == HU and image.has_padding
+    air = _stored_air(rescale, dtype) if is_padded and rescale is not None else None
+    if rescale is None or (is_padded and air is None):
+        cause = "slope and intercept differ between slices" if rescale is None else "no stored value is -1024 HU"
+        planes = values = _as_rescaled(image, planes)
+        rescale, dtype = (1.0, 0.0), values.dtype
         type_note = "as float32, since not all are whole" if dtype.kind == "f" else f"as {dtype}"
-        notes.append(f"slope and intercept differ between slices, so the file holds HU, {type_note}")
+        notes.append(f"{cause}, so the file holds {image.unit}, {type_note}")
+    elif air is not None:
+        planes = _with_air(image, planes, air)
+    if image.unit != HU and image.source == "dicom":
+        notes.append(f"the values are {image.unit}, not Hounsfield units")
     if "nifti_header" in image.layout:
         header = restored_header(image.layout)
         stack = np.empty((len(image), *image.shape[-2:]), dtype)
@@ -244,19 +253,37 @@ def _spacing_of(pixel_axes_mm: NDArray[np.float64] | None) -> tuple[float, float
     return (float(row), float(column)) if row > 0 and column > 0 else None
 
 
-def _as_hu(image: StoredImage, planes: Iterable[Integers]) -> NDArray[Any]:
-    """Return slices with different slopes and intercepts as HU: integers if all are whole, else float32."""
-    hu = np.empty((len(image), *image.shape[-2:]), np.float32)
+def _stored_air(rescale: Rescale, dtype: np.dtype[Any]) -> int | None:
+    """Return the stored value that means ``PADDING_HU``; None if no value of the type does."""
+    slope, intercept = rescale
+    value = round((PADDING_HU - intercept) / slope) if math.isfinite((PADDING_HU - intercept) / slope) else None
+    limits = np.iinfo(dtype)
+    if value is None or not limits.min <= value <= limits.max:
+        return None
+    return value if rescale_to_hu(np.array([value], dtype), slope, intercept)[0] == PADDING_HU else None
+
+
+def _with_air(image: StoredImage, planes: Iterable[Integers], air: int) -> Iterator[Integers]:
+    """Yield slices with padded pixels at the stored value of air."""
+    for k, plane in enumerate(planes):
+        span = image.padding_of(k)
+        yield plane if span is None else np.where(is_padding(plane, span), plane.dtype.type(air), plane)
+
+
+def _as_rescaled(image: StoredImage, planes: Iterable[Integers]) -> NDArray[Any]:
+    """Return slices in the unit of the image: integers if all values are whole, else float32."""
+    out = np.empty((len(image), *image.shape[-2:]), np.float32)
     is_whole = True
     for k, plane in enumerate(planes):
-        slope, intercept = image.rescale[k]
-        exact = rescale_values(plane, slope, intercept)
+        exact = rescale_values(plane, *image.rescale[k])
+        if image.unit == HU and (span := image.padding_of(k)) is not None:
+            exact[is_padding(plane, span)] = PADDING_HU
         is_whole = is_whole and bool((exact == np.rint(exact)).all() and np.abs(exact).max() < _EXACT_IN_FLOAT32)
-        hu[k] = exact
+        out[k] = exact
     if not is_whole:
-        return hu
+        return out
     limits = np.iinfo(np.int16)
-    return hu.astype(np.int16 if limits.min <= hu.min() and hu.max() <= limits.max else np.int32)
+    return out.astype(np.int16 if limits.min <= out.min() and out.max() <= limits.max else np.int32)
 
 
 def _counted(image: StoredImage, progress: ProgressCallback | None) -> Iterator[Integers]:

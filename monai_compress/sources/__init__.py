@@ -21,6 +21,7 @@ from .kind import HEAD_BYTES, FileKind, file_kind, is_dicom_without_preamble, ki
 from .library_logs import quiet
 from .local_store import LOCAL, LocalStore
 from .locators import kind_of, open_binary, open_exact, split, state, store_of, walk
+from .refusal import reason_of, refusal
 from .store import Entry, EntryKind, State, Store
 from .zip_store import MEMBER_LIMIT_BYTES, ZIP, ZipStore
 
@@ -43,6 +44,8 @@ __all__ = [
     "open_binary",
     "open_exact",
     "quiet",
+    "reason_of",
+    "refusal",
     "split",
     "state",
     "store_of",

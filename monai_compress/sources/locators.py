@@ -19,6 +19,9 @@ from .zip_store import ZIP, check_archive, split_member
 
 _SLICE = re.compile(r"(?P<file>.+)#(?P<index>\d{1,9})", re.DOTALL)
 _ZIP_SUFFIX = ".zip"
+_PAIR_VOXELS = re.compile(r"(?P<stem>.+)\.img(?P<gzip>(\.gz)?)", re.DOTALL | re.IGNORECASE)
+_WITHOUT_SIGNATURE = (FileKind.UNKNOWN, FileKind.DICOM_WITHOUT_PREAMBLE, FileKind.TEXT, FileKind.GZIP)
+_GZIP_HEAD_BYTES = 2**17
 _ZIP_MAGIC = b"PK"
 
 
@@ -90,11 +93,36 @@ def state(locator: str | os.PathLike[str]) -> State:
 def kind_of(locator: str | os.PathLike[str]) -> FileKind:
     """Return the kind of the file of a locator, by its content.
 
+    The .img file of a pair has no signature. It is recognized by the .hdr file beside it.
+
     Raises:
         InputError: it cannot be read.
     """
     with open_binary(locator) as stream:
-        return file_kind(stream.read(HEAD_BYTES))
+        head = stream.read(HEAD_BYTES)
+        kind = file_kind(head)
+        if kind is FileKind.GZIP:
+            # a long name or comment may come before the content
+            kind = file_kind(head + stream.read(_GZIP_HEAD_BYTES))
+    if kind in _WITHOUT_SIGNATURE and (match := _PAIR_VOXELS.fullmatch(split(locator)[0])):
+        return _kind_in_pair(match["stem"], match["gzip"]) or kind
+    return kind
+
+
+def _kind_in_pair(stem: str, gzip: str) -> FileKind | None:
+    """Return the kind of the .img file that has a .hdr file beside it; None if there is no such file."""
+    for suffix in (".hdr", ".HDR"):
+        header = f"{stem}{suffix}{gzip}"
+        if store_of(header).exists(header):
+            try:
+                kind = kind_of(header)
+            except InputError:
+                continue
+            if kind in (FileKind.NIFTI_PAIR, FileKind.NIFTI_PAIR_GZIP):
+                return FileKind.NIFTI_PAIR_VOXELS
+            if kind is FileKind.ANALYZE:
+                return kind
+    return None
 
 
 def walk(root: str | os.PathLike[str]) -> Iterator[str]:

@@ -13,6 +13,11 @@ from ..bitstream.header import HEADER_BYTES, PromiseKind, bits_of, version_text
 from ..bitstream.metadata import MeasuredError
 from ..bitstream.sections import SECTION_HEAD_BYTES
 
+# as in dicom.scale, which would load pydicom
+HU = "HU"
+_STORED_VALUES = "stored values"
+_LONGEST_UNIT = 16
+
 
 @dataclass(frozen=True)
 class StreamInfo:
@@ -24,7 +29,7 @@ class StreamInfo:
         promise: ``"lossless"``, ``"bounded"`` or ``"lossy"``.
         shape: shape of the image, (slices, rows, columns) or (rows, columns).
         dtype: numpy's name of the stored integers' type.
-        max_error: largest error that was requested, in rescaled units (HU for CT); 0 for lossless, None for lossy.
+        max_error: largest error that was requested, in ``error_unit``; 0 for lossless, None for lossy.
         bound: largest error in stored units; 0 for lossless, None for lossy (no bound is promised).
         measured_error: of a lossy stream: the error that its writer measured on the pixels it decoded; else None.
         rescale: slope and intercept for all slices (one pair), or for each of them.
@@ -41,6 +46,10 @@ class StreamInfo:
         slices_per_group: largest number of slices of a group.
         sections: bytes by purpose: each tag (with the section heads), ``header`` and ``footer``.
         metadata: metadata that the writer was given.
+        unit: unit of the rescaled values: ``"HU"``; ``"stored values"``, ``"rescaled values"`` or another name where
+            the source had no Hounsfield units.
+        error_unit: unit of ``max_error`` and ``measured_error``: ``"HU"``, or ``"stored units"`` where Hounsfield units
+            are unknown.
     """
 
     version: str
@@ -64,6 +73,8 @@ class StreamInfo:
     slices_per_group: int
     sections: dict[str, int]
     metadata: dict[str, Any]
+    unit: str = HU
+    error_unit: str = HU
 
     def as_dict(self) -> dict[str, Any]:
         """Return these properties as a dictionary that JSON can represent."""
@@ -83,6 +94,7 @@ def stream_info(
 ) -> StreamInfo:
     """Return the properties that a layout and the small sections hold."""
     header = layout.header
+    unit = _unit_of(metadata)
     shape = (layout.slices, header.rows, header.columns)[-header.ndim :]
     pixels = math.prod(shape)
     sections = {"header": HEADER_BYTES}
@@ -110,4 +122,14 @@ def stream_info(
         slices_per_group=header.slices_per_group,
         sections=sections | {"footer": FOOTER_BYTES},
         metadata=metadata,
+        unit=unit,
+        error_unit=HU if unit == HU else "stored units",
     )
+
+
+def _unit_of(metadata: dict[str, Any]) -> str:
+    """Return the unit of rescaled values: that of the source, else HU, except for .npy files, which state no unit."""
+    found = metadata.get("unit")
+    if isinstance(found, str) and found.isascii() and found.isprintable() and 0 < len(found) <= _LONGEST_UNIT:
+        return found
+    return _STORED_VALUES if metadata.get("source") == "npy" else HU

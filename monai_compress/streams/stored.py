@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..images.stored import Affine, Rescale, StoredImage, affine_lps_of, metadata_numbers
+from ..errors import CorruptStream
+from ..images.stored import Affine, PaddingRange, Rescale, StoredImage, affine_lps_of, metadata_numbers
 from .reader import StreamReader
 
 
@@ -26,6 +27,7 @@ def stored_from_stream(reader: StreamReader) -> StoredImage:
     count = shape[0] if len(shape) == 3 else 1
     affine = affine_lps_of(metadata)
     metadata.pop("affine_lps", None)
+    metadata.pop("unit", None)
     positions, axes = _uneven(metadata, count, affine)
     if positions is not None:
         affine = None
@@ -33,13 +35,15 @@ def stored_from_stream(reader: StreamReader) -> StoredImage:
         shape=shape,
         dtype=np.dtype(reader.dtype),
         read_slice=lambda index: reader[index],
-        rescale=_per_slice(info.rescale, count),
+        rescale=_rescale(metadata, info.rescale, count),
         source=str(metadata.pop("source", "npy")),
         affine=affine,
         positions_mm=positions,
         pixel_axes_mm=axes,
         padding_value=info.padding_value,
         bits_stored=info.bits_stored,
+        unit=info.unit,
+        padding_ranges=_padding_ranges(metadata, count),
         layout=metadata,
         # several slice groups at a time
         read_all=lambda: (plane for _, group in reader.groups() for plane in group),
@@ -61,6 +65,27 @@ def _uneven(
     if axes is not None:
         return positions, metadata_numbers(axes, (3, 2), "pixel_axes_lps_mm")
     return positions, None if affine is None else affine[:3, :2]
+
+
+def _rescale(metadata: dict[str, Any], coded: Sequence[Any], count: int) -> tuple[Rescale, ...]:
+    """Take slope and intercept of values that are not HU out of the metadata; those of HU are in the stream itself."""
+    found = metadata.pop("rescale", None)
+    if found is None:
+        return _per_slice(coded, count)
+    pairs = metadata_numbers(found, (count if isinstance(found, list) and len(found) > 1 else 1, 2), "rescale")
+    return _per_slice(pairs.tolist(), count)
+
+
+def _padding_ranges(metadata: dict[str, Any], count: int) -> tuple[PaddingRange | None, ...] | None:
+    """Take the padding of each slice out of the metadata; None if it is one value for all."""
+    found = metadata.pop("padding_ranges", None)
+    if found is None:
+        return None
+    if not isinstance(found, list) or len(found) not in (1, count):
+        raise CorruptStream("the stream's metadata hold no valid padding_ranges: one, or one for each slice")
+    spans = [None if one is None else metadata_numbers(one, (2,), "padding_ranges") for one in found]
+    ranges = [None if span is None else (int(span.min()), int(span.max())) for span in spans]
+    return tuple(ranges * count if len(ranges) == 1 else ranges)
 
 
 def _per_slice(rescale: Sequence[Any], count: int) -> tuple[Rescale, ...]:

@@ -23,6 +23,7 @@ from ..api import compress
 from ..archive import SeriesArchive
 from ..codecs.options import ModelLike, Rescale, StreamOptions
 from ..dicom.geometry import lps_to_ras, ras_to_lps
+from ..dicom.scale import HU
 from ..errors import InputError
 from ..images import DTYPES, narrowest_type
 from ..sources import FileKind, kind_of
@@ -274,14 +275,18 @@ class LoadedStream:
         image: (rows, columns) or (rows, columns, slices) float32 in HU (or with ``Decompress(dtype=None)`` integers);
             a stream from `Compress` has the axes of its input.
         affine: (4, 4) from its indices to RAS mm; None if unknown.
+        unit: of the rescaled values: "HU", or another where the source has no Hounsfield units, see `StreamInfo`.
     """
 
     image: NDArray[Any]
     affine: NDArray[np.float64] | None
+    unit: str = HU
 
 
 class MczReader(ImageReader):
     """Reads .mcz files in ``monai.transforms.LoadImage(reader=MczReader)``: HU as float32, with affine.
+
+    Where the source has no Hounsfield units, the metadata ``unit`` states what the values are.
 
     An archive is read as its largest stack of slices of one size. The array is (rows, columns) or (rows, columns,
     slices), each slice as displayed on a screen and as returned by `CTReader`; a stream from `Compress` has the axes of
@@ -325,15 +330,15 @@ class MczReader(ImageReader):
 def _load(stream: Any, is_rescaled: bool, **options: Any) -> LoadedStream:
     with StreamReader(stream, **options) as reader:
         image = stored_from_stream(reader)
-        planes = [image.hu(k, plane) if is_rescaled else plane for k, plane in enumerate(image)]
+        planes = [image.rescaled(k, plane) if is_rescaled else plane for k, plane in enumerate(image)]
     affine = None if image.affine is None else lps_to_ras(image.affine)
     if len(image.shape) == 2:
-        return LoadedStream(planes[0], affine)
+        return LoadedStream(planes[0], affine, image.unit)
     found = image.layout.get(_AXIS)
     axis = found if found in (0, 1, 2) else 2
     if affine is not None:
         affine = np.insert(affine[:, [0, 1, 3]], axis, affine[:, 2], axis=1)
-    return LoadedStream(np.stack(planes, axis), affine)
+    return LoadedStream(np.stack(planes, axis), affine, image.unit)
 
 
 def _load_archive(path: str | os.PathLike[str], **options: Any) -> LoadedStream:
@@ -342,7 +347,7 @@ def _load_archive(path: str | os.PathLike[str], **options: Any) -> LoadedStream:
             raise InputError("this archive holds no images", where=os.fspath(path))
         volume = archive.volume()
     affine = None if volume.affine is None else lps_to_ras(volume.affine)
-    return LoadedStream(np.moveaxis(volume.hu, 0, -1), affine)
+    return LoadedStream(np.moveaxis(volume.hu, 0, -1), affine, volume.unit)
 
 
 def _meta(loaded: LoadedStream) -> dict[str, Any]:
@@ -353,7 +358,7 @@ def _meta(loaded: LoadedStream) -> dict[str, Any]:
         "space": "RAS",
         "spatial_shape": np.asarray(loaded.image.shape),
         "original_channel_dim": "no_channel",
-        "unit": "HU",
+        "unit": loaded.unit,
         "maximum": 0,
         "is_placed": loaded.affine is not None,
     }

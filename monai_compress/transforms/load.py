@@ -26,18 +26,19 @@ SliceFormat: TypeAlias = Literal["dicom", "nifti", "picture"]
 
 
 def slice_format(locator: str | os.PathLike[str]) -> SliceFormat:
-    """Return the format of the file of a locator, by its content or, where that has no known signature, its suffix.
-
-    Every other file is passed to the DICOM reader, which reports the error.
+    """Return the format of the file of a locator, by its content.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: it cannot be read, or is of another kind, such as text or DICOM in gzip; ``reason`` states which.
     """
     kind = sources.kind_of(locator)
-    # unlike in an archive, the suffix has priority over DICOM without preamble, which has no signature
-    if not (kind is sources.FileKind.DICOM or kind.is_nifti or kind.is_picture):
-        kind = sources.kind_by_suffix(locator)
-    return "nifti" if kind.is_nifti else "picture" if kind.is_picture else "dicom"
+    if kind.is_dicom:
+        return "dicom"
+    if kind.is_nifti:
+        return "nifti"
+    if kind.is_picture:
+        return "picture"
+    raise sources.refusal(kind, sources.split(locator)[0])
 
 
 @dataclass(frozen=True)

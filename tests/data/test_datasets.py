@@ -242,7 +242,7 @@ def test_manifest_says_what_happened(scans: Path) -> None:
     assert (manifest["fit"], manifest["seed"], manifest["split_by"]) == ("pad", 3, "patient")
     assert manifest["augment"] == ["flip", "noise"]
     assert manifest["counts"]["train"] == {"slices": 12, "patients": 4, "series": 4, "classes": {}}
-    assert manifest["skipped_by_reason"] == {"not DICOM": 1}
+    assert manifest["skipped_by_reason"] == {"text": 1}
     assert manifest["roots"] == [str(scans)]
     row = manifest["splits"]["val"][0]
     assert set(row) == {"image", "patient", "series", "class"}
@@ -311,7 +311,7 @@ def test_nothing_to_learn_from(tmp_path: Path, write_ct: Write) -> None:
     for n in range(2):
         write_ct(tmp_path / "mr" / f"{n}.dcm", hu_of(n), Modality="MR")
     (tmp_path / "mr" / "a.txt").write_text("a")
-    with pytest.raises(DatasetError, match="modality MR: 2, not DICOM: 1"):
+    with pytest.raises(DatasetError, match="modality MR: 2, text: 1"):
         build(tmp_path / "mr")
 
 

@@ -148,8 +148,8 @@ def test_what_is_left_out_and_why(series, tmp_path):
     assert len(found) == 1
     reasons = {Path(item.locator).name: item.reason for item in skipped}
     assert reasons == {
-        "empty": "not DICOM",
-        "notes.txt": "not DICOM",
+        "empty": "empty file",
+        "notes.txt": "text",
         "s1.dcm": "modality MR",
         "s2.dcm": "localizer",
         "s3.dcm": "no pixel data",

@@ -338,4 +338,4 @@ def test_nothing_usable_is_one_sentence(identity_folder, tmp_path):
     result = command(identity_folder, tmp_path / "in", tmp_path / "out", "--json")
     answer = json.loads(result.stdout)
     assert (result.exit_code, answer["error"]) == (1, "DatasetError")
-    assert "not DICOM: 2" in answer["message"]
+    assert "text: 2" in answer["message"]

@@ -299,7 +299,7 @@ def test_nothing_usable(tmp_path):
         read_stored(tmp_path / "in")
     (tmp_path / "in" / "a.txt").write_text("no scan")
     (tmp_path / "in" / "b.txt").write_text("no scan")
-    with pytest.raises(InputError, match="not DICOM: 2"):
+    with pytest.raises(InputError, match="text: 2"):
         read_stored(tmp_path / "in")
     with pytest.raises(InputError, match="does not exist"):
         read_stored(tmp_path / "absent")

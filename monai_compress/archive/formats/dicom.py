@@ -17,7 +17,8 @@ from ...dicom.ending import ends_within_an_element, is_header_cut_off
 from ...dicom.parse import INFLATED_LIMIT_BYTES, parse
 from ...dicom.planes import file_sort_key, plane_of
 from ...dicom.remarks import remarks_of
-from ...dicom.rescale import padding_range_of, rescale_of
+from ...dicom.rescale import padding_range_of
+from ...dicom.scale import scale_of
 from ...dicom.syntaxes import DEFLATED, of_header
 from ...errors import InputError, NotDicom
 from .. import reasons
@@ -42,8 +43,6 @@ _UNDEFINED_LENGTH = 0xFFFFFFFF
 # Sequence Delimitation Item, little-endian as all compressed pixels (DICOM PS3.5 A.4)
 _END_OF_SEQUENCE = bytes.fromhex("feff dde0 0000 0000")
 _NO_PIXELS = "the header states rows and columns, but no pixels follow: only a header, or cut off"
-# `check_ct` accepts the same
-_HU_TYPES = frozenset({None, "HU", "HU_MOD", "US"})
 # the pixel element of a deflated image must begin within this many bytes; known headers are much shorter
 _INFLATED_HEADER_BYTES = 2**24
 
@@ -104,13 +103,12 @@ def find_dicom_layout(stream: BinaryIO, size: int, head: bytes, where: str) -> F
         series=series,
         order=file_sort_key(plane_of(header)),
         syntax=syntax,
-        remarks=remarks_of(header),
     )
     if element is None:
         if deflated_at is None and is_header_cut_off(stream, header):
             return replace(found, why=reasons.BROKEN_HEADER)
         if tags.number(header, "Rows") and tags.number(header, "Columns"):
-            return replace(found, remarks=(*found.remarks, _NO_PIXELS))
+            return replace(found, remarks=(_NO_PIXELS,))
         return found
     frames = max(int(tags.number(header, "NumberOfFrames") or 1), 1)
     pixels = _pixels(header, element, syntax, frames)
@@ -118,7 +116,15 @@ def find_dicom_layout(stream: BinaryIO, size: int, head: bytes, where: str) -> F
         pixels = reasons.TRUNCATED
     if isinstance(pixels, PixelLayout):
         is_ct = frames == 1 and _is_ct(header)
-        return replace(found, pixels=pixels, why="", frames=frames, deflated_at=deflated_at, is_ct=is_ct)
+        return replace(
+            found,
+            pixels=pixels,
+            why="",
+            frames=frames,
+            deflated_at=deflated_at,
+            is_ct=is_ct,
+            remarks=remarks_of(header),
+        )
     # a hostile header may claim any number of frames; even an empty frame takes a byte
     is_readable = pixels not in (reasons.NO_IMAGE, reasons.TRUNCATED) and frames <= element.available
     return replace(found, why=pixels, frames=frames if is_readable else 0)
@@ -213,7 +219,7 @@ def _pixels(header: Dataset, element: _Element, syntax: str, frames: int) -> Pix
         return reasons.ODD_WORDS
     else:
         name = f"{kind}1x"
-    slope, intercept = (rescale_of(header) if frames == 1 else None) or (1.0, 0.0)
+    scale = scale_of(header) if frames == 1 else None
     stored = int(tags.number(header, "BitsStored") or 0)
     pixels = PixelLayout(
         offset=element.offset,
@@ -223,17 +229,19 @@ def _pixels(header: Dataset, element: _Element, syntax: str, frames: int) -> Pix
         element=name,
         bits_stored=stored if 1 <= stored <= bits else None,
         padding_value=_padding_value(header, bits, kind == "i") if 0 <= stored <= bits else None,
-        slope=slope,
-        intercept=intercept,
+        slope=scale.slope if scale else 1.0,
+        intercept=scale.intercept if scale else 0.0,
     )
     return pixels if pixels.nbytes <= element.available else reasons.TRUNCATED
 
 
 def _padding_value(header: Dataset, bits: int, is_signed: bool) -> int | None:
-    """Return the stored value of padding if the pixels can have it."""
+    """Return the lowest stored value of padding that the pixels can have; None if they can have none."""
     found = padding_range_of(header)
     lowest = -(2 ** (bits - 1)) if is_signed else 0
-    return found[0] if found and lowest <= found[0] < lowest + 2**bits else None
+    if found is None or found[1] < lowest or found[0] >= lowest + 2**bits:
+        return None
+    return max(found[0], lowest)
 
 
 def _family(syntax: str) -> str:
@@ -246,12 +254,5 @@ def _family(syntax: str) -> str:
 
 def _is_ct(header: Dataset) -> bool:
     """Return whether the stored values of a slice mean Hounsfield units; in any orientation, unlike `check_ct`."""
-    found = rescale_of(header)
-    return (
-        tags.text(header, "SOPClassUID") == CTImageStorage
-        and tags.text(header, "Modality") == "CT"
-        and found is not None
-        and found[0] != 0
-        and tags.text(header, "RescaleType") in _HU_TYPES
-        and not tags.items(header, "ModalityLUTSequence")
-    )
+    is_ct = tags.text(header, "SOPClassUID") == CTImageStorage and tags.text(header, "Modality") == "CT"
+    return is_ct and scale_of(header).is_hu

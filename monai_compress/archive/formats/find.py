@@ -8,6 +8,7 @@ import os
 from typing import BinaryIO
 
 from ...errors import InputError
+from ...images.gzip_content import GZIP_MAGIC
 from ...sources import HEAD_BYTES, FileKind, file_kind, open_binary, quiet
 from .. import reasons
 from . import nifti, npy
@@ -15,9 +16,6 @@ from .dicom import find_dicom_layout
 from .layout import FileLayout, PixelLayout
 
 __all__ = ["FileLayout", "PixelLayout", "find_layout", "find_layout_in"]
-
-# position of the prefix DICM, after the preamble (DICOM PS3.10 7.1)
-_DICOM_PREFIX = slice(128, 132)
 
 
 def find_layout(locator: str | os.PathLike[str]) -> FileLayout:
@@ -61,16 +59,12 @@ def _find_layout(stream: BinaryIO, where: str) -> FileLayout:
     if kind is FileKind.EMPTY:
         return FileLayout("other", None, reasons.EMPTY)
     size = stream.seek(0, os.SEEK_END)
-    inner: FileKind = kind
-    if kind is FileKind.DICOM:
-        # unlike elsewhere, a format in the preamble has precedence over DICOM, so that archives keep their bytes
-        inner = file_kind(head[: _DICOM_PREFIX.start] + bytes(4) + head[_DICOM_PREFIX.stop :])
-    if inner is FileKind.NPY:
-        return npy.find_npy_layout(stream, size)
-    if inner in (FileKind.GZIP, FileKind.NIFTI_GZIP, FileKind.NIFTI_PAIR_GZIP):
-        return nifti.find_gzip_layout(stream, size)
-    if inner.is_nifti:
-        return nifti.find_nifti_layout(head, size)
     if kind.is_dicom:
         return find_dicom_layout(stream, size, head, where)
+    if kind is FileKind.NPY:
+        return npy.find_npy_layout(stream, size)
+    if kind in (FileKind.NIFTI, FileKind.NIFTI_PAIR):
+        return nifti.find_nifti_layout(head, size)
+    if head.startswith(GZIP_MAGIC):
+        return nifti.find_gzip_layout(stream, size)
     return FileLayout("other", None, reasons.UNKNOWN)

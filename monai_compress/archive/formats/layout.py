@@ -64,7 +64,7 @@ class FileLayout:
             and after it are stored separately. None: the content is the file.
         syntax: DICOM transfer syntax UID; empty for other formats.
         is_ct: it is one CT slice whose stored values mean Hounsfield units, so an error bound in HU applies to it.
-        remarks: of a DICOM file, short phrases on what its header states in an unusual form; without patient data.
+        remarks: what the header of a DICOM file states in an unusual form, and how it is read.
     """
 
     kind: Kind

@@ -22,15 +22,15 @@ from pydicom import Dataset
 from pydicom.uid import JPEGLSLossless
 
 from ...dicom import tags
+from ...dicom.decode import open_element
+from ...dicom.encapsulation import NO_END, NO_TABLE, find_frames
 from ...dicom.parse import parse
 from ...dicom.read import MAX_PIXELS
+from ...errors import UndecodablePixels
 from ...sources import quiet
 
 SYNTAX: Final = str(JPEGLSLossless)
 
-_ITEM, _END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
-_ITEM_HEAD: Final = struct.Struct("<4sI")
-_ELEMENT_BYTES: Final = 12
 _SOI, _EOI, _SOF55, _SOS = b"\xff\xd8", b"\xff\xd9", 0xF7, 0xDA
 _FRAME: Final = struct.Struct(">BHHB")
 
@@ -134,7 +134,7 @@ def find_codestreams(file: BinaryIO, where: str) -> Codestreams | None:
     rows, columns, count = shape
     frames: list[Frame] = []
     bits = 0
-    for offset, length in _places(file, count):
+    for offset, length in _places(file, header, count, where):
         file.seek(offset)
         item = file.read(length)
         try:
@@ -166,27 +166,15 @@ def _dtype(header: Dataset, bits: int) -> str:
     return f"{sign}int{8 if bits <= 8 else 16}"
 
 
-def _places(file: BinaryIO, frames: int) -> list[tuple[int, int]]:
-    """Return offset and length of the items that hold one frame each; the file is at the element Pixel Data.
-
-    Source: DICOM PS3.5 A.4.
-    """
-    at = file.tell() + _ELEMENT_BYTES
-    places: list[tuple[int, int]] = []
-    while len(places) <= frames + 1:
-        file.seek(at)
-        head = file.read(_ITEM_HEAD.size)
-        if len(head) < _ITEM_HEAD.size:
-            return []
-        tag, length = _ITEM_HEAD.unpack(head)
-        if tag == _END:
-            # the first item is the offset table
-            return places[1:] if len(places) == frames + 1 else []
-        if tag != _ITEM:
-            return []
-        places.append((at + _ITEM_HEAD.size, length))
-        at += _ITEM_HEAD.size + length
-    return []
+def _places(file: BinaryIO, header: Dataset, frames: int, where: str) -> list[tuple[int, int]]:
+    """Return offset and length of the fragments if each holds one frame; the file is at the element Pixel Data."""
+    try:
+        found = find_frames(open_element(file).value, header, frames, where)
+    except UndecodablePixels:
+        return []
+    if {NO_END, NO_TABLE} & set(found.remarks) or any(len(fragments) != 1 for fragments in found.fragments):
+        return []
+    return [(fragment.offset, fragment.length) for (fragment,) in found.fragments if fragment.is_complete]
 
 
 def _scan(codestream: bytes, rows: int, columns: int) -> tuple[int, int, int]:

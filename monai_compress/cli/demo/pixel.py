@@ -60,14 +60,14 @@ def _first_image(data: Path) -> StoredImage | None:
     from ... import sources
     from ...images import read_stored
     from ...images.dicom_series import read_series
-    from ...transforms import slice_format
 
     files = list(sources.walk(data))
-    first = next((file for file in files if slice_format(file) != "picture"), None)
-    if first is None:
+    kinds = ((file, sources.kind_of(file)) for file in files)
+    first, kind = next(((file, kind) for file, kind in kinds if kind.is_dicom or kind.is_nifti), ("", None))
+    if kind is None:
         return None
     try:
-        if slice_format(first) == "nifti":
+        if kind.is_nifti:
             return _middle(read_stored(first))
         folder = PurePath(first).parent
         return _middle(read_series([file for file in files if PurePath(file).parent == folder], str(folder), 1))

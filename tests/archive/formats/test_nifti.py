@@ -105,10 +105,8 @@ def test_broken_headers(save, tmp_path, packed):
 
     assert why(40, b"\0\0") == reasons.BROKEN_HEADER
     assert why(40, b"\x08\0") == reasons.BROKEN_HEADER
-    assert why(0, b"\1\1\1\1") == reasons.BROKEN_HEADER
     assert why(42, b"\0\0") == reasons.NO_IMAGE
     assert why(42, b"\xff\xff") == reasons.NO_IMAGE
-    assert why(108, np.float32("nan").tobytes()) == reasons.BROKEN_HEADER
     assert why(108, np.float32(1e38).tobytes()) == reasons.TRUNCATED
     assert why(42, b"\xff\x7f\xff\x7f\xff\x7f") == reasons.TRUNCATED
     # some writers leave the place of the voxels 0
