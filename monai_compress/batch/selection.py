@@ -52,6 +52,7 @@ class Selection:
         missing: archives and files that a manifest names and that do not exist.
         is_partial: only files whose paths match a pattern are restored.
         is_complete: whether nothing is missing; None if no manifest tells.
+        unchecked: remarks on folders without a manifest.
         damaged: paths of which an older version is restored, because the newest can no longer be read.
         vanished: paths that only older generations hold.
     """
@@ -62,6 +63,7 @@ class Selection:
     missing: list[Missing] = field(default_factory=list)
     is_partial: bool = False
     is_complete: bool | None = None
+    unchecked: list[str] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
     vanished: list[str] = field(default_factory=list)
 
@@ -153,7 +155,7 @@ def _add_missing(
     held = {path: contents_of_entries(opened[path]) if path in opened else None for path in found}
     result = compare_with_manifests(inputs, held, lambda path: _matches(path, only))
     selection.missing, selection.is_complete = result.missing, result.is_complete
-    selection.remarks += result.remarks
+    selection.unchecked = result.remarks
     selection.skipped += [
         Skipped(str(one.archive), "missing files" if one.exists else "missing archive", one.message)
         for one in result.missing

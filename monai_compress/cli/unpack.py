@@ -77,7 +77,8 @@ def unpack(
     with Workers(cores) as workers, console.progress("unpacking", in_bytes=True) as update:
         report = run(selection, output, overwrite=overwrite, threads=cores, workers=workers, progress=update)
     print_failures(console, report.skipped)
-    for remark in report.remarks:
+    remarks = selection.unchecked + report.remarks
+    for remark in remarks:
         console.warn(formatting.path_text(remark))
     speed = formatting.megabytes_per_second(report.bytes_out, report.seconds)
     result = {
@@ -91,7 +92,7 @@ def unpack(
         "failed": failure_values(report.skipped),
         "complete": selection.is_complete,
         "missing": missing_values(selection.missing),
-        "remarks": report.remarks,
+        "remarks": remarks,
         "restored_from_older": {"damaged": selection.damaged, "vanished": selection.vanished},
     }
     restored = formatting.count_text(report.restored, "file")

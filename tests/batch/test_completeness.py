@@ -111,9 +111,9 @@ def test_a_tree_without_a_manifest_cannot_be_checked(out):
     result = compared(out)
     assert result.missing == [] and result.is_complete is None
     assert "cannot be checked" in result.remarks[0]
-    assert "cannot be checked" in select([out]).remarks[0]
+    assert "cannot be checked" in select([out]).unchecked[0]
     (archive,) = (out / "p2").iterdir()
-    assert select([archive]).remarks == [] and select([archive]).is_complete is None
+    assert select([archive]).unchecked == [] and select([archive]).is_complete is None
 
 
 def test_a_folder_below_the_manifest(out):
