@@ -131,6 +131,9 @@ def atomic_path(path: str | os.PathLike[str], *, mode: int | None = None, flush:
 def write_atomic(path: str | os.PathLike[str], data: bytes | str, *, mode: int | None = None) -> None:
     """Write ``data`` (text as UTF-8, line ends unchanged) to ``path`` whole or not at all.
 
+    A byte of a file name that is not UTF-8, which is a lone surrogate in the text, is written as an escape such as
+    ``\\udc8a``. JSON reads this as the same name.
+
     Args:
         path: the file; missing folders are created.
         data: its content.
@@ -139,7 +142,7 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | str, *, mode: int |
     Raises:
         OutputError: no permission, disk full and so on; an existing file is unchanged.
     """
-    raw = data.encode("utf-8") if isinstance(data, str) else data
+    raw = data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
     with atomic_path(path, mode=mode) as temporary:
         temporary.write_bytes(raw)
 

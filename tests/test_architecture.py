@@ -18,7 +18,7 @@ TREE = Path(__file__).resolve().parents[1]
 MAX_LINES = 400
 
 LAYERS = {
-    0: ("errors", "files", "progress"),
+    0: ("errors", "files", "names", "progress"),
     1: ("bitstream", "sources", "dicom", "images"),
     2: ("networks", "losses", "metrics"),
     3: ("codecs",),

@@ -40,16 +40,6 @@ _MARK = "path-"
 _REDACTED = re.compile(rf"{_MARK}[0-9a-f]{{16}}(\.[a-z.]+)?/?")
 
 
-def plain(path: str) -> str:
-    """Return a path that any terminal can show: bytes that are not text and control characters are escaped.
-
-    >>> plain("scan\\n1.dcm")
-    'scan\\\\n1.dcm'
-    """
-    shown = path.encode("utf-8", "backslashreplace").decode("utf-8")
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in shown)
-
-
 def redacted(key: bytes) -> Naming:
     """Return a function that replaces a path by a pseudonym: the start of its HMAC-SHA256, and a known suffix.
 

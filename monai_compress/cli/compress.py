@@ -48,10 +48,11 @@ def compress(
 ) -> None:
     """Compress IN: a DICOM series (folder, zip archive or file), .nii, .nii.gz or .npy.
 
-    By default the compression is lossless; with --max-error no pixel differs by more than that many HU. The output
-    contains the pixels, slope and intercept, and the position in the patient. It contains no names, dates or other
-    header fields that identify a person; to archive whole files, use 'pack'. IN is never changed. OUT is written only
-    after it has been decoded and compared with IN.
+    By default the compression is lossless; with --max-error no pixel differs by more than that many HU, or stored
+    units in a .npy file and in DICOM images without Hounsfield units. The output contains the pixels, slope and
+    intercept, and the position in the patient. It contains no names, dates or other header fields that identify a
+    person; to archive whole files, use 'pack'. IN is never changed. OUT is written only after it has been decoded and
+    compared with IN.
     """
     from ..images import read_stored
 

@@ -16,7 +16,9 @@ from typing import Any, NoReturn
 import click
 
 from ..errors import CompressionError
+from ..names import printable
 from .exit_codes import FAILED, INTERRUPTED
+from .screen import screens
 
 DEBUG = "MONAI_COMPRESS_DEBUG"
 """Environment variable: if set, an unexpected error shows its traceback."""
@@ -36,33 +38,45 @@ class ErrorGroup(click.Group):
         """Run the command line and exit; see ``click.Group.main``."""
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
-        arguments = list(sys.argv[1:] if args is None else args)
-        try:
-            code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
-            sys.exit(code if isinstance(code, int) else 0)
-        except click.ClickException as error:
-            error.show()
-            _exit_with_error("UsageError", error.format_message(), error.exit_code, arguments, is_shown=True)
-        except click.Abort as error:  # click raises Abort after Ctrl-C
-            message = str(error.__cause__ or "") or "stopped by Ctrl-C"
-            _exit_with_error("Interrupted", message, INTERRUPTED, arguments)
-        except (CompressionError, MemoryError) as error:
-            _exit_with_error(type(error).__name__, str(error) or "not enough memory", FAILED, arguments)
-        except Exception as error:
-            if os.environ.get(DEBUG):
-                raise
-            message = (
-                f"unexpected {type(error).__name__}: {error}. This is a bug in monai_compress, please report it; "
-                f"{DEBUG}=1 shows the traceback"
-            )
-            _exit_with_error("UnexpectedError", message, FAILED, arguments)
+        with screens():
+            return _run(super().main, args, prog_name, complete_var, extra)
+
+
+def _run(
+    command: Callable[..., Any],
+    args: Sequence[str] | None,
+    prog_name: str | None,
+    complete_var: str | None,
+    extra: dict[str, Any],
+) -> NoReturn:
+    arguments = list(sys.argv[1:] if args is None else args)
+    try:
+        code = command(args, prog_name, complete_var, standalone_mode=False, **extra)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.ClickException as error:
+        error.message = printable(error.message, keep_lines=True)  # type: ignore[misc]  # it may hold a name
+        error.show()
+        _exit_with_error("UsageError", error.format_message(), error.exit_code, arguments, is_shown=True)
+    except click.Abort as error:  # click raises Abort after Ctrl-C
+        message = str(error.__cause__ or "") or "stopped by Ctrl-C"
+        _exit_with_error("Interrupted", message, INTERRUPTED, arguments)
+    except (CompressionError, MemoryError) as error:
+        _exit_with_error(type(error).__name__, str(error) or "not enough memory", FAILED, arguments)
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            raise
+        message = (
+            f"unexpected {type(error).__name__}: {error}. This is a bug in monai_compress, please report it; "
+            f"{DEBUG}=1 shows the traceback"
+        )
+        _exit_with_error("UnexpectedError", message, FAILED, arguments)
 
 
 def _exit_with_error(name: str, message: str, code: int, arguments: list[str], is_shown: bool = False) -> NoReturn:
     if "--json" in arguments:
         click.echo(json.dumps({"error": name, "message": message}))
     if not is_shown:
-        click.secho(f"{name}: {message}", fg="red", err=True)
+        click.secho(printable(f"{name}: {message}"), fg="red", err=True)
     sys.exit(code)
 
 
@@ -77,18 +91,19 @@ class Console:
         from rich.console import Console as RichConsole
 
         self.as_json = as_json
-        self.err = RichConsole(stderr=True, highlight=False)
+        # the file is named because rich asks no other for its encoding
+        self.err = RichConsole(file=sys.stderr, highlight=False)
         # warnings of libraries are meant for developers, and would hide the messages of the command
         warnings.filterwarnings("ignore", category=FutureWarning)
         logging.getLogger("monai").setLevel(logging.ERROR)
 
     def message(self, text: str) -> None:
         """Print one line on standard error."""
-        self.err.print(text, markup=False, soft_wrap=True)
+        self.err.print(printable(text), markup=False, soft_wrap=True)
 
     def warn(self, text: str) -> None:
         """Print one highlighted line on standard error."""
-        self.err.print(f"note: {text}", style="yellow", markup=False, soft_wrap=True)
+        self.err.print(printable(f"note: {text}"), style="yellow", markup=False, soft_wrap=True)
 
     @contextmanager
     def progress(self, text: str, *, in_bytes: bool = False) -> Iterator[Callable[..., None]]:
@@ -114,17 +129,17 @@ class Console:
         )
 
         columns = (
-            TextColumn("{task.description:28}"),
+            TextColumn("{task.description:28}", markup=False),
             BarColumn(),
             DownloadColumn() if in_bytes else MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[remark]}"),
+            TextColumn("{task.fields[remark]}", markup=False),
         )
         with Progress(*columns, console=self.err) as bar:
-            task = bar.add_task(text, total=None, remark="")
-            yield lambda done, total, remark="": bar.update(task, completed=done, total=total, remark=remark)
+            task = bar.add_task(printable(text), total=None, remark="")
+            yield lambda done, total, remark="": bar.update(task, completed=done, total=total, remark=printable(remark))
 
     @contextmanager
     def stages(self) -> Iterator[Callable[[str, int, int], None]]:
@@ -163,13 +178,13 @@ class Console:
         from rich.markup import escape
         from rich.table import Table
 
-        table = Table(title=title, title_justify="left")
+        table = Table(title=escape(printable(title)), title_justify="left")
         for column in columns:
             table.add_column(column, overflow="fold")  # a shortened path would be useless
         for row in rows:
-            table.add_row(*(escape(cell) for cell in row))
-        RichConsole(highlight=False).print(table)
+            table.add_row(*(escape(printable(cell, keep_lines=True)) for cell in row))
+        RichConsole(file=sys.stdout, highlight=False).print(table)
 
     def print_result(self, result: dict[str, Any], text: str = "") -> None:
         """Print ``text``, or with ``as_json`` the ``result``, on standard output."""
-        click.echo(json.dumps(result) if self.as_json else text)
+        click.echo(json.dumps(result) if self.as_json else printable(text, keep_lines=True))

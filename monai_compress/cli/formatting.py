@@ -34,9 +34,9 @@ def count_text(number: int, noun: str) -> str:
 
 def path_text(text: str) -> str:
     """Return a path, or a message with one, with characters escaped that a terminal cannot show."""
-    from ..batch.manifest import plain
+    from ..names import printable
 
-    return plain(text)
+    return printable(text)
 
 
 def megabytes_per_second(size_bytes: int, seconds: float) -> float:

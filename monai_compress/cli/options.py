@@ -84,7 +84,8 @@ _STREAM_OPTIONS = {
         default=0.0,
         show_default=True,
         metavar="HU",
-        help="Largest allowed error of a pixel in HU. 0: lossless.",
+        help="Largest allowed error of a pixel in HU. 0: lossless. Where Hounsfield units are unknown, 'compress' "
+        "counts stored units, and 'pack' stores the file without loss.",
     ),
     "codec": click.option(
         "--codec",

@@ -159,4 +159,4 @@ def _class_of(members: Sequence[Item]) -> str:
 
 def _draw(seed: int, name: Hashable) -> bytes:
     """Return a random key that depends on seed and name only, not on the order of the files or a random generator."""
-    return hashlib.sha256(f"{seed}|{name}".encode()).digest()
+    return hashlib.sha256(f"{seed}|{name}".encode("utf-8", "surrogateescape")).digest()

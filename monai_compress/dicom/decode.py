@@ -109,20 +109,8 @@ def _decode(
     element = _element_of(header) if stream is None else open_element(stream)
     bits = pixel_bits(header, where) if samples == 1 and element.keyword == "PixelData" else None
     if syntax.is_encapsulated:
-        value = element.value
-        fragments = fragments or find_frames(value, header, frames, where)
-        decoder = _FrameDecoder(header, where, syntax, bits)
-        first = decoder.decode(fragments.read(value, wanted.start, where))
-        remarks = [*fragments.remarks, *first.remarks]
-        stored = first.stored[None]
-        if len(wanted) > 1:
-            stored = np.empty((len(wanted), *first.stored.shape), first.stored.dtype)
-            stored[0] = first.stored
-        for number in wanted[1:]:
-            one = decoder.decode(fragments.read(value, number, where))
-            stored[number] = one.stored
-            remarks += one.remarks
-        return DecodedPixels(stored, tuple(dict.fromkeys(remarks)))
+        fragments = fragments or find_frames(element.value, header, frames, where)
+        return _decode_fragments(element.value, fragments, _FrameDecoder(header, where, syntax, bits), wanted, where)
     if element.length == _UNDEFINED_LENGTH:
         message = "its transfer syntax states uncompressed pixels, but the length of the pixels is not stated"
         raise UndecodablePixels(message, reason="no pixel length", where=where)
@@ -139,6 +127,22 @@ def _decode(
         words = _native_array(element, header, syntax, frame, bits)
         words = words.astype(words.dtype.newbyteorder("="), copy=False)
     return _stored(words.reshape(len(wanted), rows, columns), bits)
+
+
+def _decode_fragments(
+    value: bytes | BinaryIO, fragments: Frames, decoder: _FrameDecoder, wanted: range, where: str
+) -> DecodedPixels:
+    first = decoder.decode(fragments.read(value, wanted.start, where))
+    remarks = [*fragments.remarks, *first.remarks]
+    stored = first.stored[None]
+    if len(wanted) > 1:
+        stored = np.empty((len(wanted), *first.stored.shape), first.stored.dtype)
+        stored[0] = first.stored
+    for number in wanted[1:]:
+        one = decoder.decode(fragments.read(value, number, where))
+        stored[number] = one.stored
+        remarks += one.remarks
+    return DecodedPixels(stored, tuple(dict.fromkeys(remarks)))
 
 
 def _stored(words: NDArray[Any], bits: PixelBits) -> DecodedPixels:

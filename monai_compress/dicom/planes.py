@@ -16,6 +16,8 @@ from pydicom import Dataset
 from . import tags
 from .geometry import normal, orientation, pixel_spacing_mm, position_mm, slice_affine, thickness_mm
 
+_FARTHEST_MM = 1e9
+
 
 @dataclass(frozen=True)
 class SlicePlane:
@@ -97,7 +99,7 @@ def project_mm(point_mm: Sequence[float] | NDArray[np.float64], unit_vector: NDA
 
 
 def positions_along_normal_mm(planes: Sequence[SlicePlane]) -> list[float] | None:
-    """Return the position of each slice along the normal of the first, in mm; None unless all are placed.
+    """Return the position of each slice along the normal of the first, in mm; None unless all are placed nearby.
 
     One normal for all: the normals of slices differ by rounding in their headers, and a position that is measured along
     another normal is off by that angle times the distance from the origin of the coordinates. The result is rounded
@@ -107,7 +109,9 @@ def positions_along_normal_mm(planes: Sequence[SlicePlane]) -> list[float] | Non
     if across is None or not all(plane.is_placed for plane in planes):
         return None
     # + 0.0 takes the sign from -0.0
-    return [round(project_mm(plane.position_mm or (), across), 3) + 0.0 for plane in planes]
+    along = [round(project_mm(plane.position_mm or (), across), 3) + 0.0 for plane in planes]
+    # a corrupt header may hold 1e300, whose square overflows
+    return along if all(abs(position) < _FARTHEST_MM for position in along) else None
 
 
 def file_sort_key(plane: SlicePlane) -> tuple[float, ...]:

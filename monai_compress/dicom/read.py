@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import BinaryIO, NamedTuple
@@ -214,14 +213,32 @@ def _parse(stream: BinaryIO, where: str) -> _Parsed:
     if _drop_pixels(header):
         return _Parsed(header, has_pixels, None, None)
     start = stream.tell()
-    frames = number_of_frames(header)
-    fragments = None
-    syntax = of_header(header)
-    if has_pixels and frames > 1 and undecodable_reason(syntax) is None and syntax.is_encapsulated:
-        with suppress(UndecodablePixels):  # decoding raises it again
-            fragments = find_frames(open_element(stream).value, header, frames, where)
-            add_remarks(header, fragments.remarks)
-    return _Parsed(header, has_pixels, start, fragments)
+    return _Parsed(header, has_pixels, start, check_fragments(stream, header, where) if has_pixels else None)
+
+
+def check_fragments(stream: BinaryIO, header: Dataset, where: str) -> Frames | None:
+    """Return the fragments of each frame, and add the remarks on them to the header.
+
+    Args:
+        stream: at the element that holds the pixels; it is left there.
+        header: of the file.
+        where: the locator, for messages.
+
+    Returns:
+        None if there is one frame, if the pixels are not compressed, or if the frames cannot be told apart.
+    """
+    frames, syntax = number_of_frames(header), of_header(header)
+    if frames == 1 or undecodable_reason(syntax) is not None or not syntax.is_encapsulated:
+        return None
+    start = stream.tell()
+    try:
+        found = find_frames(open_element(stream).value, header, frames, where)
+    except UndecodablePixels:  # decoding raises it again
+        return None
+    finally:
+        stream.seek(start)
+    add_remarks(header, found.remarks)
+    return found
 
 
 @lru_cache(maxsize=2)

@@ -138,7 +138,8 @@ class RunState:
         path = self.folder / LAST_NAME
         try:
             # weights_only: a checkpoint is data, it must not be able to run code
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            with path.open("rb") as file:  # torch opens no path that is not UTF-8
+                state = torch.load(file, map_location="cpu", weights_only=True)
         except FileNotFoundError as error:
             raise TrainingError(f"nothing to resume: {path} does not exist; start without --resume") from error
         except Exception as error:  # torch has no common class for the errors of a damaged file

@@ -29,8 +29,8 @@ class StoredImage:
     """An image as the integers that its file stores; slices are read on access.
 
     Args:
-        shape: (slices, rows, columns), or (rows, columns) for a .npy file of one image. Slices run from the feet to the
-            head and rows from front to back if the file states its position.
+        shape: (slices, rows, columns), or (rows, columns) for a .npy file of one image. Axial slices run from the feet
+            to the head and rows from front to back if the file states its position.
         dtype: of the integers, in native byte order.
         read_slice: returns slice k, (rows, columns).
         rescale: slope and intercept of each slice: value in ``unit`` = slope * stored + intercept.

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..names import printable
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -195,6 +197,12 @@ def _finite(history: Sequence[Mapping[str, Any]], column: str) -> list[tuple[flo
     return points
 
 
+def _label(name: str) -> str:
+    """Return a name as the label of a row: short, and without formulas of matplotlib."""
+    name = printable(name)
+    return (name if len(name) < 19 else name[:17] + "…").replace("$", r"\$")
+
+
 def patient_plot(by_patient: Mapping[str, Sequence[float]], unit: str) -> tuple[tuple[str, str], int] | None:
     """Return a chart with one row per patient, lowest mean on top, a dot for each slice and a bar at the mean.
 
@@ -218,7 +226,7 @@ def patient_plot(by_patient: Mapping[str, Sequence[float]], unit: str) -> tuple[
             shift = ((0.5 + np.arange(len(values)) * 0.618034) % 1 - 0.5) * 0.5
             axes.plot([np.mean(values)] * 2, [place - 0.36, place + 0.36], color=theme.second, linewidth=2.4, zorder=2)
             axes.scatter(values, place + shift, s=11, color=theme.first, alpha=0.55, linewidths=0, zorder=3)
-        axes.set_yticks(range(len(lines)), [name if len(name) < 19 else name[:17] + "…" for name, _ in lines])
+        axes.set_yticks(range(len(lines)), [_label(name) for name, _ in lines])
         axes.set_ylim(len(lines) - 0.4, -0.6)
         axes.grid(axis="y", visible=False)
         axes.set_xlabel(unit)

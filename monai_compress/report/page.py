@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..errors import Skipped
 from ..files import write_atomic
+from ..names import printable
 from . import figures
 from .tables import json_ready, public_rows, skipped_by_reason, table_csv, versions, without_paths
 from .text import DIGITS, LABELS, Record, cards, format_number, format_value, lead_sentence
@@ -134,11 +135,18 @@ def _public_summary(summary: Record, shown: Sequence[Record]) -> dict[str, Any]:
     return dict(public)
 
 
+def _shown(value: Any) -> Any:
+    """Return a value of the page without characters that no page may hold; the type says whether it is markup."""
+    return type(value)(printable(value, keep_lines=True)) if isinstance(value, str) else value
+
+
 def _render(data: Record, examples: Sequence[Example], rows: Sequence[Record]) -> str:
     import yaml
     from jinja2 import Environment, StrictUndefined
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, finalize=_shown, trim_blocks=True, lstrip_blocks=True
+    )
     environment.filters["number"] = format_number
     template = environment.from_string(
         package_files(__package__).joinpath("report.html.j2").read_text(encoding="utf-8")

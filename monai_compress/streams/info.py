@@ -48,8 +48,8 @@ class StreamInfo:
         metadata: metadata that the writer was given.
         unit: unit of the rescaled values: ``"HU"``; ``"stored values"``, ``"rescaled values"`` or another name where
             the source had no Hounsfield units.
-        error_unit: unit of ``max_error`` and ``measured_error``: ``"HU"``, or ``"stored units"`` where Hounsfield units
-            are unknown.
+        error_unit: unit of ``max_error`` and ``measured_error``: ``"HU"``; where Hounsfield units are unknown
+            ``"stored units"``, or ``"rescaled units"`` if the writer was given slope and intercept.
     """
 
     version: str
@@ -123,7 +123,7 @@ def stream_info(
         sections=sections | {"footer": FOOTER_BYTES},
         metadata=metadata,
         unit=unit,
-        error_unit=HU if unit == HU else "stored units",
+        error_unit=HU if unit == HU else "stored units" if set(rescale) == {(1.0, 0.0)} else "rescaled units",
     )
 
 

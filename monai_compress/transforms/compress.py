@@ -378,7 +378,8 @@ def _integers(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _affine_ras(image: torch.Tensor | NDArray[Any]) -> NDArray[np.float64] | None:
-    if not isinstance(image, MetaTensor):
+    # the readers of this package return an identity for images whose position is unknown
+    if not isinstance(image, MetaTensor) or image.meta.get("is_placed") is False:
         return None
     affine = to_affine_nd(3, image.affine.detach().cpu().numpy().astype(np.float64))
     if not np.isfinite(affine).all() or np.linalg.det(affine[:3, :3]) == 0:

@@ -11,9 +11,10 @@ import stat
 import pytest
 
 from monai_compress.archive.file_entry import FileEntry, Original
-from monai_compress.batch.manifest import line_of, plain, redacted, redacted_failure, redaction_key, write_manifest
+from monai_compress.batch.manifest import line_of, redacted, redacted_failure, redaction_key, write_manifest
 from monai_compress.batch.shard import Shard
 from monai_compress.errors import OutputError, Skipped
+from monai_compress.names import printable
 
 
 def entry(path, **values):
@@ -125,4 +126,4 @@ def test_the_key_is_made_once_and_for_its_user_only(tmp_path, monkeypatch):
 
 
 def test_a_path_is_shown_without_moving_the_cursor():
-    assert plain(os.fsdecode(b"a\xff\x1b[2J\nb ") + "ü") == "a\\udcff\\x1b[2J\\nb ü"
+    assert printable(os.fsdecode(b"a\xff\x1b[2J\nb ") + "ü") == "a\\udcff\\x1b[2J\\nb ü"

@@ -344,3 +344,11 @@ def test_2d_stays_2d_and_streams_of_the_api_are_read(tmp_path):
 @pytest.mark.parametrize("verb", ["compress", "decompress", "inspect", "verify", "fit-pixel", "benchmark"])
 def test_help_has_examples(verb):
     assert "Examples:" in run_ok(verb, "--help").output
+
+
+def test_bits_outside_bits_stored_are_left_out_with_a_note(write_ct, tmp_path):
+    junk = {"PixelData": np.full(64, 0xF123, np.uint16).tobytes(), "PixelRepresentation": 0}
+    write_ct(tmp_path / "in/a.dcm", np.zeros((8, 8)), BitsStored=12, HighBit=11, **junk)
+    result = run_json("compress", tmp_path / "in", "-o", tmp_path / "out.mcz")
+    assert any(note.startswith("bits outside Bits Stored") for note in result["notes"])
+    assert (api.decompress((tmp_path / "out.mcz").read_bytes()) == 0x123).all()

@@ -239,3 +239,10 @@ def test_an_ordinary_series_is_not_read_again():
     found, content = stacks_of(headers)
     assert len(found.stacks) == 1
     assert content.read == set()
+
+
+def test_positions_of_a_corrupt_header_are_unknown():
+    headers = [header(z, InstanceNumber=k) for k, z in enumerate((0.0, 1e300, 2.0))]
+    (stack,) = stacks_of(headers)[0].stacks
+    assert stack.geometry.affine is None
+    assert stack.notes == ("positions unknown, sorted by instance number",)

@@ -303,3 +303,15 @@ def test_nothing_usable(tmp_path):
         read_stored(tmp_path / "in")
     with pytest.raises(InputError, match="does not exist"):
         read_stored(tmp_path / "absent")
+
+
+def test_what_bits_outside_bits_stored_hold_is_noted_once(write_ct, tmp_path):
+    """A stream has the values; only an archive keeps the other bits."""
+    for number in range(3):
+        junk = {"PixelData": np.full(48, 0xF123, np.uint16).tobytes(), "PixelRepresentation": 0}
+        write_ct(tmp_path / f"{number}.dcm", hu_of(), z=number, BitsStored=12, HighBit=11, **junk)
+    image = read_stored(tmp_path)
+    assert image.notes == () and image.pixel_notes == []
+    assert (image.slices == 0x123).all() and image.bits_stored == 12
+    (note,) = image.pixel_notes
+    assert note.startswith("bits outside Bits Stored hold other data") and "'pack' keeps it" in note

@@ -10,7 +10,7 @@ import torch
 from monai.data import MetaTensor
 from monai.transforms import Compose, LoadImage, LoadImaged
 
-from monai_compress import Compressd, Decompressd, compress, decompress
+from monai_compress import Compressd, Decompressd, StreamReader, compress, decompress
 from monai_compress.cli import main
 from monai_compress.errors import CorruptStream, TruncatedStream
 from monai_compress.phantom import chest_phantom, simulate_scan, write_series
@@ -158,3 +158,10 @@ def test_missing_keys():
     assert Compressd("image", allow_missing_keys=True)({"label": 1}) == {"label": 1}
     with pytest.raises(KeyError):
         Decompressd("image")({"label": 1})
+
+
+def test_an_unknown_position_is_not_stored_as_an_identity(tmp_path, write_ct):
+    loaded = LoadCT()(write_ct(tmp_path / "a.dcm", np.zeros((6, 8)), ImagePositionPatient=None))
+    assert loaded.meta["is_placed"] is False
+    with StreamReader(Compress()(loaded)) as reader:
+        assert "affine_lps" not in reader.info.metadata

@@ -16,6 +16,7 @@ from ...dicom import tags
 from ...dicom.ending import ends_within_an_element, is_header_cut_off
 from ...dicom.parse import INFLATED_LIMIT_BYTES, parse
 from ...dicom.planes import file_sort_key, plane_of
+from ...dicom.read import check_fragments
 from ...dicom.remarks import remarks_of
 from ...dicom.rescale import padding_range_of
 from ...dicom.scale import scale_of
@@ -83,7 +84,9 @@ def find_dicom_layout(stream: BinaryIO, size: int, head: bytes, where: str) -> F
             deflated_at = _deflated_at(stream)
         if deflated_at is None:
             stream.seek(0)
-            header, _ = parse(stream, where, pixels=False)
+            header, has_pixels = parse(stream, where, pixels=False)
+            if has_pixels:
+                check_fragments(stream, header, where)
             syntax, element = str(of_header(header)), _element(stream, size)
         else:
             header, element = _inflated(stream, deflated_at)
@@ -127,7 +130,7 @@ def find_dicom_layout(stream: BinaryIO, size: int, head: bytes, where: str) -> F
         )
     # a hostile header may claim any number of frames; even an empty frame takes a byte
     is_readable = pixels not in (reasons.NO_IMAGE, reasons.TRUNCATED) and frames <= element.available
-    return replace(found, why=pixels, frames=frames if is_readable else 0)
+    return replace(found, why=pixels, frames=frames if is_readable else 0, remarks=remarks_of(header))
 
 
 def _deflated_at(stream: BinaryIO) -> int | None:
