@@ -153,11 +153,13 @@ class NiftiHeader:
         return replace(self, block=bytes(block), is_pair=False, notes=(*self.notes, note))
 
 
-def parse_header(head: bytes) -> NiftiHeader:
+def parse_header(head: bytes, content_bytes: int | None = None) -> NiftiHeader:
     """Return what a header states.
 
     Args:
         head: the first `HEADER_BYTES` bytes of the file's content, or all of a shorter one.
+        content_bytes: size of the content, if known; where the header states no valid offset, it shows whether the 4
+            bytes between header and voxels are missing.
 
     Raises:
         NiftiError: not NIfTI, cut off, a number of axes that is not 1 to 7, or an axis without voxels.
@@ -172,18 +174,19 @@ def parse_header(head: bytes) -> NiftiHeader:
     fields = _Fields(bytearray(head[: version.header_bytes]), version)
     axes = fields.axes()
     is_pair = _magic(head, version) == version.magic[2]
-    offset = fields.offset(is_pair)
+    datatype = fields["datatype"][0]
+    voxel_bytes = _VOXEL_BYTES.get(datatype, 0)
+    offset = fields.offset(is_pair, None if content_bytes is None else content_bytes - math.prod(axes) * voxel_bytes)
     fields.scale()
     fields.transform(len(axes))
     mm = fields.unit()
-    datatype = fields["datatype"][0]
     return NiftiHeader(
         block=bytes(fields.block),
         order=fields.order,
         axes=axes,
         datatype=datatype,
         offset=offset,
-        voxel_bytes=_VOXEL_BYTES.get(datatype, 0),
+        voxel_bytes=voxel_bytes,
         is_pair=is_pair,
         mm=mm,
         notes=tuple(fields.notes),
@@ -244,8 +247,13 @@ class _Fields:
             self["dim"] = (count, *dim)
         return tuple(dim[:count])
 
-    def offset(self, is_pair: bool) -> int:
-        """Return the offset of the voxels; for a pair, of voxels that follow the header after all."""
+    def offset(self, is_pair: bool, latest: int | None) -> int:
+        """Return the offset of the voxels; for a pair, of voxels that follow the header after all.
+
+        Args:
+            is_pair: whether the magic is that of a pair.
+            latest: where the voxels begin if they end the file; None if that is not known.
+        """
         (stated,) = self["vox_offset"]
         size = self.version.header_bytes
         first = size + _EXTENSION_FLAG_BYTES
@@ -255,10 +263,11 @@ class _Fields:
                 self.notes.append(f"vox_offset is {stated:g}: the voxels are read from byte {int(stated)}")
                 self["vox_offset"] = (max(int(stated), first),)
             return int(stated)
+        start = size if latest == size else first
         if not is_pair:
-            self.notes.append(f"vox_offset is {stated:g}: the voxels are read from byte {first}, after the header")
+            self.notes.append(f"vox_offset is {stated:g}: the voxels are read from byte {start}, after the header")
             self["vox_offset"] = (first,)
-        return first
+        return start
 
     def scale(self) -> None:
         (slope,), (intercept,) = self["scl_slope"], self["scl_inter"]

@@ -17,7 +17,7 @@ forever and none exhausts the memory.
 
 from __future__ import annotations
 
-from .kind import HEAD_BYTES, FileKind, file_kind, is_dicom_without_preamble, kind_by_suffix
+from .kind import HEAD_BYTES, FileKind, file_kind, kind_by_suffix
 from .library_logs import quiet
 from .local_store import LOCAL, LocalStore
 from .locators import kind_of, open_binary, open_exact, split, state, store_of, walk
@@ -38,7 +38,6 @@ __all__ = [
     "Store",
     "ZipStore",
     "file_kind",
-    "is_dicom_without_preamble",
     "kind_by_suffix",
     "kind_of",
     "open_binary",

@@ -34,7 +34,7 @@ def find_nifti_layout(head: bytes, content_bytes: int, *, is_exact: bool = True)
         is_exact: whether it is the size.
     """
     try:
-        header = parse_header(head)
+        header = parse_header(head, content_bytes if is_exact else None)
     except NiftiError as error:
         why = reasons.NO_IMAGE if error.reason == "empty volume" else reasons.BROKEN_HEADER
         return FileLayout("nifti", None, why)
