@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from monai_compress import SeriesArchive, decompress, inspect
-from monai_compress.archive.file_table import Deflated
+from monai_compress.archive.file_entry import Deflated
 from monai_compress.archive.recompress.deflate import ZLIB
 
 V1 = Path(__file__).parent / "fixtures" / "v1"

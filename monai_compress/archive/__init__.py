@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from .file_table import FileEntry
+from .file_entry import FileEntry
 from .info import ArchiveInfo
 from .prepare import SourceFile
 from .reader import ArchiveReader

@@ -17,7 +17,7 @@ from ..bitstream.archive_container import ArchiveLayout, ArchiveWriter
 from ..bitstream.blocks import pack_block, unpack_block
 from ..bitstream.sections import Source, read_section
 from ..errors import CorruptStream
-from .file_table import DATA, HEAD, ByteRange
+from .file_entry import DATA, HEAD, ByteRange
 
 _BLOCK_BYTES = {HEAD: 2**18, DATA: 2**22}
 _LEVEL = {HEAD: 19, DATA: 12}  # level 19 is slow on long parts, most of which are compressed already

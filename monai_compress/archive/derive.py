@@ -20,7 +20,7 @@ from ..dicom.derived import bounded_error, derived_header, measured_error
 from ..errors import DicomError, PromiseBroken
 from ..streams import StreamReader
 from . import reasons
-from .file_table import ByteRange, FileEntry, Original, SliceRange, flat
+from .file_entry import ByteRange, FileEntry, Original, SliceRange, flat
 from .formats.elements import write_values
 from .prepare import PreparedFile
 from .settings import ArchiveSettings

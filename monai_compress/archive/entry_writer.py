@@ -12,29 +12,19 @@ from ..bitstream.blocks import pack_block
 from ..bitstream.metadata import pack_metadata
 from ..bitstream.sections import SECTION_HEAD_BYTES, FileSource, SourceRange
 from ..codecs.base import Codec, Model
-from ..errors import CompressionError, DicomError, InputError
+from ..errors import CompressionError, DicomError, InputError, Skipped
 from ..streams import StreamWriter
 from . import reasons
 from .byte_streams import ByteStreamWriter, merge_ranges
 from .derive import DerivedFiles, derived_stream_options
-from .file_table import (
-    DATA,
-    HEAD,
-    MAX_TABLE_BYTES,
-    ByteRange,
-    Deflated,
-    FileEntry,
-    JpegLsScan,
-    Segment,
-    SliceRange,
-    pack_table,
-)
+from .file_entry import DATA, HEAD, ByteRange, Deflated, FileEntry, JpegLsScan, Segment, SliceRange
+from .file_table import MAX_TABLE_BYTES, pack_line
 from .prepare import PreparedFile
 from .progress import PassProgress
 from .recompress.jpeg_ls import Codestreams, decode_frame
 from .retry import Exclusions, RecordFailures, RestartWrite
 from .settings import ArchiveSettings
-from .storage import DIRECTORY
+from .storage import DIRECTORY, VERBATIM
 
 _TABLE_BLOCK_BYTES = 2**18
 _TABLE_LEVEL = 19
@@ -133,7 +123,9 @@ class EntryWriter:
         refused = 0
         for prepared in files:
             try:
-                self._entries[prepared.number] = derived.entry(prepared, self._entries[prepared.number])
+                entry = derived.entry(prepared, self._entries[prepared.number])
+                pack_line(entry)
+                self._entries[prepared.number] = entry
             except (CompressionError, OSError, MemoryError) as error:
                 if not isinstance(error, DicomError):
                     raise
@@ -159,7 +151,7 @@ class EntryWriter:
         if prepared.deflated is not None:
             after = self._store(HEAD, [prepared.after])
             segments = (*before, Deflated(*prepared.deflated, (*head, slices, *tail)), *after)
-        self._entries[prepared.number] = prepared.entry(content, segments)
+        self._record(prepared, prepared.entry(content, segments))
 
     def _add_codestreams(
         self, prepared: PreparedFile, found: Codestreams, writer: StreamWriter, slices: SliceRange
@@ -174,7 +166,7 @@ class EntryWriter:
                 segments.append(JpegLsScan(slices.stream, number, found.bits))
                 segments += self._store(HEAD, [codestream[frame.scan + frame.scan_length :]])
             segments += self._store(HEAD, content.rest())
-        self._entries[prepared.number] = prepared.entry(content, tuple(segments))
+        self._record(prepared, prepared.entry(content, tuple(segments)))
 
     def add_verbatim(self, prepared: PreparedFile) -> None:
         """Store a file verbatim, or an empty folder.
@@ -183,13 +175,30 @@ class EntryWriter:
             RestartWrite: it has to be excluded.
         """
         if prepared.how == DIRECTORY:
-            self._entries[prepared.number] = prepared.entry(None, ())
+            self._record(prepared, prepared.entry(None, ()))
             return
         with RecordFailures(self._exclusions, prepared.number, prepared.file), prepared.open() as content:
             head = self._store(HEAD, content.take(prepared.head_bytes))
             data = self._store(DATA, content.rest())
-            self._entries[prepared.number] = prepared.entry(content, (*head, *data))
+            self._record(prepared, prepared.entry(content, (*head, *data)))
         self._progress.add(prepared.file.size)
+
+    def _record(self, prepared: PreparedFile, entry: FileEntry) -> None:
+        """Record the entry of a file, if the list of files can state it.
+
+        Raises:
+            ValueError: it cannot; the file has to be stored verbatim.
+            RestartWrite: it cannot, and the file is stored verbatim already: it is left out.
+        """
+        try:
+            pack_line(entry)
+        except ValueError as error:
+            if prepared.how not in (VERBATIM, DIRECTORY):
+                raise
+            failure = Skipped(prepared.file.locator, "cannot be listed", f"an archive cannot list this file: {error}")
+            self._exclusions.failed[prepared.number] = failure
+            raise RestartWrite from error
+        self._entries[prepared.number] = entry
 
     def _store(self, byte_stream: str, chunks: Iterable[bytes]) -> tuple[ByteRange, ...]:
         return merge_ranges([self._byte_streams[byte_stream].add(chunk) for chunk in chunks])
@@ -206,7 +215,7 @@ class EntryWriter:
         for byte_stream in self._byte_streams.values():
             byte_stream.flush()
         block, size = bytearray(), 0
-        for line in pack_table(self._entries.values()):
+        for line in map(pack_line, self._entries.values()):
             size += len(line)
             if size > MAX_TABLE_BYTES:
                 raise InputError("the list of files is longer than an archive may have", reason="too many files")

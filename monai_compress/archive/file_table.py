@@ -2,192 +2,41 @@
 # SPDX-License-Identifier: Apache-2.0
 """The list of files in an archive: path, size, SHA-256 and storage method of each file, and where its parts are.
 
-A file is a list of segments, in their order. Each file is one line with one JSON object (docs/format.md).
+Each file is one line with one JSON object (docs/format.md).
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, Final, NoReturn, TypeAlias
+from typing import Any, Final, NoReturn
 
+from ..bitstream.blocks import MAX_BLOCK_BYTES
 from ..bitstream.header import NEWEST, unknown
 from ..bitstream.metadata import MeasuredError
 from ..errors import CorruptStream, InputError
-from .recompress.deflate import DEFLATE_RATIO, ZLIB, DeflateSettings
-from .storage import DIRECTORY, STORAGE_METHODS, FilePromise
-
-HEAD: Final = "head"
-DATA: Final = "data"
-
-KINDS: Final = ("dicom", "nifti", "npy", "other", "directory")
+from .file_entry import (
+    DATA,
+    HEAD,
+    KINDS,
+    MAX_ERROR,
+    MAX_MODE,
+    MAX_NUMBER,
+    ByteRange,
+    Deflated,
+    FileEntry,
+    JpegLsScan,
+    Original,
+    Segment,
+    SliceRange,
+    check_entry,
+)
+from .recompress.deflate import DeflateSettings
+from .storage import STORAGE_METHODS
 
 MAX_TABLE_BYTES: Final = 2**26
 """The largest list of files of one archive in bytes: some 200,000 files."""
 _MIN_LINE_BYTES: Final = 180
-
-_MAX_REAL: Final = 1e300
-"""No error is larger; a JSON integer may have any number of digits."""
-
-MAX_FRAMES: Final = 2**32
-"""The largest number of images of one file."""
-
-# lone surrogates U+DC80 to U+DCFF are bytes that are not UTF-8; other lone surrogates cannot be written as bytes
-_FORBIDDEN_CHARACTERS = re.compile("[\0\ud800-\udc7f\udd00-\udfff]")
-
-
-@dataclass(frozen=True, slots=True)
-class ByteRange:
-    """A range of one of the two byte streams of an archive.
-
-    Args:
-        byte_stream: ``HEAD`` (headers and other small parts) or ``DATA`` (everything else).
-        offset: of its first byte in the byte stream.
-        length: bytes.
-    """
-
-    byte_stream: str
-    offset: int
-    length: int
-
-
-@dataclass(frozen=True, slots=True)
-class SliceRange:
-    """Consecutive slices of a stream, which are pixel values of a file.
-
-    Args:
-        stream: number of the section STRM, from 0.
-        first: its first slice.
-        count: slices.
-        element: how one value is written, see `PixelLayout`.
-    """
-
-    stream: int
-    first: int
-    count: int
-    element: str
-
-
-@dataclass(frozen=True, slots=True)
-class JpegLsScan:
-    """A slice of a stream, which is the scan of a lossless JPEG-LS codestream of a file.
-
-    Args:
-        stream: number of the section STRM, from 0.
-        number: of the slice.
-        bits: sample precision.
-    """
-
-    stream: int
-    number: int
-    bits: int
-
-
-@dataclass(frozen=True, slots=True)
-class Deflated:
-    """Segments that are deflated together.
-
-    Args:
-        settings: of zlib, which reproduce the same bytes.
-        zlib: version of the zlib that reproduced them.
-        segments: what is deflated.
-    """
-
-    settings: DeflateSettings
-    zlib: str
-    segments: tuple[ByteRange | SliceRange, ...]
-
-
-Segment: TypeAlias = ByteRange | SliceRange | JpegLsScan | Deflated
-
-
-@dataclass(frozen=True, slots=True)
-class Original:
-    """The source of a file that is restored as another file.
-
-    Args:
-        size: bytes.
-        sha256: of its bytes, hex.
-        syntax: DICOM transfer syntax UID; empty for others.
-        head: its bytes before the pixel value, if they differ from those of the restored file.
-        tail: its bytes after the pixel value.
-    """
-
-    size: int
-    sha256: str
-    syntax: str = ""
-    head: tuple[ByteRange, ...] = ()
-    tail: tuple[ByteRange, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class FileEntry:
-    """One file of an archive, or an empty folder.
-
-    Args:
-        path: relative, with forward slashes; that of a folder ends with a slash.
-        size: bytes of the restored file.
-        sha256: of its bytes, hex.
-        mode: permission bits of the source.
-        mtime_ns: time of the last change of the source in ns since 1970.
-        kind: ``"dicom"``, ``"nifti"``, ``"npy"``, ``"other"`` or ``"directory"``.
-        how: name of its storage method, one of `STORAGE_METHODS`.
-        why: why its pixels are not compressed, or not as requested, one of ``reasons``; empty where they are.
-        frames: images that ``SeriesArchive`` reads from it.
-        segments: what it consists of.
-        original: the source, where the restored file is another one.
-        measured_error: of a lossy file: error of its pixels in rescaled units (HU).
-    """
-
-    path: str = field(repr=False)
-    size: int
-    sha256: str
-    mode: int
-    mtime_ns: int
-    kind: str
-    how: str
-    why: str = ""
-    frames: int = 0
-    segments: tuple[Segment, ...] = field(default=(), repr=False)
-    original: Original | None = None
-    measured_error: MeasuredError | None = None
-
-    @property
-    def promise(self) -> FilePromise:
-        """Promise of its storage method about the pixel values: ``"lossless"``, ``"bounded"`` or ``"lossy"``."""
-        return STORAGE_METHODS[self.how].promise
-
-    @property
-    def source_size(self) -> int:
-        """Bytes of the source file."""
-        return self.size if self.original is None else self.original.size
-
-    @property
-    def source_sha256(self) -> str:
-        """SHA-256 of the source file, hex."""
-        return self.sha256 if self.original is None else self.original.sha256
-
-
-def flat(segments: Iterable[Segment]) -> Iterator[ByteRange | SliceRange | JpegLsScan]:
-    """Yield segments without the deflate streams around them."""
-    for segment in segments:
-        if isinstance(segment, Deflated):
-            yield from segment.segments
-        else:
-            yield segment
-
-
-def other_zlib(segments: Iterable[Segment]) -> str:
-    """Return why segments may become other bytes on this machine; empty if there is no known reason."""
-    for segment in segments:
-        if isinstance(segment, Deflated) and segment.zlib != ZLIB:
-            return (
-                f"its content is restored, but zlib {ZLIB} of this machine compresses it to other bytes than "
-                f"zlib {segment.zlib} did: restore it on a machine with that version"
-            )
-    return ""
 
 
 def check_table_size(paths: Iterable[str]) -> None:
@@ -201,34 +50,50 @@ def check_table_size(paths: Iterable[str]) -> None:
 
 
 def pack_table(entries: Iterable[FileEntry]) -> Iterator[bytes]:
-    """Yield the lines of a table, one for each file."""
-    for entry in entries:
-        line: dict[str, Any] = {
-            "path": entry.path,
-            "size": entry.size,
-            "sha256": entry.sha256,
-            "mode": entry.mode,
-            "mtime_ns": entry.mtime_ns,
-            "kind": entry.kind,
-            "how": entry.how,
-        }
-        if entry.why:
-            line["why"] = entry.why
-        if entry.frames:
-            line["frames"] = entry.frames
-        if entry.segments:
-            line["segments"] = [_plain(segment) for segment in entry.segments]
-        if (original := entry.original) is not None:
-            line["original"] = {"size": original.size, "sha256": original.sha256}
-            if original.syntax:
-                line["original"]["syntax"] = original.syntax
-            for name, parts in (("head", original.head), ("tail", original.tail)):
-                if parts:
-                    line["original"][name] = [_plain(part) for part in parts]
-        if (error := entry.measured_error) is not None:
-            line["measured_error"] = {"max_error": error.max_error, "rmse": error.rmse, "pixels": error.pixels}
-        # ASCII, since the name of a file may be bytes that are not text: they become lone surrogates
-        yield json.dumps(line, separators=(",", ":"), ensure_ascii=True).encode("ascii") + b"\n"
+    """Yield the lines of a table, one for each file.
+
+    Raises:
+        ValueError: the reader would refuse an entry, see `pack_line`.
+    """
+    return map(pack_line, entries)
+
+
+def pack_line(entry: FileEntry) -> bytes:
+    """Return the line of one file.
+
+    Raises:
+        ValueError: the reader would refuse it, see `check_entry`, or it is longer than a block.
+    """
+    check_entry(entry)
+    line: dict[str, Any] = {
+        "path": entry.path,
+        "size": entry.size,
+        "sha256": entry.sha256,
+        "mode": entry.mode,
+        "mtime_ns": entry.mtime_ns,
+        "kind": entry.kind,
+        "how": entry.how,
+    }
+    if entry.why:
+        line["why"] = entry.why
+    if entry.frames:
+        line["frames"] = entry.frames
+    if entry.segments:
+        line["segments"] = [_plain(segment) for segment in entry.segments]
+    if (original := entry.original) is not None:
+        line["original"] = {"size": original.size, "sha256": original.sha256}
+        if original.syntax:
+            line["original"]["syntax"] = original.syntax
+        for name, parts in (("head", original.head), ("tail", original.tail)):
+            if parts:
+                line["original"][name] = [_plain(part) for part in parts]
+    if (error := entry.measured_error) is not None:
+        line["measured_error"] = {"max_error": error.max_error, "rmse": error.rmse, "pixels": error.pixels}
+    # ASCII, since the name of a file may be bytes that are not text: they become lone surrogates
+    packed = json.dumps(line, separators=(",", ":"), ensure_ascii=True).encode("ascii") + b"\n"
+    if len(packed) > MAX_BLOCK_BYTES:
+        raise ValueError(f"a file of {len(entry.segments)} segments is more than one block of the list of files holds")
+    return packed
 
 
 def _plain(segment: Segment) -> list[Any]:
@@ -264,17 +129,6 @@ def parse_table(data: bytes, minor: int = NEWEST[1]) -> tuple[FileEntry, ...]:
     return entries
 
 
-def check_path(path: str) -> None:
-    """Check that a path stays inside the folder where it is restored, on any system.
-
-    Raises:
-        CorruptStream: it is absolute, has a part that is empty, ``.`` or ``..``, or a character that is not allowed.
-    """
-    parts = path.removesuffix("/").split("/")
-    if any(part in ("", ".", "..") for part in parts) or _FORBIDDEN_CHARACTERS.search(path):
-        _refuse("a path leads outside the folder, or is not a path")
-
-
 def _entry(line: bytes) -> FileEntry:
     try:
         found = json.loads(line.decode("ascii"))
@@ -288,7 +142,7 @@ def _entry(line: bytes) -> FileEntry:
         path=_text(found, "path"),
         size=_whole(found.get("size")),
         sha256=_hash(found),
-        mode=_whole(found.get("mode")) & 0o7777,
+        mode=_whole(found.get("mode")) & MAX_MODE,
         mtime_ns=_number(found.get("mtime_ns")),
         kind=_one_of(found, "kind", KINDS),
         how=_one_of(found, "how", STORAGE_METHODS),
@@ -298,17 +152,10 @@ def _entry(line: bytes) -> FileEntry:
         original=None if original is None else _original(original),
         measured_error=_measured_error(found.get("measured_error")),
     )
-    if (entry.promise == "lossy") != (entry.measured_error is not None):
-        _refuse("a lossy file has no measured error, or another file has one")
-    check_path(entry.path)
-    slices = sum(
-        part.count if isinstance(part, SliceRange) else isinstance(part, JpegLsScan) for part in flat(entry.segments)
-    )
-    # a file without slices has no more images than bytes, even if it is deflated
-    if entry.frames > min(slices or DEFLATE_RATIO * entry.size, MAX_FRAMES):
-        _refuse("a file claims more images than it can hold")
-    if entry.path.endswith("/") != (entry.how == DIRECTORY) or (entry.how == DIRECTORY and entry.segments):
-        _refuse("a folder has content, or a file has the path of a folder")
+    try:
+        check_entry(entry)
+    except ValueError as error:
+        raise CorruptStream(f"the list of files is invalid: {error}") from error
     return entry
 
 
@@ -359,13 +206,13 @@ def _list(value: Any) -> list[Any]:
 
 
 def _number(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 2**63:
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > MAX_NUMBER:
         _refuse("a value is not a number")
     return int(value)
 
 
 def _real(value: Any) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or abs(value) > _MAX_REAL:
+    if not isinstance(value, int | float) or isinstance(value, bool) or abs(value) > MAX_ERROR:
         _refuse("a number is missing, or out of its range")
     return float(value)
 

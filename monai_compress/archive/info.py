@@ -15,7 +15,7 @@ from ..bitstream.header import version_text
 from ..bitstream.metadata import MeasuredError
 from ..bitstream.sections import SECTION_HEAD_BYTES
 from ..errors import CorruptStream
-from .file_table import FileEntry
+from .file_entry import FileEntry
 from .settings import ArchiveSettings
 from .storage import DIRECTORY, FilePromise, weakest_promise
 

@@ -23,7 +23,7 @@ from ..sources import open_exact, quiet, state
 from ..streams import MAX_PIXELS
 from . import reasons
 from .content import ContentReader, Opener, read_errors, sha256_of
-from .file_table import FileEntry, Original, Segment
+from .file_entry import MAX_MODE, FileEntry, Original, Segment, stored_time
 from .formats.elements import StreamDtype, stream_type
 from .formats.find import find_layout_in
 from .formats.layout import FileLayout, PixelLayout
@@ -146,8 +146,8 @@ class PreparedFile:
             path=path.removesuffix(path[-3:]) if self.how == INFLATED else path,
             size=0 if content is None else self.file.size if self.deflated else content.size,
             sha256=_SHA256_OF_NOTHING if content is None else self.sha256 or content.sha256,
-            mode=self.file.mode,
-            mtime_ns=self.file.mtime_ns,
+            mode=self.file.mode & MAX_MODE,
+            mtime_ns=stored_time(self.file.mtime_ns),
             kind=self.layout.kind,
             how=self.how,
             why=self.why,

@@ -8,35 +8,25 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 from numpy.typing import NDArray
 
-from ..bitstream.archive_container import check_section, read_archive_layout
+from ..bitstream.archive_container import read_archive_layout
 from ..bitstream.archive_models import list_models, read_model
 from ..bitstream.blocks import unpack_block
 from ..bitstream.header import NEWEST
 from ..bitstream.metadata import parse_metadata
-from ..bitstream.sections import SECTION_HEAD_BYTES, SourceRange, read_section
+from ..bitstream.sections import SECTION_HEAD_BYTES, SourceRange, check_head, check_section, read_section
 from ..codecs.base import Codec, Model
-from ..errors import CorruptStream, StreamError
+from ..errors import CorruptStream, StreamError, TruncatedStream
 from ..streams import StreamReader
 from ..streams.reader import MAX_PIXELS, open_source
 from .byte_streams import ByteStreamReader
-from .file_table import (
-    DATA,
-    HEAD,
-    MAX_TABLE_BYTES,
-    ByteRange,
-    FileEntry,
-    JpegLsScan,
-    Segment,
-    SliceRange,
-    flat,
-    other_zlib,
-    parse_table,
-)
+from .file_entry import DATA, HEAD, ByteRange, FileEntry, JpegLsScan, Segment, SliceRange, flat, other_zlib
+from .file_table import MAX_TABLE_BYTES, parse_table
 from .formats.elements import element_bytes, write_values
 from .info import ArchiveInfo, archive_info, checked_metadata
 from .recompress.deflate import DEFLATE_RATIO, Deflater
@@ -94,7 +84,36 @@ class ArchiveReader:
     def info(self) -> ArchiveInfo:
         """A summary of the archive, from its headers alone."""
         streams = [self._describe_stream(number) for number in range(len(self._layout.find_all("STRM")))]
-        return archive_info(self._layout, self.files, self._metadata, streams, self._damage)
+        return archive_info(self._layout, self.files, self._metadata, streams, self.damage)
+
+    @cached_property
+    def damage(self) -> tuple[str, ...]:
+        """Damage in the frame of the archive: in its header, index, list of files, metadata, and in the heads and the
+        frames of its streams. Other payloads are not read, see `find_damage`.
+        """
+        found = list(self._damage)
+        for part in self._layout.entries:
+            try:
+                check_head(self._source, part.section)
+            except StreamError as error:
+                found.append(str(error))
+        for number in range(len(self._layout.find_all("STRM"))):
+            try:
+                damage = self._stream(number).damage
+            except (CorruptStream, TruncatedStream) as error:
+                damage = str(error)
+            found += [f"stream {number}: {damage}"] if damage else []
+        return tuple(found)
+
+    def find_damage(self) -> tuple[str, ...]:
+        """Return `damage`, and every section whose checksum is wrong; all bytes are read, and none decoded."""
+        found = list(self.damage)
+        for part in self._layout.entries:
+            try:
+                check_section(self._source, part.section)
+            except StreamError as error:
+                found.append(str(error))
+        return tuple(dict.fromkeys(found))
 
     def read(self, entry: FileEntry) -> Iterator[bytes]:
         """Yield the bytes of a restored file in chunks; its SHA-256 is not checked.

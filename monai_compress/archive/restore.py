@@ -6,17 +6,22 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from ..errors import CorruptStream, OutputError
 from ..files import atomic_path, output_error
 from .content import CHUNK_BYTES
-from .file_table import FileEntry, check_path
+from .file_entry import FileEntry, check_path
 from .reader import ArchiveReader
 from .storage import DIRECTORY
 
 _PERMISSIONS = 0o777
 """Set-user-ID and set-group-ID bits are not restored."""
+_TIME_STEP_NS = 2 * 10**9
+"""FAT keeps times in steps of two seconds."""
+_LATEST_NS = (2**31 - 1) * 10**9
+"""January 2038: the last second that systems with 32-bit times know."""
 
 
 def target_of(entry: FileEntry, folder: Path) -> Path:
@@ -62,8 +67,9 @@ def restore(
 ) -> Path:
     """Restore one file; it appears under its name only after its SHA-256 has been checked.
 
-    Permissions and time of change are those of the source; the umask applies to the permissions. An existing file with
-    the same bytes is left unchanged.
+    Permissions and time of change are those of the source; the umask applies to the permissions, and a time that the
+    disk cannot represent becomes the nearest one that it can (`has_stored_time`). An existing file with the same bytes
+    is left unchanged.
 
     Args:
         archive: holds the file.
@@ -105,5 +111,26 @@ def restore(
                 file.write(chunk)
         if digest.hexdigest() != entry.sha256:
             raise CorruptStream(archive.mismatch(entry))
-        os.utime(temporary, ns=(entry.mtime_ns, entry.mtime_ns))
+        _set_time(temporary, entry.mtime_ns)
     return target
+
+
+def has_stored_time(entry: FileEntry, target: Path) -> bool:
+    """Return whether a restored file has the stored time, as precisely as disks keep times.
+
+    A disk replaces a time that it cannot represent by the nearest one that it can, usually without an error.
+    """
+    try:
+        return abs(target.stat().st_mtime_ns - entry.mtime_ns) <= _TIME_STEP_NS
+    except OSError:
+        return False
+
+
+def _set_time(path: Path, mtime_ns: int) -> None:
+    """Set the time of change; where the system refuses it, the nearest time that every system accepts."""
+    try:
+        os.utime(path, ns=(mtime_ns, mtime_ns))
+    except (OSError, OverflowError):
+        nearest = min(max(mtime_ns, 0), _LATEST_NS)
+        with suppress(OSError):  # the bytes are right; `has_stored_time` shows that the time is not
+            os.utime(path, ns=(nearest, nearest))

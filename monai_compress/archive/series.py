@@ -24,7 +24,7 @@ from ..dicom.syntaxes import SampleFormat
 from ..errors import DicomError
 from ..sources import quiet
 from ..streams import MAX_PIXELS
-from .file_table import ByteRange, FileEntry, JpegLsScan, SliceRange, flat
+from .file_entry import ByteRange, FileEntry, JpegLsScan, SliceRange, flat
 from .reader import ArchiveReader
 from .volume import Volume, hu_of, invalid_headers_raise, volume_of
 

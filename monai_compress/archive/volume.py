@@ -30,7 +30,7 @@ from ..dicom.traits import Traits, traits_of
 from ..errors import CompressionError, CorruptStream, NotCT
 from ..images.nifti import read_volume
 from ..sources import quiet
-from .file_table import FileEntry
+from .file_entry import FileEntry
 
 
 class ImageSource(Protocol):

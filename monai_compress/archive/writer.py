@@ -18,7 +18,8 @@ from ..files import atomic_path, output_error
 from ..progress import AdvanceCallback
 from . import reasons
 from .entry_writer import EntryWriter, archive_order, group_by_stream
-from .file_table import FileEntry, check_table_size
+from .file_entry import FileEntry
+from .file_table import check_table_size
 from .prepare import PreparedFile, SourceFile, prepare
 from .progress import PassProgress
 from .reader import ArchiveReader
@@ -101,8 +102,7 @@ def write_archive(
                 if not replace_existing and os.path.lexists(target):  # another process has written it meanwhile
                     raise FileExistsError(errno.EEXIST, "a file of this name exists")
                 entries = _write(temporary, target, files, settings, exclusions, metadata, meter)
-                if settings.verify:
-                    _verify(temporary, files, entries, settings, exclusions, meter)
+                _check(temporary, files, entries, settings, exclusions, meter)
                 check_sources(files, exclusions)
                 size = temporary.stat().st_size
         except RestartWrite:
@@ -172,7 +172,7 @@ def _write(
     return entries
 
 
-def _verify(
+def _check(
     path: Path,
     files: Sequence[SourceFile],
     entries: dict[int, FileEntry],
@@ -180,7 +180,9 @@ def _verify(
     exclusions: Exclusions,
     progress: PassProgress,
 ) -> None:
-    """Decode every file from the bytes on the disk and compare it; files that differ are stored verbatim next time.
+    """Open the archive and compare its list of files; with ``settings.verify``, decode every file and compare it too.
+
+    Files that differ are stored verbatim next time.
 
     Raises:
         RestartWrite: a file differs, and the next attempt stores it verbatim.
@@ -190,6 +192,8 @@ def _verify(
         with ArchiveReader(path, max_pixels=2**63, threads=settings.threads) as archive:
             if list(archive.files) != list(entries.values()):
                 raise PromiseBroken("the list of files is read differently than it was written")
+            if not settings.verify:
+                return
             archive.check_frame()
             is_broken = False
             for number, entry in entries.items():

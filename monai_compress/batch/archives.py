@@ -11,7 +11,7 @@ from pathlib import Path
 from ..bitstream.header import HEADER_BYTES, Header
 from ..errors import InputError, StreamError
 from ..sources import FileKind, kind_of, open_binary
-from .resume import SUFFIX
+from .versions import SUFFIX
 
 
 def find_archives(inputs: Sequence[str | os.PathLike[str]]) -> tuple[set[Path], list[Path]]:

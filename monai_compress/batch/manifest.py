@@ -16,20 +16,25 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeAlias
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
 
 from ..archive import FileEntry
 from ..errors import OutputError, Skipped
 from ..files import output_error, write_atomic
 from .shard import Shard
+from .versions import Change
 
 Line: TypeAlias = dict[str, Any]
 Naming: TypeAlias = Callable[[str], str]
 
 KEY_BYTES = 32
+CHANGE: Final = "change"
+"""The key of a line whose file has changed at the source, see `CHANGES`."""
+_MANIFEST = re.compile(r"manifest(\.\d+-of-\d+)?\.jsonl")
 _SUFFIXES = frozenset([".dcm", ".ima", ".nii", ".nii.gz", ".npy", ".mcz", ".zip", ".png", ".jpg", ".txt", ".json"])
 _MARK = "path-"
 _REDACTED = re.compile(rf"{_MARK}[0-9a-f]{{16}}(\.[a-z.]+)?/?")
@@ -132,10 +137,13 @@ def write_manifest(
     shard: Shard | None = None,
     name: Naming = str,
     mode: int = 0o666,
+    changes: Mapping[tuple[str, str], Change] = MappingProxyType({}),
+    present: Collection[str] | None = None,
 ) -> None:
     """Write the manifest and the list of failures, if there are any; each completely or not at all.
 
-    Lines of earlier runs about other archives are preserved. Only the owner may read the failures: it is unknown who
+    Lines of earlier runs about other archives are preserved, and so is the change that an earlier run has found in a
+    file. Only the owner may read the failures: it is unknown who
     may see the names of files that cannot be read.
 
     Args:
@@ -145,6 +153,8 @@ def write_manifest(
         shard: the part of the work that this run did.
         name: replaces each path.
         mode: permission bits of the manifest; the umask applies, and those of an earlier manifest are not extended.
+        changes: how sources differ from earlier archives, by path and archive of the line that states it.
+        present: paths of all present sources: an earlier line no longer states that one of them has vanished.
 
     Raises:
         OutputError: they cannot be written.
@@ -155,7 +165,12 @@ def write_manifest(
     manifest = folder / f"manifest{part}.jsonl"
     earlier, is_ours = _read(manifest)
     earlier = [line | {"path": name(line["path"]), "archive": name(line["archive"])} for line in earlier]
+    before = {_key(line): line[CHANGE] for line in earlier if CHANGE in line}
     renamed += [line for line in earlier if line["archive"] not in archives]
+    if changes or before:
+        here = None if present is None else {name(path) for path in present}
+        now = {(name(path), name(archive)): change for (path, archive), change in changes.items()}
+        renamed = [_with_change(line, now, before, here) for line in renamed]
     renamed.sort(key=lambda line: (line["path"], line["archive"]))
     with suppress(OSError):
         mode &= stat.S_IMODE(manifest.stat().st_mode) | 0o600
@@ -174,6 +189,45 @@ def write_manifest(
         failures.unlink(missing_ok=True)
     except OSError as error:
         raise output_error(failures, error) from error
+
+
+def read_manifests(folder: Path) -> Iterator[tuple[Path, list[Line]]]:
+    """Yield the manifests in a folder, of whole runs and of parts, with their complete lines."""
+    try:
+        names = sorted(path.name for path in folder.iterdir())
+    except OSError:
+        return
+    for manifest in (folder / name for name in names if _MANIFEST.fullmatch(name)):
+        if lines := [line for line in _read(manifest)[0] if _is_complete(line)]:
+            yield manifest, lines
+
+
+def is_redacted(line: Line) -> bool:
+    """Return whether a line of a manifest has pseudonyms instead of paths."""
+    return _REDACTED.fullmatch(line["archive"]) is not None
+
+
+def _is_complete(line: Line) -> bool:
+    texts = (line.get(key) for key in ("sha256", "kind", "how"))
+    return isinstance(line.get("size"), int) and all(isinstance(text, str) for text in texts)
+
+
+def _key(line: Line) -> tuple[str, str, object]:
+    return line["path"], line["archive"], line.get("sha256")
+
+
+def _with_change(
+    line: Line,
+    now: Mapping[tuple[str, str], Change],
+    before: Mapping[tuple[str, str, object], object],
+    present: Collection[str] | None,
+) -> Line:
+    """Return a line with the change that this run has found, or else the one that an earlier run has found."""
+    change = now.get((line["path"], line["archive"])) or before.get(_key(line))
+    if change == "vanished" and present is not None and line["path"] in present:
+        change = None
+    without = {key: value for key, value in line.items() if key != CHANGE}
+    return without | {CHANGE: change} if change else without
 
 
 def _text(lines: list[Line]) -> str:

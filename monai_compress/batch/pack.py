@@ -8,7 +8,7 @@ import errno
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import and_
@@ -18,11 +18,15 @@ from ..archive import ArchiveSettings, FileEntry, SourceFile, write_archive
 from ..errors import CompressionError, InputError, OutputError, Skipped
 from ..files import is_disk_full, remove_stale
 from ..progress import AdvanceCallback
+from .changes import SourceChange, earlier_versions, find_changes
 from .folders import folder_modes, make_folders, parent_folders
 from .manifest import Line, Naming, line_of, redacted_failure, write_manifest
 from .plan import Plan, Unit, inspect_file
-from .resume import ArchiveIndex, find_existing_archive, generation_path, is_finished, with_new_archives
+from .progress_sum import PackProgress, ProgressSum
+from .remarks import remarks_on_changes, remarks_on_files
+from .resume import ArchiveIndex, find_existing_archive, is_finished, with_new_archives
 from .shard import Shard
+from .versions import generation_path
 from .workers import TaskFailed, Workers, workers_for
 
 NOT_TRIED = "not tried"
@@ -96,6 +100,7 @@ class PackReport:
         skipped: files that could not be stored, by locator.
         remarks: warnings for the user.
         seconds: duration.
+        changes: how sources differ from the archives of earlier runs.
     """
 
     packed: int = 0
@@ -111,32 +116,12 @@ class PackReport:
     remarks: list[str] = field(default_factory=list)
     seconds: float = 0.0
     stricter: int = 0
+    changes: list[SourceChange] = field(default_factory=list)
 
     @property
     def ratio(self) -> float:
         """Bytes of the files for each byte of their archives."""
         return self.bytes_in / self.bytes_out if self.bytes_out else 1.0
-
-
-@dataclass(frozen=True)
-class PackProgress:
-    """Progress of a run.
-
-    Args:
-        bytes_done: of the files.
-        bytes_total: of the files.
-        files_done: files of the archives that are done.
-        files_total: all files.
-        bytes_in: of the files in archives that are done.
-        bytes_out: of these archives.
-    """
-
-    bytes_done: int
-    bytes_total: int
-    files_done: int
-    files_total: int
-    bytes_in: int
-    bytes_out: int
 
 
 def pack(
@@ -178,9 +163,10 @@ def pack(
     mode = _mode(units)
     modes = folder_modes(plan.units)
     make_folders(folder, {place: bits for place, bits in modes.items() if place == ""})
+    index = ArchiveIndex(folder)
+    versions = earlier_versions(folder, index.paths)
     write_manifest(folder, (), None, shard=shard, name=name, mode=mode)  # fails early if the folder is not writable
     workers = workers_for(workers, len(units), sum(unit.size for unit in units))
-    index = ArchiveIndex(folder)
     settings = replace(settings, threads=max(settings.threads // max(min(workers.count, len(units)), 1), 1))
     tasks = [
         PackTask(
@@ -193,8 +179,9 @@ def pack(
         )
         for unit in units
     ]
-    meter = _ProgressSum(units, progress)
+    meter = ProgressSum(units, progress)
     lines: list[Line] = []
+    new_archives: set[str] = set()
     is_done = [False] * len(tasks)
     for number, result in workers.run(pack_unit, tasks, meter.advance):
         unit, is_done[number] = units[number], True
@@ -204,7 +191,8 @@ def pack(
             workers.stop()
         _count(report, result, name)
         lines += [line_of(entry, result.archive) for entry in result.files]
-        meter.unit_done(unit, result)
+        new_archives |= {result.archive} if result.is_new else set()
+        meter.unit_done(unit, result.bytes_in, result.bytes_out)
     left = [unit for unit, done in zip(units, is_done, strict=True) if not done]
     for unit in left:
         report.skipped += _all_failed(unit.files, NOT_TRIED, "the disk is full or read-only")
@@ -214,7 +202,22 @@ def pack(
             "not replaced; to get smaller ones, pack into another folder"
         )
     report.skipped = [redacted_failure(entry, name) for entry in report.skipped]
-    write_manifest(folder, lines, report.skipped, shard=shard, name=name, mode=mode)
+    changes = find_changes(versions, plan, lines, new_archives, shard)
+    report.changes = [
+        replace(one, path=name(one.path), archive=name(one.archive), earlier=name(one.earlier)) for one in changes
+    ]
+    report.remarks += [*remarks_on_files(units, lines, name), *remarks_on_changes(report.changes)]
+    vanished = {one.archive for one in changes if one.change == "vanished"}
+    write_manifest(
+        folder,
+        [*lines, *(line for line in versions.unlisted if line["archive"] in vanished)],
+        report.skipped,
+        shard=shard,
+        name=name,
+        mode=mode,
+        changes={(one.path, one.archive): one.change for one in changes},
+        present={file.path for unit in plan.units for file in unit.files},
+    )
     if shard is None:
         known = {folder / archive for task in tasks for archive in task.archives}
         remove_stale(folder, keep=_Archives(known | {folder / line["archive"] for line in lines}))
@@ -352,34 +355,3 @@ class _Archives:
 
     def __contains__(self, path: object) -> bool:
         return path in self._known or (isinstance(path, Path) and is_finished(path))
-
-
-class _ProgressSum:
-    """Adds up the progress of all processes."""
-
-    def __init__(self, units: Sequence[Unit], progress: Callable[[PackProgress], object] | None) -> None:
-        self._progress = progress
-        self._total = sum(unit.size for unit in units)
-        self._files_total = sum(len(unit.files) for unit in units)
-        self._reported = self._done = self._files = self._bytes_in = self._bytes_out = 0
-
-    def advance(self, more: int) -> None:
-        """Add bytes of an archive that is being written."""
-        self._reported += more
-        self._report()
-
-    def unit_done(self, unit: Unit, result: PackedUnit) -> None:
-        """Add an archive that is done or has failed."""
-        self._done += unit.size
-        self._reported = max(self._reported, self._done)
-        self._files += len(unit.files)
-        self._bytes_in += result.bytes_in
-        self._bytes_out += result.bytes_out
-        self._report()
-
-    def _report(self) -> None:
-        if self._progress:
-            done = min(self._reported, self._total)
-            self._progress(
-                PackProgress(done, self._total, self._files, self._files_total, self._bytes_in, self._bytes_out)
-            )

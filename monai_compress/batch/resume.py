@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import posixpath
-import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,35 +17,12 @@ from pathlib import Path
 
 from ..archive import ArchiveInfo, ArchiveSettings, FileEntry, SeriesArchive, SourceFile
 from ..archive.content import sha256_of
-from ..archive.storage import INFLATED, may_become_smaller, satisfies
+from ..archive.file_entry import stored_time
+from ..archive.storage import may_become_smaller, satisfies
 from ..errors import CompressionError, InputError, Skipped
 from ..sources import open_exact
 from .plan import Unit
-
-SUFFIX = ".mcz"
-_NAME = re.compile(r"(?P<stem>.+?)(?:\.(?P<generation>[2-9]|[1-9]\d{1,5}))?\.mcz", re.DOTALL)
-_SERIES = re.compile(r"[0-9a-f]{16}")
-
-
-def generation_path(archive: str, generation: int) -> str:
-    """Return the path of a generation of an archive.
-
-    >>> generation_path("a/scan.nii.gz.mcz", 1), generation_path("a/scan.nii.gz.mcz", 2)
-    ('a/scan.nii.gz.mcz', 'a/scan.nii.gz.2.mcz')
-    """
-    return archive if generation == 1 else f"{archive.removesuffix(SUFFIX)}.{generation}{SUFFIX}"
-
-
-def split_generation(archive: str) -> tuple[str, int]:
-    """Return the path of the first generation of an archive, and the number of its generation.
-
-    >>> split_generation("a/files.12.mcz"), split_generation("a/scan.nii.mcz")
-    (('a/files.mcz', 12), ('a/scan.nii.mcz', 1))
-    """
-    match = _NAME.fullmatch(archive)
-    if match is None or match["generation"] is None:
-        return archive, 1
-    return match["stem"] + SUFFIX, int(match["generation"])
+from .versions import SUFFIX, family_of, generation_path, source_path, split_generation
 
 
 class ArchiveIndex:
@@ -67,19 +43,18 @@ class ArchiveIndex:
                     self._put(name if above == "." else f"{above}/{name}")
 
     def _put(self, path: str) -> None:
-        first, generation = split_generation(path)
-        self._archives[_key(first)].setdefault(generation, []).append(path)
+        generation = split_generation(path)[1]
+        self._archives[family_of(path)].setdefault(generation, []).append(path)
+
+    @property
+    def paths(self) -> list[str]:
+        """All archives below the folder."""
+        return [path for found in self._archives.values() for paths in found.values() for path in paths]
 
     def of(self, unit: Unit) -> tuple[str, ...]:
         """Return the archives of a unit below the folder, the newest first."""
-        found = self._archives.get(_key(unit.archive), {})
+        found = self._archives.get(family_of(unit.archive), {})
         return tuple(path for generation in sorted(found, reverse=True) for path in found[generation])
-
-
-def _key(first_generation: str) -> str:
-    """Return the key of an archive: that of a series is found in any folder, others only under their path."""
-    name = posixpath.basename(first_generation)
-    return name if _SERIES.fullmatch(name.removesuffix(SUFFIX)) else first_generation
 
 
 @dataclass(frozen=True)
@@ -172,7 +147,10 @@ def is_finished(path: Path) -> bool:
     expected = split_generation(path.name)[0]
     try:
         with SeriesArchive(path, threads=1) as opened:
-            return any(f"{posixpath.basename(_source_path(entry))}{SUFFIX}" == expected for entry in opened.files)
+            return any(
+                f"{posixpath.basename(source_path(entry.path, entry.how))}{SUFFIX}" == expected
+                for entry in opened.files
+            )
     except CompressionError:
         return False
 
@@ -194,16 +172,11 @@ def _is_stricter(files: Iterable[FileEntry], info: ArchiveInfo, settings: Archiv
     return any(may_become_smaller(entry.how, entry.why, entry.kind, info.written_with, settings) for entry in files)
 
 
-def _source_path(entry: FileEntry) -> str:
-    """Return the path of the source of an entry: the path of an inflated file has lost its suffix."""
-    return entry.path + ".gz" * (entry.how == INFLATED)
-
-
 def _unreadable_files(
     entries: tuple[FileEntry, ...], files: tuple[SourceFile, ...], by_content: bool
 ) -> tuple[Skipped, ...] | None:
     """Return the files that cannot be read; None if the readable files are not those of the archive."""
-    found = {_source_path(entry): entry for entry in entries}
+    found = {source_path(entry.path, entry.how): entry for entry in entries}
     held = [file for file in files if file.path in found]
     missing = [file for file in files if file.path not in found]
     if len(held) < len(found) or not held or any(found[file.path].source_size != file.size for file in held):
@@ -215,7 +188,7 @@ def _unreadable_files(
         failed.append(read)
     for file in held:
         entry = found[file.path]
-        if file.path.endswith("/") or (entry.mtime_ns == file.mtime_ns and not by_content):
+        if file.path.endswith("/") or (entry.mtime_ns == stored_time(file.mtime_ns) and not by_content):
             continue
         read = _hashed(file)
         if isinstance(read, Skipped):

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from ..archive.file_table import check_path
+from ..archive.file_entry import check_path
 from ..errors import CorruptStream, InputError, Skipped
 from ..sources import LOCAL, ZIP, Entry, EntryKind
 

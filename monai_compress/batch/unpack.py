@@ -4,70 +4,27 @@
 
 from __future__ import annotations
 
-import fnmatch
 import os
 import shutil
 import tempfile
 import time
-import unicodedata
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from ..archive import FileEntry, SeriesArchive
-from ..archive.restore import is_restored, restore, target_of
-from ..errors import CompressionError, InputError, OutputError, Skipped
+from ..archive import SeriesArchive
+from ..archive.restore import has_stored_time, is_restored, restore, target_of
+from ..archive.storage import DIRECTORY
+from ..errors import CompressionError, OutputError, Skipped
 from ..files import is_disk_full, is_temporary, output_error
 from ..progress import AdvanceCallback, ProgressCallback
-from .archives import find_archives, is_stream
-from .resume import split_generation
+from .selection import ArchiveSelection, Selection, select
 from .workers import TaskFailed, Workers, workers_for
 
+__all__ = ["Selection", "UnpackReport", "ignores_case", "select", "unpack"]
+
 NOT_TRIED = "not tried"
-
-
-class ArchiveSelection(NamedTuple):
-    """Files of one archive to restore.
-
-    Args:
-        archive: its path.
-        entries: the files, in the order in which they are read fastest.
-    """
-
-    archive: Path
-    entries: tuple[FileEntry, ...]
-
-    @property
-    def size(self) -> int:
-        """Bytes of the files."""
-        return sum(entry.size for entry in self.entries)
-
-
-@dataclass
-class Selection:
-    """The files to restore.
-
-    Args:
-        archives: with the files to restore from each.
-        skipped: archives that cannot be opened, and files whose path conflicts with another file, with the reason.
-        remarks: warnings for the user.
-    """
-
-    archives: list[ArchiveSelection] = field(default_factory=list)
-    skipped: list[Skipped] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
-
-    @property
-    def size(self) -> int:
-        """Bytes of all files."""
-        return sum(wanted.size for wanted in self.archives)
-
-    @property
-    def files(self) -> int:
-        """Number of files."""
-        return sum(len(wanted.entries) for wanted in self.archives)
 
 
 @dataclass
@@ -91,95 +48,6 @@ class UnpackReport:
     seconds: float = 0.0
 
 
-def select(
-    inputs: Sequence[str | os.PathLike[str]], only: Sequence[str] = (), *, ignores_case: bool = False
-) -> Selection:
-    """Select the files to restore from archives, and from folders of archives.
-
-    From folders, the archives of the highest generation of a series are selected; older ones only if they are inputs.
-
-    Args:
-        inputs: archives, and folders that are searched for archives.
-        only: patterns (``*`` and ``?``); a file is restored if its path matches one. Empty: all files.
-        ignores_case: the target folder does not distinguish ``a`` and ``A``.
-
-    Raises:
-        InputError: an input does not exist, or a folder has no archive.
-    """
-    selection = Selection()
-    opened: dict[Path, tuple[FileEntry, ...]] = {}
-    families: dict[tuple[str, str], list[tuple[int, Path]]] = defaultdict(list)
-    named, found = find_archives(inputs)
-    streams = 0
-    for path in found:
-        try:
-            if path not in named and is_stream(path):
-                streams += 1
-                continue
-            with SeriesArchive(path, threads=1) as archive:
-                files, info = archive.files, archive.info
-        except CompressionError as error:
-            reason = error.reason if isinstance(error, InputError) else "archive does not open"
-            selection.skipped.append(Skipped(str(path), reason, str(error)))
-            continue
-        selection.remarks += [f"{path} is damaged: {damage}" for damage in info.damage]
-        selection.skipped += [Skipped(str(path), "archive is damaged", damage) for damage in info.damage]
-        family = info.series, "" if info.series else split_generation(str(path))[0]
-        families[family].append((info.generation, path))
-        opened[path] = files
-    if streams:
-        selection.remarks.append(
-            f"{streams} .mcz files are single streams, not archives, and are left out; 'decompress' reads them"
-        )
-    for members in families.values():
-        highest = max(generation for generation, _ in members)
-        newest = [path for generation, path in members if generation == highest]
-        older = [path for generation, path in members if generation < highest and path not in named]
-        if older:
-            held = {entry.path for path in (*newest, *named) if path in opened for entry in opened[path]}
-            lost = {entry.path for path in older for entry in opened[path]} - held
-            if lost:
-                selection.remarks.append(
-                    f"{len(lost)} files of older archives are not in {newest[0]}; to restore one, pass its path"
-                )
-        for path in older:
-            del opened[path]
-    chosen = {path: tuple(entry for entry in files if _matches(entry.path, only)) for path, files in opened.items()}
-    _select_once(selection, chosen, ignores_case)
-    return selection
-
-
-def _matches(path: str, only: Sequence[str]) -> bool:
-    return not only or any(fnmatch.fnmatchcase(path, pattern) for pattern in only)
-
-
-def _select_once(selection: Selection, chosen: dict[Path, tuple[FileEntry, ...]], ignores_case: bool) -> None:
-    """Select each path once: a file that has moved to another series is in two archives, and the newer one is right."""
-    taken: dict[str, tuple[Path, FileEntry]] = {}
-    for archive in sorted(chosen):
-        for entry in chosen[archive]:
-            key = unicodedata.normalize("NFC", entry.path).casefold() if ignores_case else entry.path
-            other_archive, other = taken.setdefault(key, (archive, entry))
-            if other is entry or (other.path, other.sha256) == (entry.path, entry.sha256):
-                continue
-            if other.path != entry.path:
-                message = f"this disk does not distinguish it from {other.path}; restore it elsewhere with --only"
-                selection.skipped.append(Skipped(f"{archive}: {entry.path}", "name differs by case only", message))
-            elif other.mtime_ns == entry.mtime_ns:
-                message = (
-                    "another archive has a different file of the same path; restore this archive into another folder"
-                )
-                selection.skipped.append(Skipped(f"{archive}: {entry.path}", "name twice", message))
-            else:
-                taken[key] = max((other_archive, other), (archive, entry), key=lambda one: one[1].mtime_ns)
-                older = min((other_archive, other), (archive, entry), key=lambda one: one[1].mtime_ns)[0]
-                selection.remarks.append(f"{entry.path} had other content before; to restore that, pass {older}")
-    wanted: dict[Path, list[FileEntry]] = defaultdict(list)
-    for archive, entry in taken.values():
-        wanted[archive].append(entry)
-    selection.archives += [ArchiveSelection(archive, tuple(entries)) for archive, entries in wanted.items()]
-
-
 @dataclass(frozen=True)
 class UnpackTask:
     """The task of restoring files of one archive.
@@ -189,12 +57,14 @@ class UnpackTask:
         folder: the output folder.
         overwrite: replace existing files with other bytes.
         threads: largest number of threads.
+        checks_sections: check the checksums of the whole archive, too, also of parts that no file needs.
     """
 
     selection: ArchiveSelection
     folder: Path
     overwrite: bool
     threads: int
+    checks_sections: bool = False
 
 
 class UnpackedArchive(NamedTuple):
@@ -206,6 +76,7 @@ class UnpackedArchive(NamedTuple):
         bytes_out: of the files that were written.
         skipped: files that were not restored, and why.
         is_disk_full: no other file can be written either.
+        odd_times: number of restored files whose time the disk cannot represent.
     """
 
     restored: int
@@ -213,6 +84,7 @@ class UnpackedArchive(NamedTuple):
     bytes_out: int
     skipped: tuple[Skipped, ...]
     is_disk_full: bool
+    odd_times: int = 0
 
 
 def unpack(
@@ -243,7 +115,7 @@ def unpack(
     started, folder = time.perf_counter(), Path(folder)
     report = UnpackReport(skipped=list(selection.skipped), remarks=list(selection.remarks))
     _check_free_space(selection, folder)
-    done, is_full = 0, False
+    done, is_full, odd_times = 0, False, 0
 
     def advance(more: int) -> None:
         nonlocal done
@@ -254,7 +126,7 @@ def unpack(
     for wanted in _rounds(selection):
         pool = workers_for(workers, len(wanted), sum(one.size for one in wanted))
         share = max(threads // max(min(pool.count, len(wanted)), 1), 1)
-        tasks = [UnpackTask(one, folder, overwrite, share) for one in wanted]
+        tasks = [UnpackTask(one, folder, overwrite, share, not selection.is_partial) for one in wanted]
         left = dict(enumerate(wanted))
         for number, result in () if is_full else pool.run(unpack_archive, tasks, advance):
             one = left.pop(number)
@@ -268,8 +140,14 @@ def unpack(
             report.already_restored += result.already_restored
             report.bytes_out += result.bytes_out
             report.skipped += result.skipped
+            odd_times += result.odd_times
         for one in left.values():
             report.skipped += _all_failed(one, NOT_TRIED, "the disk is full or read-only")
+    if odd_times:
+        report.remarks.append(
+            f"{odd_times} restored files have a modification time that this disk cannot represent: they have the "
+            "nearest possible time"
+        )
     if hasattr(os, "sync"):
         os.sync()
     report.seconds = time.perf_counter() - started
@@ -300,7 +178,7 @@ def unpack_archive(task: UnpackTask, advance: AdvanceCallback) -> UnpackedArchiv
         advance: called with the bytes that were restored since the last call.
     """
     archive, entries = task.selection
-    restored = already_restored = bytes_out = 0
+    restored = already_restored = bytes_out = odd_times = 0
     skipped: list[Skipped] = []
     try:
         with SeriesArchive(archive, threads=task.threads) as opened:
@@ -312,7 +190,8 @@ def unpack_archive(task: UnpackTask, advance: AdvanceCallback) -> UnpackedArchiv
                         already_restored += 1
                     else:
                         # not flushed: after a power failure, the next run detects incomplete files by their SHA-256
-                        restore(opened, entry, task.folder, overwrite=task.overwrite, flush=False)
+                        target = restore(opened, entry, task.folder, overwrite=task.overwrite, flush=False)
+                        odd_times += entry.how != DIRECTORY and not has_stored_time(entry, target)
                         restored += 1
                         bytes_out += entry.size
                 except OutputError as error:
@@ -320,13 +199,17 @@ def unpack_archive(task: UnpackTask, advance: AdvanceCallback) -> UnpackedArchiv
                     if is_disk_full(error):
                         left = ArchiveSelection(archive, entries[number + 1 :])
                         skipped += _all_failed(left, NOT_TRIED, "the disk is full or read-only")
-                        return UnpackedArchive(restored, already_restored, bytes_out, tuple(skipped), True)
+                        return UnpackedArchive(restored, already_restored, bytes_out, tuple(skipped), True, odd_times)
                 except CompressionError as error:
                     skipped.append(Skipped(where, "damaged", str(error)))
                 advance(entry.size)
+            if task.checks_sections and not skipped:
+                # `select` has reported what is in opened.damage
+                damage = [text for text in opened.find_damage() if text not in opened.damage]
+                skipped += [Skipped(str(archive), "archive is damaged", text) for text in damage]
     except CompressionError as error:
         return UnpackedArchive(0, 0, 0, _all_failed(task.selection, "archive does not open", str(error)), False)
-    return UnpackedArchive(restored, already_restored, bytes_out, tuple(skipped), False)
+    return UnpackedArchive(restored, already_restored, bytes_out, tuple(skipped), False, odd_times)
 
 
 def ignores_case(folder: str | os.PathLike[str]) -> bool:

@@ -14,6 +14,7 @@ from ..errors import CompressionError
 from ..progress import AdvanceCallback, ProgressCallback
 from ..streams import StreamInfo
 from .archives import is_archive
+from .completeness import Contents, contents_of_entries
 from .workers import TaskFailed, Workers, workers_for
 
 
@@ -27,6 +28,7 @@ class Verdict:
         error: name of the error; empty if the file is sound.
         message: of the error.
         damaged: of an archive, the paths of files that are not restored correctly, and why.
+        contents: of an archive, a digest of its list of files, see `compare_with_manifests`.
     """
 
     file: Path
@@ -34,6 +36,7 @@ class Verdict:
     error: str = ""
     message: str = ""
     damaged: tuple[tuple[str, str], ...] = ()
+    contents: Contents | None = None
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ def verify_file(task: VerifyTask, advance: AdvanceCallback) -> Verdict:
 def _verify_archive(task: VerifyTask, progress: _FileProgress) -> Verdict:
     damaged, first = [], None
     with SeriesArchive(task.file, threads=task.threads) as archive:
-        info = archive.info
+        info, contents = archive.info, contents_of_entries(archive.files)
         try:
             archive.check_frame()
         except CompressionError as error:
@@ -126,9 +129,9 @@ def _verify_archive(task: VerifyTask, progress: _FileProgress) -> Verdict:
             done += entry.size
             progress.report(done, total)
     if first is None:
-        return Verdict(task.file, info)
+        return Verdict(task.file, info, contents=contents)
     count = f"{len(damaged)} of {len(archive.files)} files are not restored correctly; the first error: "
-    return Verdict(task.file, info, type(first).__name__, count + str(first), tuple(damaged))
+    return Verdict(task.file, info, type(first).__name__, count + str(first), tuple(damaged), contents)
 
 
 class _FileProgress:

@@ -44,7 +44,6 @@ _MAX_BYTES_IN_MEMORY: Final = 2**22
 BLOCK_TAGS: Final = ("HEAD", "DATA", "FILE")
 """Sections that hold one block each; the unpacked blocks of one tag, joined in their order, are one byte stream."""
 
-_CHUNK_BYTES: Final = 2**20
 _TAGS_OF_1_0: Final = (*BLOCK_TAGS, "STRM", "META", "INDX")
 _TAGS_OF_1_1: Final = (*_TAGS_OF_1_0, "MODL")
 
@@ -357,21 +356,3 @@ def _no_list_of_files(source: Source, damage: str, offset: int) -> StreamError:
 def _check_tag(section: Section, minor: int, tags: tuple[str, ...]) -> None:
     if section.tag not in tags and section.tag[0].isupper():
         raise unknown(f"section {section.tag} at offset {section.offset}", minor)
-
-
-def check_section(source: Source, section: Section) -> None:
-    """Read a section in chunks, and check that head and payload are those that the index states.
-
-    Raises:
-        CorruptStream: they differ.
-    """
-    head = parse_head(bytes(source.read(section.offset, SECTION_HEAD_BYTES)), section.offset)
-    if head != section:
-        raise CorruptStream(f"the head of section {section.tag} at offset {section.offset} is damaged")
-    checksum, done = 0, 0
-    while done < section.length:
-        chunk = source.read(section.offset + SECTION_HEAD_BYTES + done, min(_CHUNK_BYTES, section.length - done))
-        checksum = zlib.crc32(chunk, checksum)
-        done += len(chunk)
-    if checksum != section.checksum:
-        raise CorruptStream(f"section {section.tag} at offset {section.offset} is damaged: its checksum differs")

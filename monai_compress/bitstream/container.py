@@ -16,7 +16,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from ..errors import CorruptStream, StreamError, TruncatedStream
@@ -64,6 +64,7 @@ class StreamLayout:
         groups: the slice groups in their order; at least one.
         slices: number of slices of the image.
         size: bytes of the stream.
+        damage: what is damaged in the frame of a stream that was opened nevertheless; empty if it is intact.
     """
 
     header: Header
@@ -71,6 +72,7 @@ class StreamLayout:
     groups: tuple[Group, ...] = field(repr=False)
     slices: int
     size: int
+    damage: str = ""
 
     def find(self, tag: str) -> Section | None:
         """Return the section with this tag, one of `UNIQUE_TAGS`; None if the stream has none."""
@@ -173,10 +175,10 @@ def read_layout(source: Source, salvage: bool = False) -> StreamLayout:
     """
     try:
         return _read_layout(source)
-    except CorruptStream:
+    except CorruptStream as error:
         if not salvage:
             raise
-        return _salvaged_layout(source)
+        return replace(_salvaged_layout(source), damage=str(error))
 
 
 def _read_layout(source: Source) -> StreamLayout:

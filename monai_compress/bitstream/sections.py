@@ -21,6 +21,8 @@ SECTION_HEAD_BYTES: Final = _HEAD.size
 END: Final = b"ZCM\x89"
 """The last bytes of every stream and archive."""
 
+_CHUNK_BYTES: Final = 2**20
+
 
 class Source(ABC):
     """Bytes with random access."""
@@ -147,3 +149,34 @@ def read_section(source: Source, section: Section, max_bytes: int | None = None)
     if zlib.crc32(payload) != section.checksum:
         raise CorruptStream(f"section {section.tag} at offset {section.offset} is damaged: its checksum differs")
     return payload
+
+
+def check_head(source: Source, section: Section) -> None:
+    """Check that the head of a section is the one that the index states; the payload is not read.
+
+    Raises:
+        CorruptStream: it differs.
+    """
+    where = f"the head of section {section.tag} at offset {section.offset} is damaged"
+    try:
+        head = parse_head(bytes(source.read(section.offset, SECTION_HEAD_BYTES)), section.offset)
+    except CorruptStream as error:
+        raise CorruptStream(f"{where}: {error}") from error
+    if head != section:
+        raise CorruptStream(where)
+
+
+def check_section(source: Source, section: Section) -> None:
+    """Read a section in chunks, and check that head and payload are those that the index states.
+
+    Raises:
+        CorruptStream: they differ.
+    """
+    check_head(source, section)
+    checksum, done = 0, 0
+    while done < section.length:
+        chunk = source.read(section.offset + SECTION_HEAD_BYTES + done, min(_CHUNK_BYTES, section.length - done))
+        checksum = zlib.crc32(chunk, checksum)
+        done += len(chunk)
+    if checksum != section.checksum:
+        raise CorruptStream(f"section {section.tag} at offset {section.offset} is damaged: its checksum differs")

@@ -4,18 +4,8 @@
 
 Each command is in a module of its own name and imports heavy packages only when it runs, so that ``--help`` is fast.
 
-Exit codes:
-
-==== =================================================================================================================
-code meaning
-==== =================================================================================================================
-0    The command finished, and nothing failed.
-1    Something failed: an error, described in one sentence, or some of several files; the others were still processed.
-2    Wrong usage: an unknown option, a value out of its range, or an output that would overwrite the input.
-130  Interrupted by Ctrl-C.
-==== =================================================================================================================
-
-With ``--json`` an error is also printed to standard output, as ``{"error": NAME, "message": SENTENCE}``.
+The exit codes are in ``exit_codes``. With ``--json`` an error is also printed to standard output, as
+``{"error": NAME, "message": SENTENCE}``.
 """
 
 from __future__ import annotations

@@ -17,10 +17,8 @@ import click
 
 from ..errors import CompressionError
 from ..names import printable
+from .exit_codes import FAILED, INTERRUPTED
 from .screen import screens
-
-INTERRUPTED = 130
-"""Exit code after Ctrl-C."""
 
 DEBUG = "MONAI_COMPRESS_DEBUG"
 """Environment variable: if set, an unexpected error shows its traceback."""
@@ -63,7 +61,7 @@ def _run(
         message = str(error.__cause__ or "") or "stopped by Ctrl-C"
         _exit_with_error("Interrupted", message, INTERRUPTED, arguments)
     except (CompressionError, MemoryError) as error:
-        _exit_with_error(type(error).__name__, str(error) or "not enough memory", 1, arguments)
+        _exit_with_error(type(error).__name__, str(error) or "not enough memory", FAILED, arguments)
     except Exception as error:
         if os.environ.get(DEBUG):
             raise
@@ -71,7 +69,7 @@ def _run(
             f"unexpected {type(error).__name__}: {error}. This is a bug in monai_compress, please report it; "
             f"{DEBUG}=1 shows the traceback"
         )
-        _exit_with_error("UnexpectedError", message, 1, arguments)
+        _exit_with_error("UnexpectedError", message, FAILED, arguments)
 
 
 def _exit_with_error(name: str, message: str, code: int, arguments: list[str], is_shown: bool = False) -> NoReturn:

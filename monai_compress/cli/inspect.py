@@ -4,19 +4,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from ..errors import CorruptStream
 from . import formatting
 from .console import Console
+from .exit_codes import FAILED
 from .options import json_option
 from .reports import stream_rows
 
 if TYPE_CHECKING:
-    from ..archive import ArchiveInfo
     from ..images import StoredImage
+    from ..streams import StreamReader
 
 EPILOG = """\b
 Examples:
@@ -33,23 +36,22 @@ def inspect(ctx: click.Context, file: Path, as_json: bool) -> None:
     """Show the content of FILE, and its promise: which error the restored pixels can have.
 
     FILE is a stream, written by 'compress', or an archive, written by 'pack'. No pixels are decoded; use 'verify' to
-    decode and check all of them. The exit code is 1 if an archive is damaged.
+    decode and check all of them. All checksums of sections are checked: the exit code is 1 if FILE is damaged.
     """
     from ..batch.archives import is_archive
 
     console = Console(as_json)
-    if is_archive(file):
-        if _inspect_archive(console, file).damage:
-            ctx.exit(1)
-    else:
-        _inspect_stream(console, file)
+    is_damaged = _inspect_archive(console, file) if is_archive(file) else _inspect_stream(console, file)
+    if is_damaged:
+        ctx.exit(FAILED)
 
 
-def _inspect_archive(console: Console, file: Path) -> ArchiveInfo:
+def _inspect_archive(console: Console, file: Path) -> bool:
+    """Print the properties of an archive, and return whether it is damaged."""
     from ..archive import SeriesArchive
 
     with SeriesArchive(file, threads=1) as archive:
-        info = archive.info
+        info = replace(archive.info, damage=archive.find_damage())
     rows = [
         ["format", f"{info.version}, archive"],
         ["files", f"{info.files:,}, {formatting.size_text(info.source_bytes)}"],
@@ -69,10 +71,11 @@ def _inspect_archive(console: Console, file: Path) -> ArchiveInfo:
     console.print_table(formatting.path_text(file.name), ["property", "value"], rows)
     if console.as_json:
         console.print_result(info.as_dict())
-    return info
+    return bool(info.damage)
 
 
-def _inspect_stream(console: Console, file: Path) -> None:
+def _inspect_stream(console: Console, file: Path) -> bool:
+    """Print the properties of a stream, and return whether it is damaged."""
     import numpy as np
 
     from ..streams import StreamReader, stored_from_stream
@@ -80,6 +83,7 @@ def _inspect_stream(console: Console, file: Path) -> None:
     with StreamReader(file) as reader:
         info = reader.info
         image = stored_from_stream(reader)
+        damage = _damage(reader)
     pairs = len(set(image.rescale))
     rows = [
         ["format", f"{info.version}, codec {info.codec}"],
@@ -101,9 +105,19 @@ def _inspect_stream(console: Console, file: Path) -> None:
     elif image.positions_mm is not None:
         rows.append(["position", "known for each slice; no affine is right for all"])
     rows += [[f"section {name}", f"{length:,} bytes"] for name, length in info.sections.items()]
+    rows += [["DAMAGED", damage]] if damage else []
     console.print_table(formatting.path_text(file.name), ["property", "value"], rows)
     if console.as_json:
-        console.print_result(info.as_dict())
+        console.print_result(info.as_dict() | {"damage": [damage] if damage else []})
+    return bool(damage)
+
+
+def _damage(reader: StreamReader) -> str:
+    try:
+        reader.check_sections()
+    except CorruptStream as error:
+        return str(error)
+    return ""
 
 
 def _rescale_text(image: StoredImage) -> str:

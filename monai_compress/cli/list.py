@@ -5,14 +5,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import CompressionError, CorruptStream
 from . import formatting
 from .console import Console
+from .exit_codes import FAILED
 from .options import json_option
+from .reports import missing_values
+
+if TYPE_CHECKING:
+    from ..batch.completeness import Contents
 
 EPILOG = """\b
 Examples:
@@ -28,10 +33,13 @@ Examples:
 def list_files(ctx: click.Context, inputs: tuple[Path, ...], as_json: bool) -> None:
     """List the files in archives: path, size, how each is stored, and why if its pixels are not compressed.
 
-    Nothing is decoded. The exit code is 1 if an archive is damaged.
+    Nothing is decoded, and only the lists of files and the frames of the archives are read: damage elsewhere is found
+    by 'verify'. The exit code is 1 if damage is found, or if the manifest of a FOLDER names an archive or a file that
+    does not exist.
     """
     from ..archive import SeriesArchive
     from ..batch.archives import find_archives, is_stream
+    from ..batch.completeness import compare_with_manifests, contents_of_entries
     from ..batch.manifest import line_of
 
     console = Console(as_json)
@@ -39,13 +47,16 @@ def list_files(ctx: click.Context, inputs: tuple[Path, ...], as_json: bool) -> N
     bad: list[dict[str, str]] = []
     damaged = 0
     named, paths = find_archives(inputs)
+    held: dict[Path, Contents | None] = {}
     for path in paths:
         try:
             if path not in named and is_stream(path):
                 continue
+            held[path] = None
             with SeriesArchive(path, threads=1) as archive:
                 lines = [line_of(entry, str(path)) for entry in archive.files]
                 damage = "; ".join(archive.info.damage)
+                held[path] = contents_of_entries(archive.files)
         except CompressionError as error:
             bad.append({"archive": str(path), "error": type(error).__name__, "message": str(error)})
             console.warn(formatting.path_text(str(error)))
@@ -63,9 +74,17 @@ def list_files(ctx: click.Context, inputs: tuple[Path, ...], as_json: bool) -> N
         text += f"; {formatting.count_text(unreadable, 'archive')} cannot be opened"
     if damaged:
         text += f"; {formatting.count_text(damaged, 'archive')} damaged"
-    console.print_result({"files": files, "bad": bad}, text)
-    if bad:
-        ctx.exit(1)
+    completeness = compare_with_manifests(inputs, held)
+    for one in completeness.missing:
+        console.warn(formatting.path_text(f"missing: {one.archive}: {one.message}"))
+    for remark in completeness.remarks:
+        console.warn(formatting.path_text(remark))
+    if missing := missing_values(completeness.missing):
+        text += f"; {formatting.count_text(len(missing), 'archive')} of the manifest missing or incomplete"
+    result = {"files": files, "bad": bad, "complete": completeness.is_complete, "missing": missing}
+    console.print_result(result, text)
+    if bad or missing:
+        ctx.exit(FAILED)
 
 
 def _print_lines(archive: str, lines: list[dict[str, Any]]) -> None:

@@ -15,9 +15,10 @@ import click
 from . import formatting
 from .compilation import compile_codec
 from .console import Console
+from .exit_codes import FAILED
 from .options import json_option, stream_options
 from .outputs import check_output_apart
-from .reports import failure_values, print_failures
+from .reports import change_values, failure_values, print_changes, print_failures
 
 if TYPE_CHECKING:
     from ..archive import ArchiveSettings
@@ -90,7 +91,9 @@ def pack(
     Each IN is a folder, a zip archive or a file; it is never changed. 'unpack' restores every file byte for byte. With
     --max-error, CT images are restored as derived images in which no pixel differs by more than that many HU. Each
     archive is decoded and compared with its source files before it gets its final name. If the command is repeated, it
-    packs only new and changed files.
+    packs only new and changed files, and reports which files changed, were damaged or vanished since.
+
+    The exit code is 1 if a file cannot be packed, or if one that could be read in an earlier run was damaged since.
     """
     from ..archive import ArchiveSettings
     from ..batch.manifest import redacted, redaction_key
@@ -121,11 +124,11 @@ def pack(
         compile_codec(console)
         if dry_run:
             _print_estimate(console, todo, part, settings, name)
-            ctx.exit(1 if todo.skipped else 0)
+            ctx.exit(FAILED if todo.skipped else 0)
         report = _run(console, todo, output, settings, workers, part, name, checksum)
     _print_report(console, report, output, part, settings)
-    if report.skipped:
-        ctx.exit(1)
+    if report.skipped or any(change.change == "damaged" for change in report.changes):
+        ctx.exit(FAILED)
 
 
 def _run(
@@ -162,6 +165,7 @@ def _print_report(
     ]
     console.print_table("How the files are stored", ["stored as", "reason", "files", "bytes"], rows)
     print_failures(console, report.skipped)
+    print_changes(console, report.changes)
     for remark in report.remarks:
         console.warn(formatting.path_text(remark))
     compressed = sum(count for (_, reason), count in report.methods.items() if formatting.is_compressed(reason))
@@ -187,6 +191,7 @@ def _print_report(
         "settings": {key: value for key, value in asdict(settings).items() if key not in ("threads", "verify")},
         "methods": [{"how": how, "why": why, "files": count} for (how, why), count in sorted(report.methods.items())],
         "failed": failure_values(report.skipped),
+        "changes": change_values(report.changes),
         "remarks": report.remarks,
         "shard": str(part) if part else None,
     }

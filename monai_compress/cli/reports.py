@@ -13,6 +13,8 @@ from . import formatting
 from .console import Console
 
 if TYPE_CHECKING:
+    from ..batch.changes import SourceChange
+    from ..batch.completeness import Missing
     from ..errors import Skipped
     from ..streams import StreamInfo
 
@@ -110,6 +112,48 @@ def print_failures(console: Console, skipped: Sequence[Skipped]) -> None:
             rows.append([f"and {len(same) - MAX_FAILURES:,} more", reason, ""])
     if rows:
         console.print_table("Failed", ["file", "reason", "details"], rows)
+
+
+def print_changes(console: Console, changes: Sequence[SourceChange]) -> None:
+    """Print a table of files that differ from earlier archives, if any; the first `MAX_FAILURES` of each kind."""
+    rows = []
+    for kind in dict.fromkeys(one.change for one in changes):
+        same = [one for one in changes if one.change == kind]
+        rows += [
+            [
+                formatting.path_text(one.path),
+                kind,
+                f"{one.earlier_size:,}",
+                "" if kind == "vanished" else f"{one.size:,}",
+            ]
+            for one in same[:MAX_FAILURES]
+        ]
+        if len(same) > MAX_FAILURES:
+            rows.append([f"and {len(same) - MAX_FAILURES:,} more", kind, "", ""])
+    if rows:
+        console.print_table("Changed at the source", ["file", "change", "bytes before", "bytes now"], rows)
+
+
+def change_values(changes: Sequence[SourceChange]) -> dict[str, Any]:
+    """Return how many files differ from earlier archives, and which, for JSON."""
+    from ..batch.versions import CHANGES
+
+    values: dict[str, Any] = {kind: sum(one.change == kind for one in changes) for kind in CHANGES}
+    return values | {"files": [asdict(one) for one in changes]}
+
+
+def missing_values(missing: Sequence[Missing]) -> list[dict[str, Any]]:
+    """Return the archives that a manifest names and that are missing, for JSON."""
+    return [
+        {
+            "archive": str(one.archive),
+            "exists": one.exists,
+            "manifest": str(one.manifest),
+            "files": list(one.files),
+            "message": one.message,
+        }
+        for one in missing
+    ]
 
 
 def failure_values(skipped: Sequence[Skipped]) -> list[dict[str, str]]:

@@ -13,8 +13,9 @@ import click
 from . import formatting
 from .compilation import compile_codec
 from .console import Console
+from .exit_codes import FAILED
 from .options import json_option, model_option, threads_option
-from .reports import stream_values
+from .reports import missing_values, stream_values
 
 if TYPE_CHECKING:
     from ..batch.verify import Verdict
@@ -40,9 +41,11 @@ def verify(ctx: click.Context, files: tuple[Path, ...], model: Path | None, thre
     """Decode each FILE, and each .mcz file in FOLDER, and check all checksums.
 
     Each file in an archive is decoded in memory and its SHA-256 compared. A damaged file does not stop the check of the
-    others; the exit code is then 1.
+    others; the exit code is then 1. For a FOLDER, the archives are compared with its manifest.jsonl: the exit code is
+    also 1 if the manifest names an archive or a file that does not exist.
     """
     from ..batch.archives import find_archives
+    from ..batch.completeness import compare_with_manifests
     from ..batch.verify import verify as run
     from ..batch.workers import Workers
     from ..streams.groups import thread_count
@@ -56,13 +59,23 @@ def verify(ctx: click.Context, files: tuple[Path, ...], model: Path | None, thre
     compile_codec(console)
     with Workers(cores) as workers, console.progress("verifying", in_bytes=True) as update:
         verdicts = list(run(paths, model=model, threads=cores, workers=workers, progress=update))
+    held = {verdict.file: verdict.contents for verdict in verdicts}
+    completeness = compare_with_manifests(files, held)
+    missing = completeness.missing
     bad = sum(bool(verdict.error) for verdict in verdicts)
     rows = [row for verdict in verdicts if verdict.error or len(verdicts) <= MAX_ROWS for row in _rows(verdict)]
+    rows += [[formatting.path_text(text) for text in (str(one.archive), "MISSING", one.message)] for one in missing]
     console.print_table("Verified", ["file", "state", "content or error"], rows)
     results = [_values(verdict) for verdict in verdicts]
-    console.print_result({"files": results, "bad": bad}, f"{len(verdicts) - bad} of {len(verdicts)} intact")
-    if bad:
-        ctx.exit(1)
+    for remark in completeness.remarks:
+        console.warn(formatting.path_text(remark))
+    values = {"files": results, "bad": bad, "complete": completeness.is_complete, "missing": missing_values(missing)}
+    text = f"{len(verdicts) - bad} of {len(verdicts)} intact"
+    if missing:
+        text += f"; {formatting.count_text(len(missing), 'archive')} of the manifest missing or incomplete"
+    console.print_result(values, text)
+    if bad or missing:
+        ctx.exit(FAILED)
 
 
 _NOT_DAMAGE = frozenset({"InputError", "ModelMismatch", "ModelNotFound", "UnsupportedVersion"})

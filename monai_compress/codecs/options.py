@@ -64,11 +64,17 @@ class StreamOptions:
             raise ValueError(f"threads is 1 or more, not {self.threads}")
         if self.group_slices is not None and self.group_slices < 1:
             raise ValueError(f"a slice group has 1 slice or more, not {self.group_slices}")
+        if self.metadata is not None and not isinstance(self.metadata, Mapping):
+            raise TypeError(f"metadata is a dictionary, not {type(self.metadata).__name__}")
         pairs = checked_rescale(self.rescale, None)
-        stored_bound(float(self.max_error), [slope for slope, _ in pairs])
+        try:
+            max_error = float(self.max_error)
+        except OverflowError:
+            raise ValueError("max_error is too large for a number of 64 bits") from None
+        stored_bound(max_error, [slope for slope, _ in pairs])
         model = coder.load_model(Path(self.model)) if isinstance(self.model, str | os.PathLike) else self.model
         for name, value in {
-            "max_error": float(self.max_error),
+            "max_error": max_error,
             "rescale": pairs,
             "padding_value": None if self.padding_value is None else index(self.padding_value),
             "bits_stored": None if self.bits_stored is None else index(self.bits_stored),

@@ -65,7 +65,7 @@ def checked_rescale(rescale: Any, slices: int | None) -> tuple[tuple[float, floa
     """
     try:
         pairs = np.array(rescale, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"rescale is (slope, intercept), or such a pair for each slice: {error}") from None
     if pairs.shape == (2,):
         pairs = pairs[None]

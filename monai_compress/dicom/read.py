@@ -18,12 +18,13 @@ from ..sources import open_binary, quiet, split, state
 from . import tags
 from .decode import decode, number_of_frames, open_element
 from .encapsulation import Frames, find_frames
+from .ending import CUT_OFF, is_header_cut_off
 from .geometry import frame_affine, pixel_spacing_mm
 from .parse import parse
 from .remarks import add_remarks
 from .rescale import padding_range_of, rescale_to_float, rescale_to_hu
 from .scale import ValueScale, scales_of
-from .syntaxes import of_header, undecodable_reason
+from .syntaxes import DEFLATED, of_header, undecodable_reason
 
 MAX_PIXELS = 2**28
 
@@ -207,6 +208,8 @@ class _Parsed(NamedTuple):
 
 def _parse(stream: BinaryIO, where: str) -> _Parsed:
     header, has_pixels = parse(stream, where, pixels=False)
+    if not has_pixels:
+        _check_complete(stream, header, where)
     if _drop_pixels(header):
         return _Parsed(header, has_pixels, None, None)
     start = stream.tell()
@@ -248,6 +251,16 @@ def _drop_pixels(header: Dataset) -> bool:
     """Remove the image from a data set; return False if it had none."""
     found = [header.pop(keyword, None) for keyword in tags.PIXELS]
     return any(element is not None for element in found)
+
+
+def _check_complete(stream: BinaryIO, header: Dataset, where: str) -> None:
+    """Check that a file without pixels does not end within an element of its header.
+
+    Raises:
+        NotDicom: it does.
+    """
+    if of_header(header) != DEFLATED and is_header_cut_off(stream, header):
+        raise NotDicom("the header does not parse: the file ends within an element", reason=CUT_OFF, where=where)
 
 
 def _as_not_dicom(error: InputError) -> NotDicom:

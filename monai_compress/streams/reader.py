@@ -19,7 +19,7 @@ import numpy as np
 
 from ..bitstream.container import Group, read_layout
 from ..bitstream.metadata import MeasuredError, parse_loss, parse_metadata, parse_rescale
-from ..bitstream.sections import BytesSource, FileSource, Source, read_section
+from ..bitstream.sections import BytesSource, FileSource, Source, check_section, read_section
 from ..codecs.base import GroupCoder, Model
 from ..codecs.options import ModelLike
 from ..codecs.promise import Integers, Promise
@@ -106,6 +106,21 @@ class StreamReader:
     def minor(self) -> int:
         """Minor version of the format."""
         return self._header.minor
+
+    @property
+    def damage(self) -> str:
+        """What is damaged in the frame of a stream that was opened with ``salvage``; empty if it is intact."""
+        return self._layout.damage
+
+    def check_sections(self) -> None:
+        """Check the checksum of every section; no pixels are decoded.
+
+        Raises:
+            CorruptStream: a checksum is wrong.
+        """
+        with self._located():
+            for section in self._layout.sections:
+                check_section(self._source, section)
 
     @cached_property
     def info(self) -> StreamInfo:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from monai_compress.archive.file_table import (
+from monai_compress.archive.file_entry import (
     DATA,
     HEAD,
     ByteRange,
@@ -20,9 +20,8 @@ from monai_compress.archive.file_table import (
     Original,
     SliceRange,
     check_path,
-    pack_table,
-    parse_table,
 )
+from monai_compress.archive.file_table import pack_table, parse_table
 from monai_compress.archive.recompress.deflate import DeflateSettings
 from monai_compress.errors import CorruptStream
 

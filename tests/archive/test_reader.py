@@ -243,7 +243,7 @@ def test_another_zlib_is_reported(tmp_path, pack, monkeypatch) -> None:
         nib.Nifti1Image(np.arange(2000, dtype=np.int16).reshape(10, 20, 10), np.eye(4)), tmp_path / "in" / "v.nii.gz"
     )
     pack(tmp_path / "in", tmp_path / "x.mcz")
-    monkeypatch.setattr("monai_compress.archive.file_table.ZLIB", "9.9.zlib-ng")
+    monkeypatch.setattr("monai_compress.archive.file_entry.ZLIB", "9.9.zlib-ng")
     with SeriesArchive(tmp_path / "x.mcz") as archive:
         archive.check(archive.files[0])
         with monkeypatch.context() as patch:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from monai_compress.archive import FileEntry, SeriesArchive, restore, write_archive
-from monai_compress.archive.file_table import check_path
+from monai_compress.archive.file_entry import check_path
 from monai_compress.archive.restore import is_restored, target_of
 from monai_compress.errors import CompressionError, CorruptStream, OutputError
 

@@ -78,7 +78,7 @@ def change_during(monkeypatch, moment: str, change) -> None:
     name, target = {
         "prepare": ("prepare", writer),
         "writing": ("group_by_stream", writer),
-        "verify": ("_verify", writer),
+        "verify": ("_check", writer),
         "end": ("check_sources", writer),
     }[moment]
     original = getattr(target, name)

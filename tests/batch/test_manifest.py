@@ -10,7 +10,7 @@ import stat
 
 import pytest
 
-from monai_compress.archive.file_table import FileEntry, Original
+from monai_compress.archive.file_entry import FileEntry, Original
 from monai_compress.batch.manifest import line_of, redacted, redacted_failure, redaction_key, write_manifest
 from monai_compress.batch.shard import Shard
 from monai_compress.errors import OutputError, Skipped

@@ -27,7 +27,7 @@ TRANSCODE = ArchiveSettings(transcode=True)
 
 def pack_and_unpack(source, out, back, **options):
     report = pack(plan([source]), out, **options)
-    unpacked = unpack(select([out]), back)
+    unpacked = unpack(select([out], newest=True), back)
     assert unpacked.skipped == []
     return report
 

@@ -14,7 +14,7 @@ import pydicom
 import pytest
 
 from monai_compress.batch.plan import plan, series_key
-from monai_compress.batch.resume import generation_path, split_generation
+from monai_compress.batch.versions import generation_path, split_generation
 from monai_compress.batch.workers import Workers
 from monai_compress.errors import InputError
 

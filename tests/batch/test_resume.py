@@ -11,13 +11,8 @@ import pytest
 
 from monai_compress.archive.writer import ArchiveSettings, write_archive
 from monai_compress.batch.plan import plan
-from monai_compress.batch.resume import (
-    ArchiveIndex,
-    find_existing_archive,
-    is_finished,
-    split_generation,
-    with_new_archives,
-)
+from monai_compress.batch.resume import ArchiveIndex, find_existing_archive, is_finished, with_new_archives
+from monai_compress.batch.versions import split_generation
 
 LOSSLESS = ArchiveSettings()
 

@@ -140,12 +140,16 @@ def test_the_newest_archive_is_taken_unless_another_is_named(tmp_path):
     made = put(tmp_path / "second" / "files.mcz", a="new")
     write_archive(new, [replace(file) for file in _sources(made)], ArchiveSettings(), generation=2)
     made.unlink()
-    selection = select([tmp_path])
+    selection = select([tmp_path], newest=True)
     assert [wanted.archive for wanted in selection.archives] == [new]
-    assert "1 files of older archives" in selection.remarks[0]
+    assert "1 earlier versions in older archives are left out" in selection.remarks[0]
     unpack(selection, tmp_path / "back")
     assert (tmp_path / "back" / "a").read_text() == "new"
     assert not (tmp_path / "back" / "gone").exists()
+    selection = select([tmp_path])
+    assert selection.vanished == ["gone"] and "had vanished" in selection.remarks[0]
+    unpack(selection, tmp_path / "all")
+    assert {path.name: path.read_text() for path in (tmp_path / "all").iterdir()} == {"a": "new", "gone": "x"}
     unpack(select([old]), tmp_path / "older")
     assert sorted(path.name for path in (tmp_path / "older").iterdir()) == ["a", "gone"]
 
@@ -248,7 +252,7 @@ def test_a_file_that_became_another_is_restored_as_it_is_now(tmp_path):
         if other != first:
             other.unlink()
     pack(plan([source]), tmp_path / "out")
-    report = unpack(select([tmp_path / "out"]), tmp_path / "back")
+    report = unpack(select([tmp_path / "out"], newest=True), tmp_path / "back")
     assert not report.skipped and any("had other content before" in remark for remark in report.remarks)
     assert (tmp_path / "back" / first.name).read_text() == "a note now"
 
@@ -312,9 +316,10 @@ def test_only_lower_generations_are_left_out(tmp_path):
         series(tmp_path / name / "0123456789abcdef.2.mcz", 2, **{"same" if name == "b" else "more": "new"})
         for name in "bc"
     ]
-    selection = select([tmp_path])
+    selection = select([tmp_path], newest=True)
     assert [wanted.archive for wanted in selection.archives] == newest
-    assert len(selection.remarks) == 1 and selection.remarks[0].startswith("1 files of older archives are not in ")
+    assert len(selection.remarks) == 1 and "1 earlier versions" in selection.remarks[0]
+    assert select([tmp_path]).vanished == ["gone"]
 
 
 def long_name(tmp_path: Path) -> Path:

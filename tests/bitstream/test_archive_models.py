@@ -12,9 +12,9 @@ import zlib
 import format_1_1 as draft
 import pytest
 
-from monai_compress.bitstream.archive_container import ArchiveLayout, ArchiveWriter, check_section, read_archive_layout
+from monai_compress.bitstream.archive_container import ArchiveLayout, ArchiveWriter, read_archive_layout
 from monai_compress.bitstream.archive_models import ArchiveModel, list_models, pack_model, read_model
-from monai_compress.bitstream.sections import BytesSource, Source
+from monai_compress.bitstream.sections import BytesSource, Source, check_section
 from monai_compress.errors import CorruptStream, StreamError, TruncatedStream, UnsupportedVersion
 
 

@@ -80,8 +80,9 @@ def test_files_that_are_not_archives_are_reported(out, archive, place):
 
 def test_streams_are_not_listed(out, archive):
     archive.unlink()
+    (out / "manifest.jsonl").unlink()
     (out / "scan.mcz").write_bytes(api.compress(np.zeros((4, 4), np.int16)))
-    assert run_json("list", out) == {"files": [], "bad": []}
+    assert run_json("list", out) == {"files": [], "bad": [], "complete": None, "missing": []}
     assert run("inspect", out / "scan.mcz").exit_code == 0
 
 

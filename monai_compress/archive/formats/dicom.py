@@ -13,6 +13,7 @@ from pydicom.filereader import read_dataset
 from pydicom.uid import CTImageStorage, RLELossless, UncompressedTransferSyntaxes
 
 from ...dicom import tags
+from ...dicom.ending import ends_within_an_element, is_header_cut_off
 from ...dicom.parse import INFLATED_LIMIT_BYTES, parse
 from ...dicom.planes import file_sort_key, plane_of
 from ...dicom.read import check_fragments
@@ -40,6 +41,9 @@ _OTHER_FAMILIES = {RLELossless: "RLE", "1.2.840.10008.1.2.8.1": "deflate"}
 _KEYWORDS = {0x0010: "PixelData", 0x0008: "FloatPixelData", 0x0009: "DoubleFloatPixelData"}
 _LONG_VRS = frozenset({b"OB", b"OW", b"OF", b"OD", b"OL", b"OV", b"UN"})
 _UNDEFINED_LENGTH = 0xFFFFFFFF
+# Sequence Delimitation Item, little-endian as all compressed pixels (DICOM PS3.5 A.4)
+_END_OF_SEQUENCE = bytes.fromhex("feff dde0 0000 0000")
+_NO_PIXELS = "the header states rows and columns, but no pixels follow: only a header, or cut off"
 # the pixel element of a deflated image must begin within this many bytes; known headers are much shorter
 _INFLATED_HEADER_BYTES = 2**24
 
@@ -96,12 +100,23 @@ def find_dicom_layout(stream: BinaryIO, size: int, head: bytes, where: str) -> F
         return FileLayout("dicom", None, reasons.DAMAGED_DEFLATE)
     series = tags.text(header, "SeriesInstanceUID") or ""
     found = FileLayout(
-        "dicom", None, reasons.NO_IMAGE, series=series, order=file_sort_key(plane_of(header)), syntax=syntax
+        "dicom",
+        None,
+        reasons.NO_IMAGE,
+        series=series,
+        order=file_sort_key(plane_of(header)),
+        syntax=syntax,
     )
     if element is None:
+        if deflated_at is None and is_header_cut_off(stream, header):
+            return replace(found, why=reasons.BROKEN_HEADER)
+        if tags.number(header, "Rows") and tags.number(header, "Columns"):
+            return replace(found, remarks=(_NO_PIXELS,))
         return found
     frames = max(int(tags.number(header, "NumberOfFrames") or 1), 1)
     pixels = _pixels(header, element, syntax, frames)
+    if deflated_at is None and element.length == _UNDEFINED_LENGTH and _is_cut_off(stream, element):
+        pixels = reasons.TRUNCATED
     if isinstance(pixels, PixelLayout):
         is_ct = frames == 1 and _is_ct(header)
         return replace(
@@ -147,7 +162,11 @@ def _inflated(stream: BinaryIO, start: int) -> tuple[Dataset, _Element | None]:
         )
     except Exception as error:
         raise NotDicom(f"the header does not parse ({type(error).__name__})") from error
-    return header, _element(content, total)
+    element = _element(content, total)
+    is_whole = element is None and total <= len(first)
+    if is_whole and ends_within_an_element(content, 0, is_implicit=False, is_little=True):
+        raise NotDicom("the header does not parse: its data set ends within an element")
+    return header, element
 
 
 def _element(stream: BinaryIO, content_bytes: int) -> _Element | None:
@@ -167,6 +186,15 @@ def _element(stream: BinaryIO, content_bytes: int) -> _Element | None:
     offset = start + (12 if vr else 8)
     length = int.from_bytes(raw[8:12] if vr else raw[4:8], order)
     return _Element(keyword, vr, is_little, offset, length, max(min(length, content_bytes - offset), 0))
+
+
+def _is_cut_off(stream: BinaryIO, element: _Element) -> bool:
+    """Return whether the file ends within the fragments of compressed pixels, or before their end is marked."""
+    stream.seek(-len(_END_OF_SEQUENCE), io.SEEK_END)
+    if stream.read() == _END_OF_SEQUENCE:
+        return False
+    start = element.offset - (12 if element.vr else 8)
+    return ends_within_an_element(stream, start, is_implicit=not element.vr, is_little=element.is_little)
 
 
 def _pixels(header: Dataset, element: _Element, syntax: str, frames: int) -> PixelLayout | str:
