@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every reader of this package gives the same answer on the test files that pydicom and nibabel install.
 
-By default every fourth small file, and the first slices of each. ``MONAI_COMPRESS_INVENTORY=all`` takes all of them, and
+By default every fourth small file, and the first slices of each. ``MONAI_COMPRESS_INVENTORY=all`` takes all files, and
 the developers' collections of odd files where they are on this machine.
 """
 
