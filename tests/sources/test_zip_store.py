@@ -226,7 +226,7 @@ def test_malformed_extra_field_is_not_supported(tmp_path):
     for extra in (b"\x99\x99\x64\x00", b"\x01\x00\x10\x00\0"):
         path = raw_zip(tmp_path / "x.zip", (b"a.dcm", b"b.dcm"), extra=extra)
         assert [one.reason for one in find_slices(str(path)).skipped] == ["unsupported zip"]
-        with pytest.raises(InputError, match="extra field .* unpack it first"):
+        with pytest.raises(InputError, match=r"extra field .* unpack it first"):
             list_tree([path])
 
 
@@ -245,3 +245,12 @@ def test_an_input_that_is_a_zip_archive_by_its_content(tmp_path, name):
     assert list(walk(tmp_path)) == [str(path)]  # files in folders are not opened for this
     path.write_bytes(path.read_bytes()[:100])
     assert [one.reason for one in find_slices(str(path)).skipped] == ["zip archive: unpack it first"]
+
+
+def test_an_input_that_is_a_zip_archive_without_its_end(tmp_path):
+    path = write_zip(tmp_path / "x.zip", ("a/1", "a/2"))
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(InputError, match="corrupt or cut off"):
+        list_tree([path])
+    path.write_text("no zip archive, despite its name")
+    assert [entry.path for entry in list_tree([path]).entries] == ["x.zip"]
