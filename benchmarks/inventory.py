@@ -21,7 +21,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -30,9 +30,10 @@ from typing import Any
 import numpy as np
 from monai.transforms import LoadImaged
 
-from monai_compress import api
 from monai_compress.archive import ArchiveSettings, SeriesArchive, SourceFile, write_archive
 from monai_compress.archive.formats.find import find_layout
+from monai_compress.cli.compress import write_stream
+from monai_compress.cli.console import Console
 from monai_compress.data import find_slices
 from monai_compress.errors import CompressionError, InputError
 from monai_compress.images import StoredImage, read_stored
@@ -154,20 +155,8 @@ def ask_compress(path: Path, scratch: Path) -> tuple[Answer, Answer]:
     _take_values(before, image)
 
     def decoded() -> Answer:
-        count = min(len(image), MAX_SLICES)
-        planes = np.stack([before.stored[k] for k in range(count)])
         out = scratch / "stream.mcz"
-        out.write_bytes(
-            api.compress(
-                planes,
-                effort="fast",
-                verify=False,
-                padding_value=image.padding_value,
-                bits_stored=image.bits_stored,
-                metadata={**image.metadata(), **({"positions_lps_mm": None} if image.positions_mm is not None else {})},
-                rescale=list(image.rescale[:count]),
-            )
-        )
+        write_stream(Console(as_json=True), _first_slices(image), out, {"effort": "fast", "verify": False})
         with StreamReader(out) as reader:
             back = stored_from_stream(reader)
             answer = Answer(what=f"{back.source}, {back.dtype}")
@@ -175,6 +164,15 @@ def ask_compress(path: Path, scratch: Path) -> tuple[Answer, Answer]:
         return answer
 
     return before, guarded(decoded)
+
+
+def _first_slices(image: StoredImage) -> StoredImage:
+    count = min(len(image), MAX_SLICES)
+    if count == len(image):
+        return image
+    per_slice = ("rescale", "positions_mm", "pixel_axes_mm", "padding_ranges")
+    parts = {name: None if (found := getattr(image, name)) is None else found[:count] for name in per_slice}
+    return replace(image, shape=(count, *image.shape[-2:]), read_all=None, **parts)
 
 
 def _take_values(answer: Answer, image: StoredImage) -> None:

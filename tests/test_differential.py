@@ -35,7 +35,7 @@ from monai_compress.images import read_stored
 from monai_compress.streams import StreamReader, stored_from_stream
 from monai_compress.transforms import LoadCT, MczReader
 
-EXAMPLES = int(os.environ.get("MONAI_COMPRESS_DIFFERENTIAL_EXAMPLES", "80"))
+EXAMPLES = int(os.environ.get("MONAI_COMPRESS_DIFFERENTIAL_EXAMPLES", "60"))
 
 RESCALES = (
     (("1", "-1024"),),

@@ -11,7 +11,11 @@ from pathlib import Path
 from ..bitstream.header import HEADER_BYTES, Header
 from ..errors import InputError, StreamError
 from ..sources import FileKind, kind_of, open_binary
+from .manifest import read_manifests
 from .versions import SUFFIX
+
+_NAMED = 3
+"""Number of archives that a message names."""
 
 
 def find_archives(inputs: Sequence[str | os.PathLike[str]]) -> tuple[set[Path], list[Path]]:
@@ -40,9 +44,21 @@ def find_archives(inputs: Sequence[str | os.PathLike[str]]) -> tuple[set[Path], 
             if name.endswith(SUFFIX)
         ]
         if not inside:
-            raise InputError(f"this folder has no {SUFFIX} files", reason="no archives", where=str(path))
+            raise InputError(_no_archives(path), reason="no archives", where=str(path))
         found |= dict.fromkeys(sorted(inside))
     return named, list(found)
+
+
+def _no_archives(folder: Path) -> str:
+    lines = [line for _, found in read_manifests(folder) for line in found]
+    message = f"this folder has no {SUFFIX} files"
+    if not lines:
+        return message
+    archives = sorted({line["archive"] for line in lines})
+    some = ", ".join(archives[:_NAMED]) + (" ..." if len(archives) > _NAMED else "")
+    return (
+        f"{message}, although its manifest names {len(archives):,} with {len(lines):,} files, which are missing: {some}"
+    )
 
 
 def _refuse(error: OSError) -> None:

@@ -12,10 +12,10 @@ from pathlib import Path, PurePosixPath
 from ..archive import SeriesArchive
 from ..archive.storage import DIRECTORY
 from ..errors import CompressionError, Skipped
-from .manifest import Line, is_redacted, line_of, read_manifests
+from .manifest import TREE, Line, Naming, is_redacted, line_of, read_manifests
 from .plan import Plan
 from .shard import Shard
-from .versions import Change, family_of, readability, source_path, split_generation
+from .versions import Change, family_of, is_series, readability, source_path, split_generation
 
 
 @dataclass(frozen=True)
@@ -46,24 +46,34 @@ class Versions:
     Args:
         by_path: lines of a manifest by the path of the source, the newest version first.
         unlisted: lines of archives that no manifest lists.
+        trees: by archive: the number of the source tree, if it is not the first that was packed into the folder.
     """
 
     by_path: Mapping[str, Sequence[Line]] = field(default_factory=dict)
     unlisted: Sequence[Line] = ()
+    trees: Mapping[str, int] = field(default_factory=dict)
+
+    def tree_of(self, line: Line) -> int:
+        """Return the number of the source tree of a line, from 1."""
+        return self.trees.get(line["archive"], 1)
 
 
-def earlier_versions(folder: Path, archives: Iterable[str]) -> Versions:
+def earlier_versions(folder: Path, archives: Iterable[str], name: Naming = str) -> Versions:
     """Return the versions of all files in existing archives: from the manifests, and of others from the archives.
 
     Args:
         folder: the output folder.
         archives: paths below it.
+        name: replaces paths in the manifests.
     """
     left = set(archives)
     lines: dict[tuple[str, str], Line] = {}
     listed: set[str] = set()
+    stated: dict[str, int] = {}
     for _, found in read_manifests(folder):
         for line in found:
+            if isinstance(line.get(TREE), int):
+                stated[line["archive"]] = line[TREE]
             if line["archive"] in left and not is_redacted(line):
                 lines[line["archive"], line["path"]] = line
                 listed.add(line["archive"])
@@ -80,11 +90,39 @@ def earlier_versions(folder: Path, archives: Iterable[str]) -> Versions:
             by_path[source_path(line["path"], line["how"])].append(line)
     for versions in by_path.values():
         versions.sort(key=lambda line: (split_generation(line["archive"])[1], line["archive"]), reverse=True)
-    return Versions(by_path, unlisted)
+    trees = {archive: stated.get(archive, stated.get(name(archive), 1)) for archive in left} if stated else {}
+    return Versions(by_path, unlisted, trees)
+
+
+def trees_in_common(versions: Versions, plan: Plan) -> set[int]:
+    """Return the source trees of earlier runs with which the present sources have a path or a series in common.
+
+    A folder may hold archives of several trees. If nothing is in common with a tree, its files have not vanished: this
+    run is about other sources.
+    """
+    series = {family for unit in plan.units if is_series(family := family_of(unit.archive))}
+    present = {file.path for unit in plan.units for file in unit.files}
+    return {
+        versions.tree_of(line)
+        for path, found in versions.by_path.items()
+        for line in found
+        if path in present or family_of(line["archive"]) in series
+    }
+
+
+def tree_of_run(versions: Versions, common: set[int]) -> int:
+    """Return the number of the source tree of this run: a new one if it has nothing in common with earlier ones."""
+    earlier = {versions.tree_of(line) for found in versions.by_path.values() for line in found}
+    return min(common) if common else max(earlier, default=0) + 1
 
 
 def find_changes(
-    versions: Versions, plan: Plan, lines: Iterable[Line], new_archives: Iterable[str], shard: Shard | None
+    versions: Versions,
+    plan: Plan,
+    lines: Iterable[Line],
+    new_archives: Iterable[str],
+    shard: Shard | None,
+    trees: set[int],
 ) -> list[SourceChange]:
     """Return how sources differ from their earlier versions.
 
@@ -97,6 +135,7 @@ def find_changes(
         lines: of the manifest, of all files that this run has packed or found packed.
         new_archives: the archives that this run has written.
         shard: the part of the work that this run did.
+        trees: of `trees_in_common`; files of other trees have not vanished.
     """
     now = {source_path(line["path"], line["how"]): line for line in lines if line["how"] != DIRECTORY}
     written = set(new_archives)
@@ -105,7 +144,7 @@ def find_changes(
         earlier = [version for version in versions.by_path.get(path, ()) if version["archive"] != line["archive"]]
         if earlier and (found := _change(line, earlier, line["archive"] in written)) is not None:
             changes.append(found)
-    return sorted([*changes, *_vanished(versions, plan, now, shard)], key=lambda one: (one.change, one.path))
+    return sorted([*changes, *_vanished(versions, plan, now, shard, trees)], key=lambda one: (one.change, one.path))
 
 
 def _change(line: Line, earlier: Sequence[Line], is_new: bool) -> SourceChange | None:
@@ -123,13 +162,15 @@ def _change(line: Line, earlier: Sequence[Line], is_new: bool) -> SourceChange |
     return SourceChange(line["path"], change, line["archive"], last["archive"], size, last_size)
 
 
-def _vanished(versions: Versions, plan: Plan, now: Mapping[str, Line], shard: Shard | None) -> Iterable[SourceChange]:
+def _vanished(
+    versions: Versions, plan: Plan, now: Mapping[str, Line], shard: Shard | None, trees: set[int]
+) -> Iterable[SourceChange]:
     present = {file.path for unit in plan.units for file in unit.files}
     unreadable = _ends(plan.skipped)
     held = {(family_of(line["archive"]), _source(line)[1]): path for path, line in now.items()}
     for path, found in versions.by_path.items():
         line, family = found[0], family_of(found[0]["archive"])
-        if path in present or (shard is not None and not shard.holds(family)):
+        if path in present or versions.tree_of(line) not in trees or (shard is not None and not shard.holds(family)):
             continue
         if unreadable and not unreadable.isdisjoint((path, *map(str, PurePosixPath(path).parents))):
             continue

@@ -34,6 +34,8 @@ Naming: TypeAlias = Callable[[str], str]
 KEY_BYTES = 32
 CHANGE: Final = "change"
 """The key of a line whose file has changed at the source, see `CHANGES`."""
+TREE: Final = "tree"
+"""The key of a line whose file is of a second, third ... source tree in one output folder: its number, from 2."""
 _MANIFEST = re.compile(r"manifest(\.\d+-of-\d+)?\.jsonl")
 _SUFFIXES = frozenset([".dcm", ".ima", ".nii", ".nii.gz", ".npy", ".mcz", ".zip", ".png", ".jpg", ".txt", ".json"])
 _MARK = "path-"

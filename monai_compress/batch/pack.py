@@ -18,9 +18,9 @@ from ..archive import ArchiveSettings, FileEntry, SourceFile, write_archive
 from ..errors import CompressionError, InputError, OutputError, Skipped
 from ..files import is_disk_full, remove_stale
 from ..progress import AdvanceCallback
-from .changes import SourceChange, earlier_versions, find_changes
+from .changes import SourceChange, earlier_versions, find_changes, tree_of_run, trees_in_common
 from .folders import folder_modes, make_folders, parent_folders
-from .manifest import Line, Naming, line_of, redacted_failure, write_manifest
+from .manifest import TREE, Line, Naming, line_of, redacted_failure, write_manifest
 from .plan import Plan, Unit, inspect_file
 from .progress_sum import PackProgress, ProgressSum
 from .remarks import remarks_on_changes, remarks_on_files
@@ -164,7 +164,8 @@ def pack(
     modes = folder_modes(plan.units)
     make_folders(folder, {place: bits for place, bits in modes.items() if place == ""})
     index = ArchiveIndex(folder)
-    versions = earlier_versions(folder, index.paths)
+    versions = earlier_versions(folder, index.paths, name)
+    trees = trees_in_common(versions, plan)
     write_manifest(folder, (), None, shard=shard, name=name, mode=mode)  # fails early if the folder is not writable
     workers = workers_for(workers, len(units), sum(unit.size for unit in units))
     settings = replace(settings, threads=max(settings.threads // max(min(workers.count, len(units)), 1), 1))
@@ -202,7 +203,8 @@ def pack(
             "not replaced; to get smaller ones, pack into another folder"
         )
     report.skipped = [redacted_failure(entry, name) for entry in report.skipped]
-    changes = find_changes(versions, plan, lines, new_archives, shard)
+    changes = find_changes(versions, plan, lines, new_archives, shard, trees)
+    tree = tree_of_run(versions, trees)
     report.changes = [
         replace(one, path=name(one.path), archive=name(one.archive), earlier=name(one.earlier)) for one in changes
     ]
@@ -210,7 +212,10 @@ def pack(
     vanished = {one.archive for one in changes if one.change == "vanished"}
     write_manifest(
         folder,
-        [*lines, *(line for line in versions.unlisted if line["archive"] in vanished)],
+        [
+            *(_of_tree(line, tree) for line in lines),
+            *(_of_tree(line, versions.tree_of(line)) for line in versions.unlisted if line["archive"] in vanished),
+        ],
         report.skipped,
         shard=shard,
         name=name,
@@ -223,6 +228,10 @@ def pack(
         remove_stale(folder, keep=_Archives(known | {folder / line["archive"] for line in lines}))
     report.seconds = time.perf_counter() - started
     return report
+
+
+def _of_tree(line: Line, tree: int) -> Line:
+    return line | {TREE: tree} if tree > 1 else line
 
 
 def _mode(units: Iterable[Unit]) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from ..archive.file_entry import check_path
 from ..errors import CorruptStream, InputError, Skipped
-from ..sources import LOCAL, ZIP, Entry, EntryKind
+from ..sources import LOCAL, ZIP, Entry, EntryKind, FileKind, kind_of
 
 _REPEATED = "links to folders that are packed elsewhere: their files are packed once"
 _ZIPS = "zip archives inside folders are packed as files; give a zip archive as an input to pack its members"
@@ -217,7 +217,9 @@ def _name(root: str) -> str:
 
 
 def _is_zip(root: str) -> bool:
+    if not (root.lower().endswith(".zip") and os.path.isfile(root)):  # noqa: PTH113
+        return False
     try:
-        return root.lower().endswith(".zip") and os.path.isfile(root) and zipfile.is_zipfile(root)  # noqa: PTH113
-    except zipfile.BadZipFile:  # one of several volumes, which opening it reports
+        return zipfile.is_zipfile(root) or kind_of(root) is FileKind.ZIP
+    except (zipfile.BadZipFile, InputError):  # damaged, or one of several volumes, which opening it reports
         return True

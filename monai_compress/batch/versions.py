@@ -57,7 +57,12 @@ def family_of(archive: str) -> str:
     """
     first = split_generation(archive)[0]
     name = posixpath.basename(first).removesuffix(SUFFIX)
-    return name if _SERIES.fullmatch(name) else first
+    return name if is_series(name) else first
+
+
+def is_series(family: str) -> bool:
+    """Return whether a family, from `family_of`, is that of a DICOM series."""
+    return _SERIES.fullmatch(family) is not None
 
 
 def readability(kind: str, why: str) -> int:

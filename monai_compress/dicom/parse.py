@@ -14,12 +14,14 @@ from pydicom.tag import BaseTag
 from ..errors import NotDicom, UndecodablePixels
 from ..sources import HEAD_BYTES, FileKind, file_kind, refusal
 from . import tags
+from .ending import CUT_OFF, ends_within_an_element
 from .syntaxes import DEFLATED
 
 INFLATED_LIMIT_BYTES = 2**30
 """The largest data set that is inflated from the deflated transfer syntax."""
 
 _PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
+_ENDS_EARLY = "the header does not parse: the file ends within an element"
 _EXPECTED_KEYWORDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "Modality", "Rows")
 
 
@@ -52,6 +54,8 @@ def parse(stream: BinaryIO, where: str, *, pixels: bool) -> tuple[Dataset, bool]
     except NotDicom:
         raise
     except Exception as error:
+        if has_prefix and _is_cut_off(stream, head):
+            raise NotDicom(_ENDS_EARLY, reason=CUT_OFF, where=where) from error
         message = f"the header does not parse ({type(error).__name__}): cut off, corrupt or not DICOM"
         raise NotDicom(message, where=where) from error
     if pixels and not len(header) and not deflated:
@@ -59,6 +63,8 @@ def parse(stream: BinaryIO, where: str, *, pixels: bool) -> tuple[Dataset, bool]
         stream.seek(0)
         if parse(stream, where, pixels=False)[1]:
             raise UndecodablePixels("the file ends before its pixels are complete", reason="cut off", where=where)
+    if not len(header) and has_prefix and _is_cut_off(stream, head):
+        raise NotDicom(_ENDS_EARLY, reason=CUT_OFF, where=where)
     if not len(header) or not (has_prefix or any(tags.value(header, keyword) for keyword in _EXPECTED_KEYWORDS)):
         raise NotDicom("none of the elements of a DICOM image could be read: cut off or not DICOM", where=where)
     return header, has_pixels
@@ -71,6 +77,13 @@ def _at_zeros(tag: BaseTag, vr: str | None, length: int) -> bool:
 
 def _at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:
     return tag in _PIXEL_TAGS or _at_zeros(tag, vr, length)
+
+
+def _is_cut_off(stream: BinaryIO, head: bytes) -> bool:
+    """Return whether a file with a meta header ends within an element, if pydicom could not parse it."""
+    if head[132:134] != b"\x02\x00" or DEFLATED.encode() in head:
+        return False
+    return ends_within_an_element(stream, 132, is_implicit=False, is_little=True)
 
 
 def _at_element(stream: BinaryIO) -> bool:

@@ -217,7 +217,10 @@ def clear_free_text(header: nib.Nifti1Header) -> None:
 
 def _parse_header(stream: BinaryIO, where: str) -> NiftiFile:
     head = first_bytes(stream, HEADER_BYTES)
-    layout = parse_header(head, None if is_gzip_stream(stream) else stream.seek(0, io.SEEK_END))
+    is_gzip = is_gzip_stream(stream)
+    layout = parse_header(head, None if is_gzip else stream.seek(0, io.SEEK_END))
+    if is_gzip and layout.is_offset_assumed:
+        layout = parse_header(head, content_bytes(stream))
     if layout.is_pair:
         if not _has_bytes(stream, layout.end):
             raise refusal(FileKind.NIFTI_PAIR, where)

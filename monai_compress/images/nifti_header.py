@@ -119,6 +119,7 @@ class NiftiHeader:
         is_pair: the magic is that of a pair, whose voxels are in another file.
         mm: millimeters in the header's unit of length.
         notes: what was replaced or assumed, in short phrases.
+        is_offset_assumed: the header states no valid offset, so that the size of the content may show another one.
     """
 
     block: bytes
@@ -130,6 +131,7 @@ class NiftiHeader:
     is_pair: bool
     mm: float
     notes: tuple[str, ...]
+    is_offset_assumed: bool = False
 
     @property
     def end(self) -> int:
@@ -190,6 +192,7 @@ def parse_header(head: bytes, content_bytes: int | None = None) -> NiftiHeader:
         is_pair=is_pair,
         mm=mm,
         notes=tuple(fields.notes),
+        is_offset_assumed=fields.is_offset_assumed,
     )
 
 
@@ -214,6 +217,7 @@ class _Fields:
 
     def __init__(self, block: bytearray, version: _Version) -> None:
         self.block, self.version, self.notes = block, version, list[str]()
+        self.is_offset_assumed = False
         dim = version.fields["dim"]
         # as nibabel and niftilib have it: the number of axes shows the byte order
         orders = [one for one in "<>" if 1 <= struct.unpack_from(one + dim[1], block, dim[0])[0] <= 7]
@@ -263,6 +267,7 @@ class _Fields:
                 self.notes.append(f"vox_offset is {stated:g}: the voxels are read from byte {int(stated)}")
                 self["vox_offset"] = (max(int(stated), first),)
             return int(stated)
+        self.is_offset_assumed = True
         start = size if latest == size else first
         if not is_pair:
             self.notes.append(f"vox_offset is {stated:g}: the voxels are read from byte {start}, after the header")

@@ -128,8 +128,9 @@ def _kind_in_pair(stem: str, gzip: str) -> FileKind | None:
 def walk(root: str | os.PathLike[str]) -> Iterator[str]:
     """Yield a locator for every file under a folder, a zip archive or a file, sorted, folder by folder.
 
-    Zip archives on the way are listed too. Links to folders are followed, each folder once. A damaged archive, or any
-    other entry that cannot be read, is yielded like a file, so that opening it raises the error to report.
+    Zip archives on the way are listed too: in folders those whose names end in ``.zip``; as the root, by content. Links
+    to folders are followed, each folder once. A damaged archive, or any other entry that cannot be read, is yielded
+    like a file, so that opening it raises the error to report.
 
     Args:
         root: a folder, a zip archive or one file; the locator of a zip member is yielded unchanged.
@@ -144,10 +145,20 @@ def walk(root: str | os.PathLike[str]) -> Iterator[str]:
     base = Path(text)
     for entry in LOCAL.walk(str(base), _once()):
         file = str(base / entry.path)
-        if entry.kind is EntryKind.FILE and Path(file).suffix.lower() == _ZIP_SUFFIX:
+        if entry.kind is EntryKind.FILE and (
+            Path(file).suffix.lower() == _ZIP_SUFFIX or (not entry.path and _is_zip(file))
+        ):
             yield from _members(file)
         elif entry.kind is not EntryKind.FOLDER or entry.error:
             yield file
+
+
+def _is_zip(file: str) -> bool:
+    try:
+        with open_exact(file) as stream:
+            return file_kind(stream.read(HEAD_BYTES)) is FileKind.ZIP
+    except InputError:  # opening it raises this once more
+        return False
 
 
 def _once() -> Callable[[Entry], bool]:

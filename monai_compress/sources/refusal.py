@@ -55,7 +55,8 @@ _TEXTS: Final = {
     FileKind.RAR: ("RAR archive: unpack it first", _UNPACK),
     FileKind.ZIP: (
         "zip archive: unpack it first",
-        "this is an empty zip archive, or one whose name does not end in .zip, such as .npz; unpack it first",
+        "this is a zip archive that is empty, damaged, or in a folder under a name that does not end in .zip, such as "
+        ".npz; unpack it first",
     ),
     FileKind.NRRD: ("NRRD: convert to .nii", _CONVERT),
     FileKind.META_IMAGE: ("MetaImage: convert to .nii", _CONVERT),

@@ -41,6 +41,7 @@ _SUPPORTED = frozenset([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZ
     {zipfile.ZIP_ZSTANDARD} if hasattr(zipfile, "ZIP_ZSTANDARD") else set()  # Python 3.14 and later
 )
 _AES = 99
+_MISMARKED = "has a name that is marked as UTF-8 and is not"
 _METHODS = {
     1: "Shrink", 2: "Reduce", 3: "Reduce", 4: "Reduce", 5: "Reduce", 6: "Implode", 9: "Deflate64", 10: "PKWARE Implode",
     18: "IBM TERSE", 19: "IBM LZ77", 20: "Zstandard", 93: "Zstandard", 94: "MP3", 95: "XZ", 96: "JPEG", 97: "WavPack",
@@ -100,9 +101,15 @@ def _open_archive(path: str) -> _Archive:
     except NotImplementedError as error:
         message = "this zip archive needs a later version of the zip format, which is not supported; unpack it first"
         raise InputError(message, reason=UNSUPPORTED, where=path) from error
+    except UnicodeDecodeError as error:
+        message = f"this zip archive {_MISMARKED}, which is not supported; unpack it first"
+        raise InputError(message, reason=UNSUPPORTED, where=path) from error
     except Exception as error:
         if _is_volume(path):
             raise _volume_error(path) from error
+        if isinstance(error, zipfile.BadZipFile) and "extra field" in str(error):
+            message = "an extra field of this zip archive is malformed, which is not supported; unpack it first"
+            raise InputError(message, reason=UNSUPPORTED, where=path) from error
         raise InputError("this zip archive is corrupt or cut off", reason="corrupt zip", where=path) from error
 
 
@@ -204,6 +211,9 @@ def _unpack_member(archive: str, member: str, where: str) -> bytes:
             return _bytes_of(opened.file, renamed)
     except RuntimeError as error:  # a feature or module is missing
         raise _unsupported(info.compress_type, where) from error
+    except UnicodeDecodeError as error:
+        message = f"this zip member {_MISMARKED}, which is not supported; unpack the archive first"
+        raise InputError(message, reason=UNSUPPORTED_MEMBER, where=where) from error
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError) as error:
         header = _local_header(archive, info)
         if header and header.method not in _SUPPORTED:

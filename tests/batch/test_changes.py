@@ -212,3 +212,21 @@ def test_headers_cut_off_are_remarked_in_a_first_run(source, tmp_path):
     report = pack(plan([source]), tmp_path / "new")
     assert report.methods["verbatim", "no image"] == 1
     assert any("no pixels follow" in remark for remark in report.remarks)
+
+
+@pytest.mark.parametrize("name", [str, redacted(b"k" * 32)], ids=["paths", "pseudonyms"])
+def test_files_of_another_tree_have_not_vanished(tmp_path, name):
+    out, first, second = tmp_path / "out", tmp_path / "a", tmp_path / "b"
+    for folder, inner in ((first, "p1"), (second, "p2")):
+        (folder / inner).mkdir(parents=True)
+        for number in (1, 2):
+            (folder / inner / f"{number}.txt").write_text(f"note {number} of {inner}")
+    for source in (first, second, first, second):
+        assert pack(plan([source]), out, name=name).changes == []
+    for source, inner in ((second, "p2"), (first, "p1")):
+        (source / inner / "1.txt").unlink()
+        gone = [(one.path, one.change) for one in pack(plan([source]), out, name=name).changes]
+        assert gone == [(name(f"{inner}/1.txt"), "vanished")]
+    lines = [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
+    trees = {line["path"]: line.get("tree", 1) for line in lines}
+    assert {trees[name("p1/2.txt")], trees[name("p2/2.txt")]} == {1, 2}

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from monai_compress.batch.pack import pack
 from monai_compress.batch.plan import plan
 from monai_compress.batch.shard import Shard
 from monai_compress.batch.unpack import select, unpack
+from monai_compress.errors import InputError
 
 NAME = redacted(b"k" * 32)
 
@@ -189,3 +191,10 @@ def test_manifests_of_parts(made_sources, tmp_path):
     (out / "p1" / "files.mcz").unlink()
     pack(plan([source]), out)
     assert (out / "p1" / "files.mcz").exists() and compared(out).is_complete is True
+
+
+def test_a_folder_whose_archives_are_all_gone(tmp_path):
+    line = {"path": "1.dcm", "archive": "a/x.mcz", "size": 1, "sha256": "0", "kind": "dicom", "how": "codec"}
+    (tmp_path / "manifest.jsonl").write_text(json.dumps(line) + "\n")
+    with pytest.raises(InputError, match=r"no \.mcz files, although its manifest names 1 with 1 files.*a/x\.mcz"):
+        find_archives([tmp_path])

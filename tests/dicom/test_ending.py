@@ -74,7 +74,25 @@ def test_every_length(syntax, is_undefined, tmp_path):
     for read in (read_header, read_image):
         with pytest.raises(NotDicom, match="does not parse") as caught:
             read(path)
-        assert is_undefined or caught.value.reason == CUT_OFF  # in open sequences, pydicom fails before
+        assert caught.value.reason == CUT_OFF
+
+
+def test_within_the_head_of_the_pixels_or_the_meta_header(tmp_path):
+    source = Dataset()
+    source.file_meta = FileMetaDataset()
+    source.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    source.SOPClassUID, source.SOPInstanceUID, source.Rows, source.Columns = "1.2", "1.2.3", 2, 2
+    source.add_new(0x7FE00010, "OW", b"12345678")
+    file = io.BytesIO()
+    source.save_as(file, enforce_file_format=True)
+    data = file.getvalue()
+    head = data.index(b"\xe0\x7f\x10\0")
+    path = tmp_path / "cut.dcm"
+    for length in (134, 150, head - 1, *range(head + 1, head + 12)):
+        path.write_bytes(data[:length])
+        with pytest.raises(NotDicom) as caught:
+            read_header(path)
+        assert caught.value.reason == CUT_OFF and "corrupt" not in str(caught.value)
 
 
 def test_a_header_that_is_cut_off_keeps_its_series():

@@ -278,6 +278,13 @@ def test_offsets_between_the_header_and_the_usual_place(tmp_path):
     path.write_bytes(data[:108] + bytes(4) + data[112:348] + data[352:])
     assert read_volume(path).notes == ("vox_offset is 0: the voxels are read from byte 348, after the header",)
     check_all_readers(path, tmp_path)
+    for stated in (0, 100, NAN, -1):
+        short = nifti(vox_offset=stated)
+        packed = tmp_path / "x.nii.gz"
+        packed.write_bytes(gzip.compress(short[:348] + short[352:]))
+        assert np.array_equal(np.sort(read_volume(packed).hu, None), np.sort(VOXELS, None))
+        assert find_layout(packed).pixels.offset == 348
+    check_all_readers(packed, tmp_path)
     path.write_bytes(nifti(vox_offset=352.5))
     assert read_volume(path).notes == ("vox_offset is 352.5: the voxels are read from byte 352",)
     path.write_bytes(nifti(vox_offset=NAN))

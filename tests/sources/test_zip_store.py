@@ -220,3 +220,37 @@ def test_a_name_that_leads_outside_after_the_change_is_not_packed(tmp_path: Path
 def test_another_name_in_front_of_the_member_is_corrupt(tmp_path: Path) -> None:
     path = raw_zip(tmp_path / "x.zip", (b"a/b",), local=b"c/d")
     assert refusal(f"{path}!/a/b")[0] == "corrupt zip member"
+
+
+def test_malformed_extra_field_is_not_supported(tmp_path):
+    for extra in (b"\x99\x99\x64\x00", b"\x01\x00\x10\x00\0"):
+        path = raw_zip(tmp_path / "x.zip", (b"a.dcm", b"b.dcm"), extra=extra)
+        assert [one.reason for one in find_slices(str(path)).skipped] == ["unsupported zip"]
+        with pytest.raises(InputError, match=r"extra field .* unpack it first"):
+            list_tree([path])
+
+
+def test_names_that_are_wrongly_marked_as_utf8(tmp_path):
+    path = raw_zip(tmp_path / "x.zip", (b"\x8a\xb3.dcm",), flags=0x800)
+    assert [one.reason for one in find_slices(str(path)).skipped] == ["unsupported zip"]
+    patch(path, central={CENTRAL_FLAGS: 0})
+    assert [one.reason for one in find_slices(str(path)).skipped] == ["unsupported zip member"]
+
+
+@pytest.mark.parametrize("name", ["export", "export.bin"])
+def test_an_input_that_is_a_zip_archive_by_its_content(tmp_path, name):
+    path = write_zip(tmp_path / name, ("a/1", "a/2"))
+    assert list(walk(path)) == [f"{path}!/a/1", f"{path}!/a/2"]
+    assert [one.locator for one in find_slices(str(path)).skipped] == [f"{path}!/a/1", f"{path}!/a/2"]
+    assert list(walk(tmp_path)) == [str(path)]  # files in folders are not opened for this
+    path.write_bytes(path.read_bytes()[:100])
+    assert [one.reason for one in find_slices(str(path)).skipped] == ["zip archive: unpack it first"]
+
+
+def test_an_input_that_is_a_zip_archive_without_its_end(tmp_path):
+    path = write_zip(tmp_path / "x.zip", ("a/1", "a/2"))
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(InputError, match="corrupt or cut off"):
+        list_tree([path])
+    path.write_text("no zip archive, despite its name")
+    assert [entry.path for entry in list_tree([path]).entries] == ["x.zip"]

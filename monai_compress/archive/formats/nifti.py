@@ -77,10 +77,17 @@ def find_gzip_layout(stream: BinaryIO, size: int) -> FileLayout:
     if not kind.is_nifti:
         return FileLayout("other", None, reasons.UNKNOWN)
     found = find_nifti_layout(head, (size - start) * DEFLATE_RATIO, is_exact=False)
-    if found.why == reasons.PAIR:
-        # whether the voxels follow the header after all is only known from all of the content
+    if found.why == reasons.PAIR or _is_offset_assumed(head):
+        # whether and where the voxels follow the header is only known from all of the content
         found = find_nifti_layout(head, content_bytes(stream))
     return found if found.pixels is None else replace(found, deflated_at=start)
+
+
+def _is_offset_assumed(head: bytes) -> bool:
+    try:
+        return parse_header(head).is_offset_assumed
+    except NiftiError:
+        return False
 
 
 def gzip_data_offset(raw: bytes) -> int | None:
