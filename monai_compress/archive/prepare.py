@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,7 +20,7 @@ from ..dicom.parse import parse
 from ..dicom.rescale import padding_range_of
 from ..dicom.transcode import explicit_copy
 from ..errors import DicomError, InputError
-from ..images.gzip_content import GZIP_MAGIC
+from ..images.gzip_content import GZIP_MAGIC, GzipContent
 from ..sources import open_exact, quiet, state
 from ..streams import MAX_PIXELS
 from . import reasons
@@ -262,12 +264,42 @@ def _deflated(prepared: PreparedFile, may_inflate: bool) -> PreparedFile:
                     return replace(prepared, how=VERBATIM, why=reasons.GZIP_MEMBERS if has_more else reasons.TRUNCATED)
                 file.seek(start + content.used)
                 after = file.read()
+                if prepared.layout.kind == "nifti" and (damage := _trailer_damage(after, content)):
+                    return replace(prepared, how=VERBATIM, why=damage)
                 return replace(prepared, deflated=(settings, ZLIB), sha256=sha256, before=before, after=after)
         may_inflate = may_inflate and prepared.layout.kind == "nifti" and prepared.file.path.endswith(".gz")
         content = intact_gzip(file, start) if may_inflate else None
+        end = pixels.offset + pixels.nbytes if pixels else 0
+        if content is None and prepared.layout.kind == "nifti" and (damage := _gzip_damage(file, end)):
+            return replace(prepared, how=VERBATIM, why=damage)
     if content is not None and pixels and content.size >= pixels.offset + pixels.nbytes:
         return replace(prepared, how=INFLATED, original=Original(size, sha256))
     return replace(prepared, how=VERBATIM, why=reasons.NO_SETTINGS)
+
+
+def _trailer_damage(after: bytes, content: Inflated) -> str | None:
+    """Return what is wrong with the checksum and the size behind a deflate stream of gzip; None if they are right."""
+    if len(after) < _GZIP_TRAILER_BYTES:
+        return reasons.TRUNCATED
+    is_right = struct.unpack_from("<II", after) == (content.crc, content.size % 2**32)
+    return None if is_right else reasons.DAMAGED_DEFLATE
+
+
+def _gzip_damage(file: BinaryIO, end: int) -> str | None:
+    """Return what is wrong with a .nii.gz file whose voxels end at ``end``; None if its reader accepts it."""
+    file.seek(0)
+    content, size = GzipContent(file), 0
+    why: str | None = None
+    try:
+        for chunk in content:
+            size += len(chunk)
+    except EOFError:
+        why = reasons.TRUNCATED
+    except zlib.error:
+        why = reasons.DAMAGED_DEFLATE
+    if size < end:
+        return why or reasons.TRUNCATED
+    return why if content.members == 1 else None
 
 
 def _measured(prepared: PreparedFile) -> StreamDtype:

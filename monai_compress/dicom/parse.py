@@ -107,4 +107,6 @@ def _check_inflated(stream: BinaryIO, where: str) -> bool:
         if total > INFLATED_LIMIT_BYTES:
             message = f"the deflated data set inflates to more than {INFLATED_LIMIT_BYTES} bytes"
             raise NotDicom(message, reason="deflated data set too large", where=where)
+    if not unpack.eof:
+        raise NotDicom("the file ends within its deflated data set", reason="cut off", where=where)
     return True

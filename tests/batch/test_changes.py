@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pydicom
 import pytest
 
@@ -230,3 +233,17 @@ def test_files_of_another_tree_have_not_vanished(tmp_path, name):
     lines = [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
     trees = {line["path"]: line.get("tree", 1) for line in lines}
     assert {trees[name("p1/2.txt")], trees[name("p2/2.txt")]} == {1, 2}
+
+
+def test_a_nii_gz_file_that_was_cut_off_does_not_replace_the_readable_one(tmp_path):
+    source, out = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    voxels = np.random.default_rng(0).integers(-200, 200, (9, 8, 7)).astype(np.int16)
+    whole = gzip.compress(nib.Nifti1Image(voxels, np.eye(4)).to_bytes())
+    (source / "x.nii.gz").write_bytes(whole)
+    pack(plan([source]), out)
+    for broken in (whole[:-200], whole[:500] + b"?" + whole[501:]):
+        (source / "x.nii.gz").write_bytes(broken)
+        assert [one.change for one in pack(plan([source]), out).changes] == ["damaged"]
+    unpack(select([out]), tmp_path / "back")
+    assert (tmp_path / "back" / "x.nii.gz").read_bytes() == whole

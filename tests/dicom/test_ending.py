@@ -106,10 +106,16 @@ def test_short_files(length):
     assert why(report()[:length]) == "header does not parse"
 
 
-def test_deflated():
+def test_deflated(tmp_path):
     data = report(DeflatedExplicitVRLittleEndian)
     assert why(data) == "no image"
     assert {why(data[: len(data) - cut]) for cut in (1, 5, 40)} <= {"damaged deflate stream", "header does not parse"}
+    path = tmp_path / "cut.dcm"
+    for cut in (5, 40):
+        path.write_bytes(data[:-cut])
+        with pytest.raises(NotDicom, match="ends within") as caught:
+            read_header(path)
+        assert caught.value.reason == "cut off"
 
 
 COMPLETE = ["rtplan.dcm", "test-SR.dcm", "UN_sequence.dcm", "ExplVR_BigEndNoMeta.dcm", "dicomdirtests/DICOMDIR"]

@@ -103,3 +103,25 @@ def test_pair_in_gzip(tmp_path):
     with pytest.raises(NiftiError, match=r"save it as \.nii") as caught:
         read_volume(path)
     assert caught.value.reason == "NIfTI pair"
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (PACKED[:-300], reasons.TRUNCATED),
+        (PACKED[:-4], reasons.TRUNCATED),
+        (changed(len(PACKED) // 2), reasons.DAMAGED_DEFLATE),
+        (changed(len(PACKED) - 6), reasons.DAMAGED_DEFLATE),
+    ],
+    ids=["cut off", "checksum cut off", "damaged", "wrong checksum"],
+)
+def test_damaged_gzip_in_an_archive(tmp_path, data, why):
+    path, archive = tmp_path / "x.nii.gz", tmp_path / "x.mcz"
+    path.write_bytes(data)
+    with pytest.raises(NiftiError):
+        read_volume(path)
+    file = SourceFile(str(path), path.name, len(data), path.stat().st_mtime_ns, 0o644, find_layout(path))
+    written = write_archive(archive, [file], ArchiveSettings())
+    assert [(entry.how, entry.why) for entry in written.files] == [("verbatim", why)]
+    with SeriesArchive(archive) as opened:
+        assert b"".join(opened.read(opened.files[0])) == data
