@@ -74,6 +74,47 @@ def find_copies(
     return [k for k in members if k not in original], list(original.items())
 
 
+def find_copied_parts(
+    parts: Sequence[Sequence[int]], place: Mapping[int, int], content: SliceContent, planes: Sequence[SlicePlane]
+) -> dict[int, int]:
+    """Return {copy: original} for all images of the parts that hold nothing but copies of one other part.
+
+    A series that was exported twice may state an acquisition or a description of its own in the second export. Two
+    parts are compared image by image up to the first difference, the middle first: slices at the ends may be air.
+
+    Args:
+        parts: of equal ones, the first stays; a part with several images at one position is no copy.
+        place: a number for each image, equal for images at one position along the normal.
+        content: reads pixels.
+        planes: of all slices of the series.
+    """
+    digests: dict[int, Hashable | None] = {}
+
+    def is_copy(copy: int, original: int | None) -> bool:
+        if original is None or len(_at_one_point((copy, original), planes)) != 1:
+            return False
+        for k in (copy, original):
+            if k not in digests:
+                digests[k] = content.pixel_digest(k)
+        return digests[copy] is not None and digests[copy] == digests[original]
+
+    found: dict[int, int] = {}
+    remaining: list[dict[int, int]] = []
+    for part in sorted(parts, key=len, reverse=True):
+        at = {place[k]: k for k in part}
+        if len(at) == len(part):
+            middle = len(part) // 2
+            ordered = sorted(part, key=place.__getitem__)
+            ordered = ordered[middle:] + ordered[:middle]
+            for other in remaining:
+                if all(is_copy(k, other.get(place[k])) for k in ordered):
+                    found.update((k, other[place[k]]) for k in part)
+                    break
+            else:
+                remaining.append(at)
+    return found
+
+
 def _groups(members: Iterable[int], key: Callable[[int], Hashable | None]) -> list[list[int]]:
     """Return the groups of at least two slices with the same key; slices without a key are in none."""
     members = list(members)

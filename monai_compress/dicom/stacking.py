@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from .copies import SliceContent, find_copies
+from .copies import SliceContent, find_copied_parts, find_copies
 from .distinguish import Distinguisher, Part
 from .grids import SAME_POSITION_MM, StackGeometry, stack_geometry
 from .planes import SlicePlane, natural_key, positions_along_normal_mm
@@ -68,7 +68,8 @@ def split_into_stacks(planes: Sequence[SlicePlane], names: Sequence[str], conten
     position along the normal, they are divided by what differs: acquisition, phase, kernel and so on, see `traits_of`;
     the time only if nothing else does. A series in which no position repeats is not divided, as its slices may well
     have an acquisition number each. Then second copies are removed: images at one position with the same stored
-    values, and files without a position that are identical byte for byte.
+    values, within one acquisition, phase and so on or if all images of it are copies; and files without a position
+    that are identical byte for byte.
 
     A stack is sorted by the positions along the normal of its first slice; where positions are unknown, by the Slice
     Location of all slices, the Instance Number of all, or the names. Only positions give an affine: Slice Locations
@@ -178,6 +179,14 @@ def _parts(
         kept, found = find_copies(part.members, place, content, planes)
         copies += found
         parts += distinguisher.divide(part.with_members(kept), with_times=True)
+    if len(parts) > 1:
+        number = {k: index for index, k in enumerate(members)}
+        by_name = sorted((part.members for part in parts), key=lambda part: min(map(number.__getitem__, part)))
+        copied = find_copied_parts(by_name, place, content, planes)
+        copies = [(copy, copied.get(original, original)) for copy, original in copies] + [*copied.items()]
+        parts = [part for part in parts if part.members[0] not in copied]
+        if len(parts) == 1:  # nothing is left that it must be told from
+            parts = [Part(parts[0].members)]
     return [distinguisher.with_remark(part) for part in parts], copies
 
 

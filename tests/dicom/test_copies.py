@@ -110,6 +110,23 @@ def test_a_copy_that_is_cut_off_stays(ct, noise, tmp_path):
     assert found_in(tmp_path) == (2, [])
 
 
+@pytest.mark.parametrize(
+    ("second", "changed", "expected"),
+    [((0, 2, 4), None, 3), ((2, 4), None, 3), ((0, 2, 4), 1, 6), ((0, 2, 6), None, 6)],
+    ids=["whole series", "part of it", "one image differs", "one position differs"],
+)
+def test_second_export_with_another_acquisition_number(ct, save, noise, tmp_path, second, changed, expected):
+    for k, z in enumerate((0, 2, 4)):
+        save(ct(noise + z, ImagePositionPatient=[0, 0, z], AcquisitionNumber=1), f"a{k}.dcm")
+    for k, z in enumerate(second):
+        pixels = noise + z + (k == changed)
+        save(ct(pixels, ImagePositionPatient=[0, 0, z], AcquisitionNumber=2, InstanceNumber=50 + k), f"b{k}.dcm")
+    copies = [f"b{k}.dcm" for k in range(len(second))] if expected == 3 else []
+    assert found_in(tmp_path) == (expected, copies)
+    series, _ = find_series(walk(tmp_path))
+    assert [one.label for one in series] == ([""] if expected == 3 else ["acquisition 1", "acquisition 2"])
+
+
 def test_frames_of_two_equal_files(enhanced_ct, save, noise, tmp_path):
     save(enhanced_ct(np.stack([noise, noise, noise])), "a.dcm")
     shutil.copy(tmp_path / "a.dcm", tmp_path / "b.dcm")

@@ -223,6 +223,15 @@ def test_second_copies_are_decided_by_pixels_at_a_known_position():
     assert content.read == {1, 2, 3, 4}  # slice 0 is alone at its position
 
 
+def test_one_image_of_each_phase_is_decoded_to_tell_phases_from_copies(monkeypatch):
+    decoded = []
+    digest = Content.pixel_digest
+    monkeypatch.setattr(Content, "pixel_digest", lambda self, k: decoded.append(k) or digest(self, k))
+    found, _ = stacks_of(phases(3, 5, AcquisitionNumber=lambda image, place: image + 1))
+    assert found.copies == ()
+    assert sorted(decoded) == [2, 7, 12]
+
+
 def test_pixels_that_do_not_decode_are_no_copy():
     found, _ = stacks_of([header(0), header(0)], pixels=[None, None])
     assert found.copies == ()

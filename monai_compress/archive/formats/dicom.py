@@ -128,8 +128,10 @@ def find_dicom_layout(stream: BinaryIO, size: int, head: bytes, where: str) -> F
             is_ct=is_ct,
             remarks=remarks_of(header),
         )
+    # of truncated compressed pixels, the frames before the end can be decoded
+    is_cut_off = pixels == reasons.TRUNCATED and element.length != _UNDEFINED_LENGTH
     # a hostile header may claim any number of frames; even an empty frame takes a byte
-    is_readable = pixels not in (reasons.NO_IMAGE, reasons.TRUNCATED) and frames <= element.available
+    is_readable = pixels != reasons.NO_IMAGE and not is_cut_off and frames <= element.available
     return replace(found, why=pixels, frames=frames if is_readable else 0, remarks=remarks_of(header))
 
 
