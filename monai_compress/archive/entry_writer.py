@@ -191,7 +191,8 @@ class EntryWriter:
             RestartWrite: it cannot, and the file is stored verbatim already: it is left out.
         """
         try:
-            pack_line(entry)
+            if not prepared.is_derived:  # the entry of the derived file takes its place, and is checked there
+                pack_line(entry)
         except ValueError as error:
             if prepared.how not in (VERBATIM, DIRECTORY):
                 raise
