@@ -16,6 +16,9 @@ from ..errors import CorruptStream, InputError, Skipped
 from ..sources import LOCAL, ZIP, Entry, EntryKind, FileKind, kind_of
 
 _REPEATED = "links to folders that are packed elsewhere: their files are packed once"
+_UNNAMED_ZIPS = (
+    "inputs are zip archives whose names do not end in .zip, and are packed as files; rename them to pack their members"
+)
 _ZIPS = "zip archives inside folders are packed as files; give a zip archive as an input to pack its members"
 
 
@@ -103,7 +106,7 @@ class _TreeBuilder:
         self._tree = Tree()
         self._entered: set[Hashable] = set()
         self._links: deque[_Link] = deque()
-        self._repeated = self._zips = 0
+        self._repeated = self._zips = self._unnamed_zips = 0
 
     def add_root(self, root: str, name: str, is_alone: bool) -> None:
         prefix = "" if is_alone else f"{name}/"
@@ -111,6 +114,7 @@ class _TreeBuilder:
             self._add_members(root, prefix)
         else:
             self._add_folder(root, prefix, 0o777, file_name=name)
+            self._unnamed_zips += _is_unnamed_zip(root)
 
     def follow_links(self) -> None:
         """Follow the links to folders, after the real folders of all roots are known."""
@@ -129,6 +133,8 @@ class _TreeBuilder:
             tree.remarks.append(f"{self._repeated} {_REPEATED}")
         if self._zips:
             tree.remarks.append(f"{self._zips} {_ZIPS}")
+        if self._unnamed_zips:
+            tree.remarks.append(f"{self._unnamed_zips} {_UNNAMED_ZIPS}")
         return tree
 
     def _add_folder(
@@ -223,3 +229,12 @@ def _is_zip(root: str) -> bool:
         return zipfile.is_zipfile(root) or kind_of(root) is FileKind.ZIP
     except (zipfile.BadZipFile, InputError):  # damaged, or one of several volumes, which opening it reports
         return True
+
+
+def _is_unnamed_zip(root: str) -> bool:
+    """Return whether a file is a zip archive without the suffix: as .npz or .docx it has to be restored as it is."""
+    try:
+        is_file = os.path.isfile(root) and not root.lower().endswith(".zip")  # noqa: PTH113
+        return is_file and kind_of(root) is FileKind.ZIP
+    except InputError:  # reported when it is read
+        return False

@@ -45,6 +45,9 @@ def parse(stream: BinaryIO, where: str, *, pixels: bool) -> tuple[Dataset, bool]
         error = refusal(kind, where)
         raise NotDicom(error.detail, reason=error.reason, where=where)
     has_prefix = kind is FileKind.DICOM
+    if has_prefix and len(head) >= 140 and not any(head[132:]):
+        # an interrupted copy; pydicom would read every 8 zeros as an element of group 0
+        raise NotDicom("the header does not parse: it consists of zeros", reason=CUT_OFF, where=where)
     try:
         deflated = DEFLATED.encode() in head and _check_inflated(stream, where)
         stream.seek(0)

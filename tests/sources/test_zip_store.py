@@ -243,6 +243,8 @@ def test_an_input_that_is_a_zip_archive_by_its_content(tmp_path, name):
     assert list(walk(path)) == [f"{path}!/a/1", f"{path}!/a/2"]
     assert [one.locator for one in find_slices(str(path)).skipped] == [f"{path}!/a/1", f"{path}!/a/2"]
     assert list(walk(tmp_path)) == [str(path)]  # files in folders are not opened for this
+    tree = list_tree([path])
+    assert [entry.path for entry in tree.entries] == [name] and "packed as files" in tree.remarks[0]
     path.write_bytes(path.read_bytes()[:100])
     assert [one.reason for one in find_slices(str(path)).skipped] == ["zip archive: unpack it first"]
 
