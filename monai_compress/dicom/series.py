@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import io
+import math
 import os
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
@@ -13,18 +15,23 @@ from pathlib import PurePath
 
 from pydicom import Dataset
 
-from ..errors import InputError, NoPixels, Skipped
+from ..errors import InputError, NoPixels, Skipped, UndecodablePixels
 from ..progress import ProgressCallback
-from ..sources import quiet, split
+from ..sources import open_binary, quiet, split, state
 from . import tags
 from .check import not_ct_frames
 from .content import FileContent
+from .decode import number_of_frames
 from .grids import StackGeometry
 from .planes import SlicePlane, natural_key, plane_of
 from .read import scan_header
 from .remarks import remarks_of
 from .scale import HU, scales_of
 from .stacking import split_into_stacks
+from .syntaxes import DEFLATED, of_header, undecodable_reason
+
+_FRAME_BYTES = 8  # of the item that holds a compressed frame
+_DEFLATE_RATIO = 1032
 
 
 @dataclass(frozen=True)
@@ -106,7 +113,7 @@ def series_of_headers(headers: Iterable[tuple[str, Dataset, str]]) -> tuple[list
     found: list[_Slice] = []
     with quiet():
         for locator, header, reason in headers:
-            frames = _frames_of(locator, header)
+            frames = frames_of(locator, header)
             kinds = [(reason, scale.unit) for scale in scales_of(header, frames)]
             found += _slices_of(locator, header, frames, kinds)
         return _series_of(found)
@@ -117,8 +124,11 @@ def _scan(locator: str) -> list[_Slice | Skipped]:
         header, has_pixels = scan_header(locator)
         if not has_pixels:
             raise NoPixels("this DICOM file holds no image", where=locator)
-        frames = _frames_of(locator, header)
+        frames = frames_of(locator, header)
         refused = not_ct_frames(header, frames)
+        if split(locator)[1] is None and len(frames) < (stated := number_of_frames(header)):
+            message = f"the header states {stated} frames, and the file is too short for them"
+            raise UndecodablePixels(message, reason="cut off", where=locator)
         slices = _slices_of(locator, header, frames, [("", HU)] * len(frames))
         return [
             Skipped(item.locator, error.reason, error.detail) if (error := refused.get(frame)) else item
@@ -140,10 +150,34 @@ def is_multi_frame(header: Dataset) -> bool:
     return (tags.number(header, "NumberOfFrames") or 1) > 1 or tags.PER_FRAME in header
 
 
-def _frames_of(locator: str, header: Dataset) -> Sequence[int]:
-    """Return the frames that a locator stands for."""
-    named = split(locator)[1]
-    return range(max(int(tags.number(header, "NumberOfFrames") or 1), 1)) if named is None else [named]
+def frames_of(locator: str, header: Dataset) -> Sequence[int]:
+    """Return the frames that a locator stands for; only the first of a file that is too short for all of them.
+
+    Args:
+        locator: of a file or a frame.
+        header: as from ``read_header``.
+    """
+    file, named = split(locator)
+    if named is not None:
+        return [named]
+    count = number_of_frames(header)
+    return range(count if count == 1 or _may_hold(file, header, count) else 1)
+
+
+def _may_hold(file: str, header: Dataset, frames: int) -> bool:
+    """Return whether a file has as many bytes as its frames need; no list of frames is made if it has not."""
+    syntax = of_header(header)
+    if syntax == DEFLATED:
+        needed = frames * _FRAME_BYTES // _DEFLATE_RATIO
+    elif undecodable_reason(syntax) is not None or syntax.is_encapsulated:
+        needed = frames * _FRAME_BYTES
+    else:
+        values = math.prod(tags.rows_columns(header)) * int(tags.number(header, "SamplesPerPixel") or 1)
+        needed = max(values * int(tags.number(header, "BitsAllocated") or 8) // 8, 1) * frames
+    if needed <= state(file)[1]:
+        return True
+    with open_binary(file) as stream:  # a member of a zip archive may be larger than the archive
+        return needed <= stream.seek(0, io.SEEK_END)
 
 
 def _slices_of(locator: str, header: Dataset, frames: Sequence[int], kinds: Sequence[tuple[str, str]]) -> list[_Slice]:

@@ -18,7 +18,7 @@ from ..dicom import Series, find_series, read_header, read_image, tags
 from ..dicom.remarks import remarks_of
 from ..dicom.rescale import padding_range_of
 from ..dicom.scale import ValueScale, scale_of, scales_of
-from ..dicom.series import series_of_headers
+from ..dicom.series import frames_of, series_of_headers
 from ..dicom.stored_values import pixel_bits
 from ..errors import DicomError, InputError, NoPixels, Skipped, UndecodablePixels
 from ..progress import ProgressCallback
@@ -175,7 +175,7 @@ def _heads(locators: Sequence[str]) -> list[_Head]:
             if file != last:
                 last, header = file, read_header(file)
                 remarks = remarks_of(header)
-                frames = range(max(int(tags.number(header, "NumberOfFrames") or 1), 1)) if frame is not None else [0]
+                frames = frames_of(file, header) if frame is not None else [0]
                 scales = dict(zip(frames, scales_of(header, frames), strict=True))
             heads.append(_Head(locator, header, scales.get(frame or 0) or scale_of(header, frame or 0), remarks))
     return heads

@@ -106,10 +106,13 @@ def read_header(where: str) -> NiftiFile:
     """Return what the header of a file states.
 
     Raises:
-        NiftiError: not NIfTI, or not one volume of numbers.
+        NiftiError: not NIfTI, not one volume of numbers, or, if it is not compressed, cut off.
     """
     with open_binary(where) as stream:
-        return _parse_header(stream, where)
+        found = _parse_header(stream, where)
+        if not is_gzip_stream(stream) and found.layout.end > stream.seek(0, io.SEEK_END):
+            raise _cut_off(where)
+        return found
 
 
 def read_voxels(where: str, max_voxels: int = MAX_VOXELS) -> tuple[NiftiFile, NDArray[Any], tuple[str, ...]]:

@@ -276,11 +276,13 @@ class LoadedStream:
             a stream from `Compress` has the axes of its input.
         affine: (4, 4) from its indices to RAS mm; None if unknown.
         unit: of the rescaled values: "HU", or another where the source has no Hounsfield units, see `StreamInfo`.
+        notes: irregularities in short phrases, such as that the archive holds further images.
     """
 
     image: NDArray[Any]
     affine: NDArray[np.float64] | None
     unit: str = HU
+    notes: tuple[str, ...] = ()
 
 
 class MczReader(ImageReader):
@@ -292,7 +294,8 @@ class MczReader(ImageReader):
     slices), each slice as displayed on a screen and as returned by `CTReader`; a stream from `Compress` has the axes of
     its input. The metadata are those of `CTReader`: ``affine`` to RAS (identity if the position is unknown
     or no affine is right for all slices; ``is_placed`` is then False), ``space``, ``spatial_shape``, ``unit`` and so
-    on.
+    on, and ``notes``, one text, which states how many images are in further stacks; `SeriesArchive.volume` returns
+    those.
 
     Args:
         max_pixels: refuse streams that state more pixels.
@@ -346,8 +349,12 @@ def _load_archive(path: str | os.PathLike[str], **options: Any) -> LoadedStream:
         if not len(archive):
             raise InputError("this archive holds no images", where=os.fspath(path))
         volume = archive.volume()
+        others = len(archive) - len(volume.images)
+    notes = volume.notes
+    if others:
+        notes = (*notes, f"{others} of the {len(archive)} images of the archive are not in this volume")
     affine = None if volume.affine is None else lps_to_ras(volume.affine)
-    return LoadedStream(np.moveaxis(volume.hu, 0, -1), affine, volume.unit)
+    return LoadedStream(np.moveaxis(volume.hu, 0, -1), affine, volume.unit, notes)
 
 
 def _meta(loaded: LoadedStream) -> dict[str, Any]:
@@ -361,6 +368,7 @@ def _meta(loaded: LoadedStream) -> dict[str, Any]:
         "unit": loaded.unit,
         "maximum": 0,
         "is_placed": loaded.affine is not None,
+        "notes": "; ".join(loaded.notes),  # lists of different lengths cannot be collated
     }
 
 

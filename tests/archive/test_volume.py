@@ -191,3 +191,13 @@ def test_frames_before_the_end_of_a_truncated_file(small_scan, tmp_path, pack) -
             assert np.array_equal(archive[number], read_image(path, frame=number).stored[0])
         with pytest.raises(UndecodablePixels):
             archive[4]
+
+
+def test_monai_reader_states_that_there_are_other_stacks(tmp_path, pack, write_ct, noise) -> None:
+    for k in range(5):
+        phase = 1 if k < 3 else 2
+        write_ct(tmp_path / "in" / f"{k}.dcm", noise + k, z=float(k % 3), AcquisitionNumber=phase)
+    pack(tmp_path / "in", tmp_path / "x.mcz")
+    image, meta = (reader := MczReader()).get_data(reader.read(tmp_path / "x.mcz"))
+    assert image.shape[-1] == 3
+    assert "2 of the 5 images of the archive are not in this volume" in meta["notes"]

@@ -179,3 +179,14 @@ def test_progress_and_nothing(series, tmp_path):
 def test_order_does_not_depend_on_the_order_of_files(series, tmp_path):
     expected = series(*(_at(z % 4, SeriesInstanceUID=f"1.2.{z % 3}") for z in range(12)))
     assert find_series(reversed(list(walk(tmp_path)))) == expected
+
+
+@pytest.mark.parametrize("frames", [2, 2_000_000_000])
+def test_no_list_of_frames_that_a_file_is_too_short_for(ct, save, noise, frames):
+    path = save(ct(noise, NumberOfFrames=frames))
+    series, (skipped,) = find_series([path])
+    assert series == []
+    assert skipped.reason == "cut off"
+    assert str(frames) in skipped.detail
+    _, (other,) = find_series([save(ct(noise, NumberOfFrames=frames, Modality="MR"))])
+    assert other.reason == "modality MR"
