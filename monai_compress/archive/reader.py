@@ -21,7 +21,7 @@ from ..bitstream.header import NEWEST
 from ..bitstream.metadata import parse_metadata
 from ..bitstream.sections import SECTION_HEAD_BYTES, SourceRange, check_head, check_section, read_section
 from ..codecs.base import Codec, Model
-from ..errors import CorruptStream, StreamError, TruncatedStream
+from ..errors import CorruptStream, ModelNotFound, StreamError, TruncatedStream, UnsupportedVersion
 from ..streams import StreamReader
 from ..streams.reader import MAX_PIXELS, open_source
 from .byte_streams import ByteStreamReader
@@ -102,6 +102,8 @@ class ArchiveReader:
                 damage = self._stream(number).damage
             except (CorruptStream, TruncatedStream) as error:
                 damage = str(error)
+            except (UnsupportedVersion, ModelNotFound):  # another program can decode it
+                continue
             found += [f"stream {number}: {damage}"] if damage else []
         return tuple(found)
 

@@ -269,6 +269,8 @@ BROKEN_MODELS = {
 def test_broken_models_of_archives(toy_with_model, study, tmp_path, monkeypatch, case) -> None:
     add_model, error, message = BROKEN_MODELS[case]
     monkeypatch.setattr(ArchiveWriter, "add_model", add_model)
+    # the writer opens each archive before it gets its name, and would refuse these
+    monkeypatch.setattr("monai_compress.archive.writer._check", lambda *_: None)
     settings = ArchiveSettings(codec="toy-model", quality=90, verify=False)
     pack(plan([study / "series0"]), tmp_path, settings)
     (path,) = tmp_path.rglob("*.mcz")
