@@ -21,7 +21,7 @@ from ..dicom.decode import decode
 from ..dicom.parse import parse
 from ..dicom.stored_values import PixelBits, pixel_bits, stored_values, values_of_samples
 from ..dicom.syntaxes import SampleFormat
-from ..errors import DicomError
+from ..errors import CorruptStream, DicomError
 from ..sources import quiet
 from ..streams import MAX_PIXELS
 from .file_entry import ByteRange, FileEntry, JpegLsScan, SliceRange, flat
@@ -94,6 +94,8 @@ class SeriesArchive(ArchiveReader):
         bits = self._bits[entry.path]
         if isinstance(part, SliceRange):
             return stored_values(found.astype(bits.dtype, copy=False), bits)
+        if part.bits > 8 * found.dtype.itemsize:
+            raise CorruptStream(f"the stream of image {number} holds {found.dtype}, not samples of {part.bits} bits")
         samples = found.view(f"u{found.dtype.itemsize}") & ((1 << part.bits) - 1)
         return values_of_samples(samples, SampleFormat(found.size, part.bits, False), bits)
 

@@ -287,10 +287,16 @@ def test_npy_that_is_cut_off_or_an_archive(tmp_path):
         (tmp_path / "a.npy").write_bytes(data[:length])
         with pytest.raises(InputError, match=r"\.npy"):
             read_stored(tmp_path / "a.npy")
-    np.savez(tmp_path / "b.npz", x=np.zeros(3))
+    # a zip archive by its content, whose members are arrays
+    np.savez(tmp_path / "b.npz", x=np.zeros((3, 4)))
     (tmp_path / "b.npz").rename(tmp_path / "b.npy")
-    with pytest.raises(InputError, match="npz"):
+    with pytest.raises(InputError, match=r"x\.npy: its values are floats"):
         read_stored(tmp_path / "b.npy")
+    np.savez(tmp_path / "c.npz", x=np.zeros((3, 4), np.int16), y=np.zeros((3, 4), np.int16))
+    with pytest.raises(InputError, match=r"2 \.npy files"):
+        read_stored(tmp_path / "c.npz")
+    np.savez(tmp_path / "d.npz", x=np.arange(12, dtype=np.int16).reshape(3, 4))
+    assert read_stored(tmp_path / "d.npz").slices.tolist() == np.arange(12).reshape(3, 4).tolist()
 
 
 def test_nothing_usable(tmp_path):
