@@ -153,7 +153,7 @@ class SeriesArchive(ArchiveReader):
 
         The stacks are those of `find_series`, and second copies are in none: images of one size, orientation, pixel
         spacing and unit, sorted by position; several images at one position are in different stacks, if their headers
-        tell them apart.
+        distinguish them.
 
         Args:
             stack: number of the stack; 0 is the one with the most images.

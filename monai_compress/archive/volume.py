@@ -193,13 +193,15 @@ class _ArchiveContent(SliceContent):
         return entry.source_sha256, frame
 
     def pixel_digest(self, index: int) -> Hashable | None:
-        """Return a digest of stored values and rescale; None if they do not decode."""
+        """Return a digest of stored values, rescale and padding; None if they do not decode."""
         number = self._numbers[index]
         try:
             stored = self._archive[number]
         except (CompressionError, ValueError):
             return None
-        return pixel_digest(stored, rescale_of(self._headers[number], self._archive.frame_of(number)[1]))
+        header = self._headers[number]
+        rescale = rescale_of(header, self._archive.frame_of(number)[1])
+        return pixel_digest(stored, rescale, padding_range_of(header))
 
 
 def _stacks(archive: ImageSource, headers: _Headers) -> Iterator[_ImageStack]:

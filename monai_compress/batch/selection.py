@@ -51,7 +51,7 @@ class Selection:
         remarks: warnings for the user.
         missing: archives and files that a manifest names and that do not exist.
         is_partial: only files whose paths match a pattern are restored.
-        is_complete: whether nothing is missing; None if no manifest tells.
+        is_complete: whether nothing is missing; None without a manifest.
         unchecked: remarks on folders without a manifest.
         damaged: paths of which an older version is restored, because the newest can no longer be read.
         vanished: paths that only older generations hold.

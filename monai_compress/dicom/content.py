@@ -66,12 +66,13 @@ class FileContent(SliceContent):
         return None if found is None else (found, frame)
 
     def pixel_digest(self, index: int) -> Hashable | None:
-        """Return a digest of stored values and rescale; None if they do not decode."""
+        """Return a digest of stored values, rescale and padding; None if they do not decode."""
         try:
             image = read_image(self._locators[index])
         except InputError:
             return None
-        return pixel_digest(image.stored, rescale_of(image.header, split(self._locators[index])[1] or 0))
+        rescale = rescale_of(image.header, split(self._locators[index])[1] or 0)
+        return pixel_digest(image.stored, rescale, image.padding_range)
 
 
 def _sha256(file: str) -> bytes | None:

@@ -34,10 +34,12 @@ class SliceContent(ABC):
 
     @abstractmethod
     def pixel_digest(self, index: int) -> Hashable | None:
-        """Return a value that is equal for equal stored values with equal rescale; None if they do not decode."""
+        """Return a value that is equal for equal stored values, rescale and padding; None if they do not decode."""
 
 
-def pixel_digest(stored: NDArray[np.generic], rescale: tuple[float, float] | None) -> Hashable:
+def pixel_digest(
+    stored: NDArray[np.generic], rescale: tuple[float, float] | None, padding: tuple[int, int] | None = None
+) -> Hashable:
     """Return a value that is equal for equal pixels, whatever integer type holds them.
 
     >>> a = pixel_digest(np.array([[1, 2]], np.uint8), None)
@@ -45,7 +47,7 @@ def pixel_digest(stored: NDArray[np.generic], rescale: tuple[float, float] | Non
     (True, False)
     """
     values = stored.astype("<i8") if stored.dtype.kind in "iu" else stored
-    return stored.shape, rescale, hashlib.sha256(np.ascontiguousarray(values).data).digest()
+    return stored.shape, rescale, padding, hashlib.sha256(np.ascontiguousarray(values).data).digest()
 
 
 def find_copies(

@@ -23,7 +23,7 @@ class Part:
     Args:
         members: their indices.
         labels: what tells them from the other parts, in words.
-        divided_by: the attributes by which they were told apart.
+        divided_by: the attributes that distinguish them.
         remarks: what a user must know of this part.
     """
 
@@ -118,7 +118,7 @@ class Distinguisher:
             for k in part.members:
                 groups[self._value(k, name)].append(k)
             left = sum(self._excess(group) for group in groups.values())
-            # what differs from slice to slice tells no volumes apart
+            # what differs from slice to slice distinguishes no volumes
             is_stable = len(groups) <= most or (not is_complete and 2 * len(groups) <= len(part.members))
             rank = name in TIMES, left, len(groups), preference
             if left < excess and is_stable and (best is None or rank < best):
@@ -156,10 +156,10 @@ def images_at_one_position(count: int, differing: Sequence[str]) -> str:
     """Return a remark on images at one position that make no volume.
 
     >>> images_at_one_position(4, [])
-    '4 images at one position that nothing in the headers tells apart'
+    '4 images at one position that nothing in the headers distinguishes'
     """
     if not differing:
-        return f"{count} images at one position that nothing in the headers tells apart"
+        return f"{count} images at one position that nothing in the headers distinguishes"
     return f"{count} images at one position, which differ in {', '.join(differing)}"
 
 

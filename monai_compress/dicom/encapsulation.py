@@ -99,7 +99,7 @@ def find_frames(value: BinaryIO | bytes, header: Dataset, frames: int, where: st
         where: the locator, for messages.
 
     Raises:
-        UndecodablePixels: the pixels are not encapsulated, cut off, or their frames cannot be told apart.
+        UndecodablePixels: the pixels are not encapsulated, cut off, or their frames cannot be separated.
 
     Source: DICOM PS3.5 A.4; PS3.3 C.7.6.3.1.8 (extended offset table).
     """
@@ -122,7 +122,7 @@ def find_frames(value: BinaryIO | bytes, header: Dataset, frames: int, where: st
         raise UndecodablePixels(_CUT_OFF, reason="cut off", where=where)
     groups = _by_table(fragments, table) if table else _by_end_of_image(value, fragments)
     if len(groups) != frames:
-        reason = "the offset table does not match the fragments" if table else "the frames cannot be told apart"
+        reason = "the offset table does not match the fragments" if table else "the frames cannot be separated"
         message = f"{reason}: the header states {frames} frames, the file has {len(fragments)} fragments"
         raise UndecodablePixels(f"{message}; 'pack' archives the file as it is", reason=reason, where=where)
     return Frames(tuple(groups), found.remarks)

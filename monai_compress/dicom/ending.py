@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a data set without pixels is complete, or ends within one of its elements: pydicom does not tell."""
+"""Whether a data set without pixels is complete, or ends within one of its elements: pydicom does not report it."""
 
 from __future__ import annotations
 

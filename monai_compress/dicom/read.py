@@ -197,7 +197,7 @@ class _Parsed(NamedTuple):
         has_pixels: whether the file has an image.
         start: offset of its element; None in a deflated file.
         fragments: of each frame, where there are several frames and the pixels are compressed; None if they cannot be
-            told apart.
+            separated.
     """
 
     header: Dataset
@@ -225,7 +225,7 @@ def check_fragments(stream: BinaryIO, header: Dataset, where: str) -> Frames | N
         where: the locator, for messages.
 
     Returns:
-        None if there is one frame, if the pixels are not compressed, or if the frames cannot be told apart.
+        None if there is one frame, if the pixels are not compressed, or if the frames cannot be separated.
     """
     frames, syntax = number_of_frames(header), of_header(header)
     if frames == 1 or undecodable_reason(syntax) is not None or not syntax.is_encapsulated:

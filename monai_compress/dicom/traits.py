@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The monai_compress developers
 # SPDX-License-Identifier: Apache-2.0
-"""What tells apart images that lie at one position: acquisition, phase, kernel and so on, without patient data."""
+"""Attributes that distinguish images at one position: acquisition, phase, kernel and so on, without patient data."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class _Attribute:
     is_shown: bool = True
 
 
-# in the order of preference among attributes that tell the images apart equally well
+# in the order of preference among attributes that distinguish the images equally well
 _ATTRIBUTES = (
     _Attribute("acquisition", (("FrameContentSequence", "FrameAcquisitionNumber"), ("", "AcquisitionNumber"))),
     _Attribute("phase", (("CardiacSynchronizationSequence", "NominalPercentageOfCardiacPhase"),), unit=" %"),

@@ -215,7 +215,7 @@ def other_series(skipped: Sequence[Skipped]) -> list[Series]:
 
 
 def _description(series: Series) -> str:
-    """Return a description without patient data: number and size of slices, spacing, modality, what tells it apart."""
+    """Return a description without patient data: number and size of slices, spacing, modality, how it differs."""
     header = read_header(series.slices[0])
     count = len(series.slices)
     words = [f"{count} slice{'' if count == 1 else 's'} of {' x '.join(map(str, tags.rows_columns(header)))}"]

@@ -134,7 +134,7 @@ def test_uneven_slices_and_what_nothing_tells_apart(tmp_path, write_ct, pack):
     for k in range(4):
         write_ct(tmp_path / "b" / f"{k}", hu_of(k), z=1.0)
     (volume,) = check_same_stacks(tmp_path / "b", tmp_path / "b.mcz", pack)
-    assert volume.notes == ("4 images at one position that nothing in the headers tells apart",)
+    assert volume.notes == ("4 images at one position that nothing in the headers distinguishes",)
     assert volume.affine is None
 
 

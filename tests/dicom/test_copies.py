@@ -65,6 +65,16 @@ def test_equal_files_are_copies(ct, noise, tmp_path, uids, places):
     assert found_in(tmp_path) == (3, ["1.dcm"])  # the first by name stays
 
 
+def test_equal_stored_values_with_another_padding_are_no_copies(ct, noise, tmp_path):
+    """Padded pixels are -1024 HU, so the two images differ in HU."""
+    for name, padding in (("a", None), ("b", int(noise.min()))):
+        ds = ct(noise, ImagePositionPatient=[0, 0, 0])
+        if padding is not None:
+            ds.add_new("PixelPaddingValue", "SS" if padding < 0 else "US", padding)
+        ds.save_as(tmp_path / f"{name}.dcm")
+    assert found_in(tmp_path) == (2, [])
+
+
 def test_copies_in_another_folder_and_in_a_zip(ct, noise, tmp_path):
     write(ct, tmp_path, noise, 3, [0, 2, 4])
     files = sorted(tmp_path.glob("*.dcm"))

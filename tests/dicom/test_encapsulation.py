@@ -194,7 +194,7 @@ def test_pixels_that_are_not_in_fragments(write):
 def test_rle_frames_cannot_be_told_apart_without_a_table(ct):
     header = ct(FRAMES[0])
     header.file_meta.TransferSyntaxUID = RLELossless
-    with pytest.raises(UndecodablePixels, match="the frames cannot be told apart"):
+    with pytest.raises(UndecodablePixels, match="the frames cannot be separated"):
         find_frames(value_of([], [b"\1" * 64] * 3, end=b""), header, 2, "")
 
 

@@ -130,8 +130,8 @@ UNEVEN = "the distances between slices differ, as where one is missing"
         # off by an eighth of the step from a line through the ends, by a twelfth from the best line
         ((0, 2, 4.25, 6), 2.0, ()),
         ((3,), None, ()),
-        ((0, 2, 2, 4), 2.0, ("2 images at one position that nothing in the headers tells apart",)),
-        ((3, 3, 3, 3), None, ("4 images at one position that nothing in the headers tells apart",)),
+        ((0, 2, 2, 4), 2.0, ("2 images at one position that nothing in the headers distinguishes",)),
+        ((3, 3, 3, 3), None, ("4 images at one position that nothing in the headers distinguishes",)),
     ],
 )
 def test_affine_only_where_it_is_right_for_every_slice(z_mm, step, notes):
